@@ -1,0 +1,75 @@
+package dev.whimbrel.postgres;
+
+/**
+ * The names of a migration's objects on the servers. All derive from the migration's name, so that
+ * any attempt finds what an earlier one made; none holds an attempt's number.
+ */
+final class Names {
+  /** The schema, on both databases, that holds Whimbrel's own tables and the fence function. */
+  static final String SCHEMA = "whimbrel";
+
+  /** The row that says which side may be written. */
+  static final String AUTHORITY = "whimbrel.authority";
+
+  /** The fence trigger for INSERT, UPDATE and DELETE; {@code ENABLE ALWAYS} when on. */
+  static final String FENCE_TRIGGER = "whimbrel_fence";
+
+  /** The fence trigger for TRUNCATE; plain {@code ENABLE} when on. */
+  static final String FENCE_TRUNCATE_TRIGGER = "whimbrel_fence_truncate";
+
+  private final String base;
+
+  Names(String migration) {
+    this.base = "whimbrel_" + migration.replace('-', '_');
+  }
+
+  /** Publication on the source. */
+  String forwardPublication() {
+    return base + "_forward";
+  }
+
+  /** Subscription on the target, and its slot on the source. */
+  String forwardSubscription() {
+    return base + "_forward";
+  }
+
+  /** Publication on the target, for the way back. */
+  String reversePublication() {
+    return base + "_reverse";
+  }
+
+  /** Subscription on the source, for the way back; disabled until the hand-over. */
+  String reverseSubscription() {
+    return base + "_reverse";
+  }
+
+  /** Slot on the target that is kept close to the present until the switchover copies it. */
+  String baseSlot() {
+    return base + "_base";
+  }
+
+  /** Slot on the target that the reverse stream uses. */
+  String liveSlot() {
+    return base + "_live";
+  }
+
+  /** Role of the migration's own under which the streams run, where the rights allow one. */
+  String role() {
+    return base;
+  }
+
+  /** Marker table of the forward stream; exists on both databases, published by the source. */
+  String forwardMarker() {
+    return SCHEMA + ".marker_forward";
+  }
+
+  /** Marker table of the reverse stream; exists on both databases, published by the target. */
+  String reverseMarker() {
+    return SCHEMA + ".marker_reverse";
+  }
+
+  /** Start of every {@code application_name}. */
+  static String applicationName(String migration, String step) {
+    return "whimbrel " + migration + " " + step;
+  }
+}

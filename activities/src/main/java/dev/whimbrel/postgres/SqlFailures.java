@@ -1,0 +1,69 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import java.sql.SQLException;
+
+/**
+ * Decides, by SQLSTATE and in this one place, whether a statement that failed is tried again or
+ * needs a person.
+ */
+final class SqlFailures {
+  static final String DUPLICATE_OBJECT = "42710";
+  static final String DUPLICATE_SCHEMA = "42P06";
+  static final String DUPLICATE_TABLE = "42P07";
+  static final String UNDEFINED_OBJECT = "42704";
+  static final String UNDEFINED_TABLE = "42P01";
+  static final String OBJECT_IN_USE = "55006";
+  static final String LOCK_NOT_AVAILABLE = "55P03";
+  static final String QUERY_CANCELED = "57014";
+  static final String INSUFFICIENT_PRIVILEGE = "42501";
+
+  private SqlFailures() {}
+
+  /** Whether the failure has this SQLSTATE. */
+  static boolean is(SQLException e, String state) {
+    return state.equals(e.getSQLState());
+  }
+
+  /**
+   * Translates a failure.
+   *
+   * @param doing what was attempted, naming the object: {@code Cannot create replication slot x}
+   */
+  static RuntimeException of(String doing, SQLException e) {
+    String state = e.getSQLState() == null ? "" : e.getSQLState();
+    String message = doing + ": " + firstLine(e) + (state.isEmpty() ? "" : " (" + state + ")");
+    return switch (state) {
+      case "28P01", "28000" ->
+          Failures.needsHelp(
+              message, "check the role and the password that the runbook refers to", null);
+      case "3D000" -> Failures.needsHelp(message, "check the database in the runbook's url", null);
+      case INSUFFICIENT_PRIVILEGE ->
+          Failures.needsHelp(message, "grant what is missing, then retry", null);
+      case "53100" -> Failures.needsHelp(message, "give the server more disk, then retry", null);
+      case "53400", "53300" ->
+          Failures.needsHelp(
+              message, "raise the server's limit named in the message, then retry", null);
+      default -> isTransient(state) ? Failures.transientFailure(message) : unexpected(message);
+    };
+  }
+
+  private static boolean isTransient(String state) {
+    return state.isEmpty()
+        || state.startsWith("08")
+        || state.startsWith("57P")
+        || state.startsWith("40")
+        || state.equals(LOCK_NOT_AVAILABLE)
+        || state.equals(QUERY_CANCELED)
+        || state.equals(OBJECT_IN_USE);
+  }
+
+  private static RuntimeException unexpected(String message) {
+    return Failures.needsHelp(message, "mend the cause on the server, then retry", null);
+  }
+
+  private static String firstLine(SQLException e) {
+    String message = e.getMessage();
+    return message == null ? e.getClass().getSimpleName() : message.lines().findFirst().orElse("");
+  }
+}

@@ -1,0 +1,63 @@
+package dev.whimbrel.activity;
+
+import io.temporal.failure.ApplicationFailure;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The four kinds of failure that may leave an activity. Each is an {@link ApplicationFailure} whose
+ * type is the kind's name; causes are cut, since a driver's message may hold what must not be
+ * shown.
+ */
+public final class Failures {
+  /** Retried with backoff, then parked with its last text. */
+  public static final String TRANSIENT = "Transient";
+
+  /** Comes again at its interval; only from {@code await…}. */
+  public static final String NOT_YET = "NotYet";
+
+  /** Parks the migration at once; carries a {@link Help}. */
+  public static final String NEEDS_HELP = "NeedsHelp";
+
+  /** A bug, or an exception that nobody translated: parks too. */
+  public static final String DEFECT = "Defect";
+
+  private Failures() {}
+
+  /** A failure that may go away by itself. */
+  public static ApplicationFailure transientFailure(String message) {
+    return ApplicationFailure.newFailure(message, TRANSIENT);
+  }
+
+  /** The awaited state is not there yet; the next look is after {@code nextLook}. */
+  public static ApplicationFailure notYet(String message, Duration nextLook) {
+    return ApplicationFailure.newFailureWithCauseAndDelay(message, NOT_YET, null, nextLook);
+  }
+
+  /**
+   * A failure that only a person can end.
+   *
+   * @param message what was expected and what was found, naming the object
+   * @param remedy what to do, in words
+   * @param command the exact command or SQL, or null where there is none
+   */
+  public static ApplicationFailure needsHelp(
+      String message, String remedy, @Nullable String command) {
+    return ApplicationFailure.newNonRetryableFailure(
+        message, NEEDS_HELP, new Help(message, remedy, command));
+  }
+
+  /** A bug. */
+  public static ApplicationFailure defect(String message) {
+    return ApplicationFailure.newNonRetryableFailure(message, DEFECT);
+  }
+
+  /**
+   * What a person needs to know.
+   *
+   * @param cause what was expected and what was found
+   * @param remedy what to do
+   * @param command the exact command or SQL, or null
+   */
+  public record Help(String cause, String remedy, @Nullable String command) {}
+}

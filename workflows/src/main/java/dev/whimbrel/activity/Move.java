@@ -1,0 +1,47 @@
+package dev.whimbrel.activity;
+
+import dev.whimbrel.runbook.Connect;
+import dev.whimbrel.runbook.LeftBehind;
+import dev.whimbrel.runbook.PostgresSpec;
+import dev.whimbrel.runbook.Runbook;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * The two databases of one migration and how applications reach them: what every database step
+ * needs to find its objects again.
+ *
+ * @param migration the runbook's name; every object on the servers is named after it
+ * @param source the database that is left
+ * @param target the database that is moved to
+ * @param connect how applications are made to follow
+ * @param leftBehind roles that stay behind on purpose
+ * @param jobs how many tables are synchronised at once
+ * @param maxLag the limit of a marker's travel time
+ */
+public record Move(
+    String migration,
+    PostgresSpec source,
+    PostgresSpec target,
+    List<Connect> connect,
+    List<LeftBehind> leftBehind,
+    int jobs,
+    Duration maxLag) {
+
+  /** The databases of a runbook. */
+  public static Move of(Runbook runbook) {
+    return new Move(
+        runbook.name(),
+        runbook.source().postgres(),
+        runbook.target().postgres(),
+        runbook.connect(),
+        runbook.leftBehind(),
+        runbook.replicate().jobs(),
+        runbook.replicate().maxLag());
+  }
+
+  /** The database on one side. */
+  public PostgresSpec on(Side side) {
+    return side == Side.SOURCE ? source : target;
+  }
+}

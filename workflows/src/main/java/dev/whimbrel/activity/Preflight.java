@@ -1,0 +1,25 @@
+package dev.whimbrel.activity;
+
+import io.temporal.activity.ActivityInterface;
+
+/** Looks at both databases before anything is changed. */
+@ActivityInterface
+public interface Preflight {
+
+  /**
+   * Reads both databases and says everything that stands in the way. Changes nothing.
+   *
+   * @return the findings; a blocker is a finding, not a failure
+   */
+  PreflightReport preflight(Move move);
+
+  /**
+   * Claims both databases for this migration: schema {@code whimbrel} and its authority row. Again
+   * is harmless; fails with {@code NeedsHelp} where another migration holds the source or the
+   * target.
+   */
+  Outcome claim(Move move);
+
+  /** Takes the claim back where the databases were never handed over. Again is harmless. */
+  Outcome release(Move move);
+}

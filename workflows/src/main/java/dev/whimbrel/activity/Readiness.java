@@ -1,0 +1,14 @@
+package dev.whimbrel.activity;
+
+import java.util.List;
+
+/**
+ * Whether the switchover and its way back are ready.
+ *
+ * @param canGoBack whether rollback will be possible after the hand-over
+ * @param predictedPauseMillis how long writes will be held up
+ * @param findings what stands in the way or should be known
+ * @param line one line in an operator's words
+ */
+public record Readiness(
+    boolean canGoBack, long predictedPauseMillis, List<Finding> findings, String line) {}

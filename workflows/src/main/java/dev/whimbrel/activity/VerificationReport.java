@@ -1,0 +1,24 @@
+package dev.whimbrel.activity;
+
+import java.time.Instant;
+import java.util.List;
+
+/**
+ * The result of a comparison.
+ *
+ * @param at when it was finished
+ * @param tables tables compared
+ * @param rows rows compared
+ * @param differences rows and objects that differ
+ * @param inFlux rows that differed at first and agreed when looked at again behind the stream
+ * @param findings each difference with its object and key, at most a hundred
+ * @param notCompared what could not be compared, with the reason
+ */
+public record VerificationReport(
+    Instant at,
+    int tables,
+    long rows,
+    long differences,
+    long inFlux,
+    List<String> findings,
+    List<String> notCompared) {}

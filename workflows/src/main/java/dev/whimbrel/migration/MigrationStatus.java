@@ -1,0 +1,94 @@
+package dev.whimbrel.migration;
+
+import java.time.Instant;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where a migration is, as {@code whimbrel status --output json} prints it.
+ *
+ * @param name the runbook's name
+ * @param phase prepare, replicate, validate, cutover, decommission or rollback
+ * @param step id of the step that runs or is waited at
+ * @param state what it is doing
+ * @param since since when
+ * @param waitingFor what is waited for, in words, or null
+ * @param result how it ended, or null while it runs
+ * @param writesGoTo source, target or, between hand-over and opening, none
+ * @param writesSince when the writes began to go there by a hand-over; null on the source from the
+ *     start
+ * @param epoch the epoch of the side that takes the writes
+ * @param nextSteps commands that make sense now
+ * @param rollback whether going back is possible, until when, how long it takes
+ * @param lag latest lag, or null when no stream runs
+ * @param verification latest verification, or null
+ * @param findings hash and lines of what an approval approves, or null when none is waited for
+ * @param switchover figures of the switchover, or null before it
+ * @param parked steps that wait for a person
+ * @param steps every step so far, and those not configured
+ */
+public record MigrationStatus(
+    String name,
+    String phase,
+    @Nullable String step,
+    State state,
+    Instant since,
+    @Nullable String waitingFor,
+    MigrationResult.@Nullable Ending result,
+    String writesGoTo,
+    @Nullable Instant writesSince,
+    long epoch,
+    List<String> nextSteps,
+    RollbackOffer rollback,
+    @Nullable Lag lag,
+    @Nullable Verified verification,
+    @Nullable Findings findings,
+    @Nullable SwitchoverFigures switchover,
+    List<Parked> parked,
+    List<StepRecord> steps) {
+
+  /** What a migration is doing. */
+  public enum State {
+    RUNNING,
+    WAITING_FOR_TIME,
+    WAITING_FOR_WINDOW,
+    WAITING_FOR_APPROVAL,
+    PAUSED,
+    NEEDS_HELP,
+    ROLLING_BACK,
+    ENDED,
+    /** Said by the CLI: no worker answers. */
+    NO_WORKER,
+    /** Said by the CLI: the workflow's task keeps failing and waits for fixed code. */
+    ENGINE_STUCK
+  }
+
+  /** The standing offer to go back. */
+  public record RollbackOffer(
+      boolean possible, @Nullable Instant until, long estimatedSeconds, long writesAtRisk) {}
+
+  /** Lag of the running stream. */
+  public record Lag(long bytes, long millis) {}
+
+  /** The latest verification. */
+  public record Verified(Instant at, long rows, long differences, List<String> notCompared) {}
+
+  /** What an approval approves. */
+  public record Findings(String hash, List<String> lines) {}
+
+  /** Figures of the switchover. */
+  public record SwitchoverFigures(long writePauseMillis, int attempts) {}
+
+  /** A step that waits for a person. */
+  public record Parked(
+      String step,
+      Instant since,
+      String cause,
+      String remedy,
+      @Nullable String command,
+      boolean skippable) {}
+
+  /** One step. {@code outcome} is "not configured" for a step that the runbook leaves out. */
+  public record StepRecord(
+      String id, @Nullable Instant started, @Nullable Instant ended, @Nullable String outcome) {}
+}

@@ -1,0 +1,48 @@
+package dev.whimbrel.runbook;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The move of one service, as its runbook file describes it. Secrets are references ({@code env:},
+ * {@code file:}, {@code command:}), never values, so a runbook may stand in a workflow's history.
+ *
+ * @param name names the workflow {@code migration-<name>} and every object on the servers
+ * @param service what people call the service; the name when absent
+ * @param approvers who may approve; empty means anyone who names themselves
+ * @param source the side that is left
+ * @param target the side that is moved to
+ * @param connect how applications find the database; every writer must be covered
+ * @param leftBehind roles that stay behind on purpose
+ * @param dns the name that moves with the service, or null when no name moves
+ */
+public record Runbook(
+    @JsonProperty(required = true) String name,
+    String service,
+    List<String> approvers,
+    @JsonProperty(required = true) SideSpec source,
+    @JsonProperty(required = true) SideSpec target,
+    List<Connect> connect,
+    List<LeftBehind> leftBehind,
+    @Nullable DnsSpec dns,
+    Replicate replicate,
+    Validate validate,
+    List<GuardSpec> guards,
+    CutoverSpec cutover,
+    RollbackSpec rollback,
+    DecommissionSpec decommission) {
+
+  public Runbook {
+    service = service == null ? name : service;
+    approvers = Defaults.list(approvers);
+    connect = Defaults.list(connect);
+    leftBehind = Defaults.list(leftBehind);
+    replicate = Defaults.or(replicate, Replicate.DEFAULT);
+    validate = Defaults.or(validate, Validate.DEFAULT);
+    guards = Defaults.list(guards);
+    cutover = Defaults.or(cutover, CutoverSpec.DEFAULT);
+    rollback = Defaults.or(rollback, RollbackSpec.DEFAULT);
+    decommission = Defaults.or(decommission, DecommissionSpec.DEFAULT);
+  }
+}
