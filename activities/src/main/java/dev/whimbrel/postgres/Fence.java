@@ -1,0 +1,246 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What stops writes to a database: two statement triggers on every ordinary and partitioned table,
+ * roots and partitions alike, published or not. Opening and closing is one transaction. Streams
+ * pass, since apply workers fire no statement triggers; {@code TRUNCATE} is on as plain {@code
+ * ENABLE}, which spares them too.
+ *
+ * <p>The function raises SQLSTATE 25006 and reads nothing: an older snapshot would read an older
+ * truth.
+ */
+final class Fence {
+  /** SQLSTATE that a writer on the closed side gets: read_only_sql_transaction. */
+  static final String CLOSED_STATE = "25006";
+
+  /** Rows of {@code pg_class c, pg_namespace n} that the fence covers. */
+  static final String TABLES =
+      """
+      pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+         AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'whimbrel')""";
+
+  private static final String FUNCTION =
+      """
+      CREATE SCHEMA IF NOT EXISTS whimbrel;
+      CREATE OR REPLACE FUNCTION whimbrel.fence() RETURNS trigger LANGUAGE plpgsql AS $fence$
+      BEGIN
+        RAISE EXCEPTION 'cannot write to %.%: this database is closed, writes go to the other side',
+          TG_TABLE_SCHEMA, TG_TABLE_NAME
+          USING ERRCODE = 'read_only_sql_transaction',
+                HINT = 'Connect again: the service was moved, or its move is not finished.';
+      END $fence$;
+      """;
+
+  /** A writer waits no longer than this for a trigger to be made on its table. */
+  private static final String[] LOCK_TIMEOUTS = {"100ms", "300ms", "1500ms", "300ms", "1500ms"};
+
+  private Fence() {}
+
+  /**
+   * Puts the triggers in place, off, on every table that lacks them; what is on stays on. Each
+   * table is a transaction of its own, so that its writers wait a moment at most. The connection
+   * must be in autocommit mode.
+   *
+   * @return how many tables carry the fence
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} naming table and blockers when
+   *     a table stayed locked
+   */
+  static int install(Connection database) throws SQLException {
+    try (Statement statement = database.createStatement()) {
+      statement.execute(FUNCTION);
+    }
+    for (String table : tables(database, missing())) {
+      change(database, table, createTriggers(table));
+    }
+    return tables(database, "true").size();
+  }
+
+  /** Drops triggers and function, each table in a transaction of its own. Again is harmless. */
+  static void uninstall(Connection database) throws SQLException {
+    for (String table : tables(database, carrying("true"))) {
+      change(
+          database,
+          table,
+          "DROP TRIGGER IF EXISTS whimbrel_fence ON %1$s; DROP TRIGGER IF EXISTS whimbrel_fence_truncate ON %1$s"
+              .formatted(table));
+    }
+    try (Statement statement = database.createStatement()) {
+      statement.execute("DROP FUNCTION IF EXISTS whimbrel.fence()");
+    }
+  }
+
+  /** Closes every table in one statement. Again is harmless. */
+  static void close(Connection database) throws SQLException {
+    try (Statement statement = database.createStatement()) {
+      statement.execute("DO $$ DECLARE t record; BEGIN " + closing() + " END $$");
+    }
+  }
+
+  /** Opens every table in one statement. Again is harmless. */
+  static void open(Connection database) throws SQLException {
+    try (Statement statement = database.createStatement()) {
+      statement.execute("DO $$ DECLARE t record; BEGIN " + opening() + " END $$");
+    }
+  }
+
+  /** Whether every table is closed; true for a database without tables. */
+  static boolean isClosed(Connection database) throws SQLException {
+    return notClosed(database).isEmpty();
+  }
+
+  /** The tables that take writes, quoted. */
+  static List<String> notClosed(Connection database) throws SQLException {
+    return tables(
+        database,
+        "NOT ("
+            + carrying("g.tgname = 'whimbrel_fence' AND g.tgenabled = 'A'")
+            + " AND "
+            + carrying("g.tgname = 'whimbrel_fence_truncate' AND g.tgenabled IN ('O', 'A')")
+            + ")");
+  }
+
+  /** The tables that refuse writes, wholly or in part, quoted. */
+  static List<String> notOpen(Connection database) throws SQLException {
+    return tables(
+        database,
+        carrying(
+            "g.tgname IN ('whimbrel_fence', 'whimbrel_fence_truncate') AND g.tgenabled <> 'D'"));
+  }
+
+  /** The tables that lack the triggers, quoted. */
+  static List<String> withoutTriggers(Connection database) throws SQLException {
+    return tables(database, missing());
+  }
+
+  /** PL/pgSQL that closes every table; needs {@code DECLARE t record}. */
+  static String closing() {
+    return switching(
+        "ENABLE ALWAYS TRIGGER whimbrel_fence, ENABLE TRIGGER whimbrel_fence_truncate");
+  }
+
+  /** PL/pgSQL that opens every table; needs {@code DECLARE t record}. */
+  static String opening() {
+    return switching("DISABLE TRIGGER whimbrel_fence, DISABLE TRIGGER whimbrel_fence_truncate");
+  }
+
+  /**
+   * A figure of the catalog that differs when a table, partition, column, sequence or enum label is
+   * added, dropped or changed. Comparable only with one of the same database.
+   */
+  static String fingerprint(Connection database) throws SQLException {
+    try (Statement statement = database.createStatement();
+        ResultSet row = statement.executeQuery(FINGERPRINT)) {
+      row.next();
+      return row.getString(1);
+    }
+  }
+
+  /** The query behind {@link #fingerprint}: one row, one text. */
+  static final String FINGERPRINT =
+      """
+      WITH t AS (SELECT c.oid, c.relkind, n.nspname, c.relname FROM\s"""
+          + TABLES
+          + """
+          ),
+           a AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', a.attrelid,
+                        a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,
+                        a.attisdropped, t.relkind, t.nspname, t.relname), 0)::numeric), 0) AS h
+                   FROM t LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0),
+           s AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', c.oid,
+                        n.nspname, c.relname), 0)::numeric), 0) AS h
+                   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                  WHERE c.relkind = 'S' AND c.relpersistence <> 't'
+                    AND n.nspname NOT LIKE 'pg\\_%'
+                    AND n.nspname NOT IN ('information_schema', 'whimbrel')),
+           e AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', enumtypid,
+                        enumsortorder, enumlabel), 0)::numeric), 0) AS h FROM pg_enum)
+      SELECT concat_ws('/', (SELECT count(*) FROM t), a.n, a.h, s.n, s.h, e.n, e.h) FROM a, s, e""";
+
+  private static String createTriggers(String table) {
+    // Made and put off in one transaction: nobody ever meets a trigger that is on by accident.
+    return """
+        DROP TRIGGER IF EXISTS whimbrel_fence ON %1$s;
+        DROP TRIGGER IF EXISTS whimbrel_fence_truncate ON %1$s;
+        CREATE TRIGGER whimbrel_fence BEFORE INSERT OR UPDATE OR DELETE ON %1$s
+          FOR EACH STATEMENT EXECUTE FUNCTION whimbrel.fence();
+        CREATE TRIGGER whimbrel_fence_truncate BEFORE TRUNCATE ON %1$s
+          FOR EACH STATEMENT EXECUTE FUNCTION whimbrel.fence();
+        ALTER TABLE ONLY %1$s DISABLE TRIGGER whimbrel_fence,
+          DISABLE TRIGGER whimbrel_fence_truncate"""
+        .formatted(table);
+  }
+
+  private static void change(Connection database, String table, String sql) throws SQLException {
+    SQLException last = null;
+    for (String timeout : LOCK_TIMEOUTS) {
+      try (Statement statement = database.createStatement()) {
+        statement.execute("BEGIN; SET LOCAL lock_timeout = '" + timeout + "'; " + sql + "; COMMIT");
+        return;
+      } catch (SQLException e) {
+        try (Statement statement = database.createStatement()) {
+          statement.execute("ROLLBACK");
+        }
+        if (SqlFailures.is(e, SqlFailures.UNDEFINED_TABLE)) {
+          return;
+        }
+        if (!SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE)) {
+          throw e;
+        }
+        last = e;
+      }
+    }
+    throw Failures.transientFailure(
+        table
+            + ": stayed locked, so that its fence could not be changed"
+            + (last == null ? "" : " (" + last.getSQLState() + ")"));
+  }
+
+  private static String switching(String clause) {
+    return "FOR t IN SELECT n.nspname, c.relname FROM "
+        + TABLES
+        + " ORDER BY c.oid LOOP EXECUTE format('ALTER TABLE ONLY %I.%I "
+        + clause
+        + "', t.nspname, t.relname); END LOOP;\n";
+  }
+
+  private static String missing() {
+    return "NOT ("
+        + carrying("g.tgname = 'whimbrel_fence'")
+        + " AND "
+        + carrying("g.tgname = 'whimbrel_fence_truncate'")
+        + ")";
+  }
+
+  private static String carrying(String condition) {
+    return "EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal"
+        + " AND g.tgname IN ('whimbrel_fence', 'whimbrel_fence_truncate') AND "
+        + condition
+        + ")";
+  }
+
+  private static List<String> tables(Connection database, String condition) throws SQLException {
+    List<String> names = new ArrayList<>();
+    try (Statement statement = database.createStatement();
+        ResultSet rows =
+            statement.executeQuery(
+                "SELECT format('%I.%I', n.nspname, c.relname) FROM "
+                    + TABLES
+                    + " AND "
+                    + condition
+                    + " ORDER BY c.oid")) {
+      while (rows.next()) {
+        names.add(rows.getString(1));
+      }
+    }
+    return List.copyOf(names);
+  }
+}

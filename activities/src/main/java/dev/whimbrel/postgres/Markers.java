@@ -1,0 +1,133 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Side;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.UUID;
+
+/**
+ * Markers: rows written on one side and awaited on the other, the proof that everything committed
+ * before them has arrived. Each stream has a table of its own, on both databases; a shared one
+ * would stop the second stream.
+ */
+final class Markers {
+  /** The writer whose markers are kept: they decide whether a side may open. */
+  static final String HAND_OVER = "hand-over";
+
+  private static final String CREATE =
+      """
+      CREATE SCHEMA IF NOT EXISTS whimbrel;
+      CREATE TABLE IF NOT EXISTS whimbrel.marker_forward (
+        id uuid PRIMARY KEY, writer text NOT NULL,
+        written_at timestamptz NOT NULL DEFAULT clock_timestamp());
+      CREATE TABLE IF NOT EXISTS whimbrel.marker_reverse (
+        id uuid PRIMARY KEY, writer text NOT NULL,
+        written_at timestamptz NOT NULL DEFAULT clock_timestamp());
+      """;
+
+  /** Long enough for a marker to be looked for; short enough for a soak of days to stay small. */
+  private static final String KEPT = "10 minutes";
+
+  private Markers() {}
+
+  /** Creates both tables. Again is harmless. */
+  static void create(Connection database) throws SQLException {
+    try (Statement statement = database.createStatement()) {
+      statement.execute(CREATE);
+    }
+  }
+
+  /**
+   * Empties the table of the stream that leaves {@code from}, so that a subscription with initial
+   * data can fill it. To be called on the subscriber, before it subscribes.
+   */
+  static void clear(Connection subscriber, Side from) throws SQLException {
+    try (Statement statement = subscriber.createStatement()) {
+      statement.execute("DELETE FROM " + table(from));
+    }
+  }
+
+  /** The table of the stream that leaves {@code from}. */
+  static String table(Side from) {
+    return from == Side.SOURCE ? "whimbrel.marker_forward" : "whimbrel.marker_reverse";
+  }
+
+  /**
+   * Writes a marker on the side it leaves, in a transaction of its own when {@code database} is in
+   * autocommit mode, and drops this writer's old ones.
+   *
+   * @param writer who writes it; markers of {@link #HAND_OVER} are kept
+   */
+  static UUID write(Connection database, Side from, String writer) throws SQLException {
+    UUID id = UUID.randomUUID();
+    try (Statement statement = database.createStatement()) {
+      statement.execute(writeSql(from, id, writer));
+    }
+    return id;
+  }
+
+  /** As {@link #write}, as one statement. */
+  static String writeSql(Side from, UUID id, String writer) {
+    String purge =
+        writer.equals(HAND_OVER)
+            ? ""
+            : "WITH old AS (DELETE FROM %s WHERE writer = %s AND written_at < clock_timestamp() - interval '%s') "
+                .formatted(table(from), Quoting.literal(writer), KEPT);
+    return purge
+        + "INSERT INTO %s (id, writer) VALUES ('%s', %s)"
+            .formatted(table(from), id, Quoting.literal(writer));
+  }
+
+  /** Whether the marker of the stream that leaves {@code from} has arrived in this database. */
+  static boolean arrived(Connection database, Side from, UUID id) throws SQLException {
+    try (PreparedStatement select =
+        database.prepareStatement("SELECT 1 FROM " + table(from) + " WHERE id = ?")) {
+      select.setObject(1, id);
+      try (ResultSet row = select.executeQuery()) {
+        return row.next();
+      }
+    }
+  }
+
+  /**
+   * Waits for a marker inside the server: one round trip, however long it takes. The connection
+   * must be in autocommit mode or read committed.
+   *
+   * @return whether it arrived in time
+   */
+  static boolean await(Connection database, Side from, UUID id, Duration limit)
+      throws SQLException {
+    try (Statement statement = database.createStatement()) {
+      statement.execute(awaitSql(from, id, limit));
+      return true;
+    } catch (SQLException e) {
+      if (SqlFailures.is(e, NOT_ARRIVED)) {
+        return false;
+      }
+      throw e;
+    }
+  }
+
+  /** SQLSTATE of {@link #awaitSql} when the marker did not arrive in time. */
+  static final String NOT_ARRIVED = "WB001";
+
+  /** A statement that returns when the marker is there, and fails when it is not in time. */
+  static String awaitSql(Side from, UUID id, Duration limit) {
+    return """
+        DO $$
+        DECLARE until timestamptz := clock_timestamp() + interval '%d milliseconds';
+        BEGIN
+          WHILE NOT EXISTS (SELECT 1 FROM %s WHERE id = '%s') LOOP
+            IF clock_timestamp() > until THEN
+              RAISE EXCEPTION 'marker %s did not arrive in %d ms' USING ERRCODE = '%s';
+            END IF;
+            PERFORM pg_sleep(0.001);
+          END LOOP;
+        END $$"""
+        .formatted(limit.toMillis(), table(from), id, id, limit.toMillis(), NOT_ARRIVED);
+  }
+}
