@@ -15,7 +15,13 @@ import org.jspecify.annotations.Nullable;
  * @param target the side that is moved to
  * @param connect how applications find the database; every writer must be covered
  * @param leftBehind roles that stay behind on purpose
- * @param dns the name that moves with the service, or null when no name moves
+ * @param dns the names that move with the service; absent when no name moves
+ * @param replicate the copy and the stream
+ * @param validate checks before and after the switchover
+ * @param guards thresholds that are watched in the background
+ * @param cutover when and how the service is switched
+ * @param rollback the standing offer to go back
+ * @param decommission the end of the old side
  */
 public record Runbook(
     @JsonProperty(required = true) String name,

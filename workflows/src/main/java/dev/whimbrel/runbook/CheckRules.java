@@ -1,0 +1,99 @@
+package dev.whimbrel.runbook;
+
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Smoke checks and guards. */
+final class CheckRules {
+  private static final List<String> KINDS = List.of("http", "sql", "command");
+
+  private final Runbook draft;
+  private final Places places;
+
+  CheckRules(Runbook draft, Places places) {
+    this.draft = draft;
+    this.places = places;
+  }
+
+  void check() {
+    List<CheckSpec> smoke = draft.validate().smoke();
+    for (int i = 0; i < smoke.size(); i++) {
+      smoke("validate.smoke[" + i + "]", smoke.get(i));
+    }
+    List<GuardSpec> guards = draft.guards();
+    for (int i = 0; i < guards.size(); i++) {
+      guard("guards[" + i + "]", guards.get(i));
+    }
+  }
+
+  private void smoke(String path, CheckSpec check) {
+    Problems.exactlyOne(places, path, KINDS);
+    web(path + ".http", check.http());
+    Problems.notEmpty(places, path + ".command", check.command());
+    Problems.positive(places, path + ".timeout", check.timeout());
+    onlyWithHttp(path, "expect");
+    onlyWithHttp(path, "via");
+    Integer expect = check.expect();
+    if (expect != null && (expect < 100 || expect > 599)) {
+      places.report(path + ".expect", "expected an HTTP status, 100 to 599, found " + expect + ".");
+    }
+    Problems.oneOf(places, path + ".via", check.via(), List.of("target", "source"));
+    SideSpec side = "source".equals(check.via()) ? draft.source() : draft.target();
+    if (check.via() != null
+        && List.of("target", "source").contains(check.via())
+        && side != null
+        && side.addresses().isEmpty()
+        && !places.has(check.via() + ".addresses")
+        && draft.dns() == null) {
+      places.report(
+          path + ".via", "expected " + check.via() + ".addresses, to which this check would go.");
+    }
+  }
+
+  private void guard(String path, GuardSpec guard) {
+    Problems.exactlyOne(places, path, KINDS);
+    web(path + ".http", guard.http());
+    web(path + ".control", guard.control());
+    Problems.notEmpty(places, path + ".command", guard.command());
+    onlyWithHttp(path, "p99");
+    onlyWithHttp(path, "control");
+    Problems.positive(places, path + ".p99", guard.p99());
+    Problems.positive(places, path + ".over", guard.over());
+    Problems.positive(places, path + ".interval", guard.interval());
+    if (guard.interval().compareTo(guard.over()) > 0) {
+      places.report(
+          path + ".interval",
+          "expected no more than over ("
+              + Durations.format(guard.over())
+              + "), found "
+              + Durations.format(guard.interval())
+              + ".");
+    }
+    Problems.oneOf(places, path + ".then", guard.then(), List.of("ask", "rollback"));
+  }
+
+  private void onlyWithHttp(String path, String key) {
+    if (places.has(path + "." + key) && !places.has(path + ".http")) {
+      places.report(path + "." + key, "goes only with http.");
+    }
+  }
+
+  private void web(String path, @Nullable String url) {
+    if (url != null && !isWeb(url)) {
+      places.report(path, "expected a URL that begins with http:// or https:// and names a host.");
+    }
+  }
+
+  private static boolean isWeb(String url) {
+    try {
+      URI uri = new URI(url);
+      return uri.getHost() != null
+          && ("http".equals(uri.getScheme()) || "https".equals(uri.getScheme()))
+          && uri.getUserInfo() == null;
+    } catch (URISyntaxException e) {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,283 @@
+package dev.whimbrel.runbook;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.temporal.api.common.v1.Payload;
+import io.temporal.common.converter.DefaultDataConverter;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class RunbookFileTest {
+  private static final String SMALLEST =
+      """
+      name: shop
+      source: {postgres: {url: "postgresql://migrator@127.0.0.1:5431/shop"}}
+      target: {postgres: {url: "postgresql://migrator@127.0.0.1:5432/shop"}}
+      connect: [manual]
+      """;
+
+  @Test
+  void readsTheSmallestRunbookWithSafeDefaults() {
+    Runbook runbook = RunbookFile.parse(SMALLEST);
+
+    assertThat(runbook.service()).isEqualTo("shop");
+    assertThat(runbook.connect()).containsExactly(Connect.MANUAL);
+    assertThat(runbook.cutover().approvalRequired()).isTrue();
+    assertThat(runbook.decommission().approvalRequired()).isTrue();
+    assertThat(runbook.replicate().soak()).isEqualTo(Duration.ofHours(24));
+    assertThat(runbook.rollback().window()).isEqualTo(Duration.ofDays(3));
+    assertThat(runbook.dns()).isNull();
+  }
+
+  @Test
+  void readsTheBigExampleButForWhatThisReleaseDoesNotBuild() {
+    assertThat(mistakesIn(Examples.BIG))
+        .containsExactly(
+            "31:3: dns.route53: not built in this release: use rfc2136, or leave dns out and move the"
+                + " name by hand.",
+            "42:3: validate.canary: not built in this release: leave it out: traffic moves at the"
+                + " cutover, all at once.",
+            "47:36: decommission.retire: not built in this release: leave it out and retire the old"
+                + " machines by hand.");
+  }
+
+  @Test
+  void readsTheBigExampleWithoutThoseKeys() {
+    Runbook runbook = RunbookFile.parse(Examples.BUILT);
+
+    assertThat(runbook.connect()).hasSize(2);
+    assertThat(requireNonNull(runbook.connect().get(0).pgbouncer()).switchBy().file())
+        .isEqualTo("/etc/pgbouncer/pgbouncer.ini");
+    assertThat(requireNonNull(runbook.connect().get(1).command()).doIt())
+        .containsExactly("./point-reporting", "target");
+    assertThat(requireNonNull(runbook.dns()).ttl().lower()).containsExactly(60);
+    assertThat(runbook.validate().smoke().get(2).timeout()).isEqualTo(Duration.ofMinutes(20));
+    assertThat(runbook.guards().get(0).p99()).isEqualTo(Duration.ofMillis(500));
+    assertThat(runbook.guards().get(0).maxErrorRate()).isEqualTo(new Percent(0.01));
+    assertThat(runbook.rollback().window()).isEqualTo(Duration.ofDays(3));
+  }
+
+  @Test
+  void showsAllFiveMistakesOfARunbookWithFive() {
+    String text =
+        """
+        name: Shop
+        source:
+          postgres: {url: "postgresql://migrator@127.0.0.1:5431/shop", password: "tr0ub4dor"}
+        target:
+          postgres: {url: "mysql://migrator@127.0.0.1/shop"}
+        replicate: {soak: 1 day, maxlag: 1s}
+        connect: [manual]
+        """;
+
+    assertThat(mistakesIn(text))
+        .containsExactly(
+            "1:7: name: expected a lower-case letter, then at most 39 lower-case letters, digits and"
+                + " hyphens, found 'Shop'.",
+            "3:74: source.postgres.password: expected a reference, never the secret itself:"
+                + " env:NAME, file:/path or command:program argument. What was found is not repeated"
+                + " here.",
+            "5:19: target.postgres.url: expected a URL that begins with postgresql://.",
+            "6:19: replicate.soak: expected a duration such as 30s, 5m, 24h or 3d, found '1 day'.",
+            "6:26: replicate.maxlag: unknown key. Did you mean 'maxLag'?");
+  }
+
+  @Test
+  void neverRepeatsASecretWhereverItStands() {
+    List<String> slips =
+        List.of(
+            "source: {postgres: {url: \"postgresql://u:hunter2@h/d\"}}",
+            "source: {postgres: {url: \"postgresql://u@h/d?password=hunter2\"}}",
+            "source: {postgres: {url: \"postgresql://u@h/d\", password: hunter2}}",
+            "source: {postgres: {url: \"postgresql://u@h/d\", password: [hunter2]}}",
+            "source: {postgres: {url: \"postgresql://u@h/d\", passwrd: hunter2}}",
+            "source: {postgres: hunter2}",
+            "source: hunter2",
+            "source: {postgres: {password: *hunter2}}",
+            "source: {postgres: {password: !hunter2 }}",
+            "source: {postgres: {password: \"hunter2}}",
+            "source: {postgres: {password: @hunter2}}",
+            "source: {postgres: {password: hun: ter2hunter2}}",
+            "source:\n  postgres:\n    password: hunter2: x",
+            "dns: {rfc2136: {server: a, zone: b, key: {name: k, algorithm: hmac-sha256, secret: hunter2}}}");
+
+    for (String slip : slips) {
+      assertThat(mistakesIn("name: shop\n" + slip + "\n")).isNotEmpty();
+      assertThat(String.join("\n", mistakesIn("name: shop\n" + slip + "\n")))
+          .as(slip)
+          .doesNotContain("hunter2");
+    }
+  }
+
+  @Test
+  void refusesATargetThatIsTheSource() {
+    assertThat(
+            mistakesIn(
+                SMALLEST.replace("@127.0.0.1:5432/shop", "@localhost:5431/shop?sslmode=disable")))
+        .containsExactly(
+            "3:26: target.postgres.url: the target is the source (localhost:5431/shop); expected"
+                + " another database.");
+  }
+
+  @Test
+  void saysWhichChoicesConnectHas() {
+    assertThat(mistakesIn(SMALLEST.replace("connect: [manual]", "")))
+        .singleElement()
+        .asString()
+        .startsWith("1:1: connect: missing: say how applications find the database")
+        .contains("pgbouncer", "dns", "command", "manual");
+    assertThat(mistakesIn(SMALLEST.replace("[manual]", "[]"))).hasSize(1);
+    assertThat(mistakesIn(SMALLEST.replace("[manual]", "manual"))).hasSize(1);
+    assertThat(mistakesIn(SMALLEST.replace("[manual]", "[manuell]")))
+        .containsExactly(
+            "4:11: connect[0]: expected the word 'manual' or a mapping with one of the keys"
+                + " pgbouncer, dns, command, found 'manuell'. Did you mean 'manual'?");
+    assertThat(mistakesIn(SMALLEST.replace("[manual]", "[{manual: true}]")))
+        .first()
+        .asString()
+        .contains("write it as a plain word: - manual");
+  }
+
+  @Test
+  void saysOneThingAboutOneSlip() {
+    assertThat(mistakesIn(SMALLEST.replace("connect:", "conect:")))
+        .containsExactly("4:1: conect: unknown key. Did you mean 'connect'?");
+    assertThat(mistakesIn(SMALLEST.replace("name:", "nmae:")))
+        .containsExactly("1:1: nmae: unknown key. Did you mean 'name'?");
+    assertThat(mistakesIn(SMALLEST.replace("[manual]", "[{comand: {do: [a], undo: [b]}}]")))
+        .containsExactly("4:12: connect[0].comand: unknown key. Did you mean 'command'?");
+  }
+
+  @Test
+  void namesWhatIsMissingAndWhatStandsTwice() {
+    assertThat(mistakesIn("name: a\nname: b\nconnect: [manual, manual]\n"))
+        .containsExactly(
+            "1:1: source: missing: expected a mapping with keys (postgres, addresses).",
+            "1:1: target: missing: expected a mapping with keys (postgres, addresses).",
+            "2:1: name: the key stands here a second time.",
+            "3:19: connect[1]: the same entry stands here a second time.");
+  }
+
+  @Test
+  void saysWhereAKeyOfAnotherSectionBelongs() {
+    assertThat(mistakesIn(SMALLEST + "pauseBudget: 5s\n"))
+        .containsExactly("5:1: pauseBudget: unknown key. It belongs under cutover.");
+  }
+
+  @Test
+  void checksDnsAgainstZoneAndAddresses() {
+    String dns =
+        """
+        dns:
+          rfc2136: {server: "ns1.example.com:99999", zone: example.com}
+          names: [shop.example.org, shop.example.com, SHOP.example.com]
+          ttl: {lower: [60, 300]}
+        """;
+
+    assertThat(mistakesIn(SMALLEST + dns))
+        .containsExactly(
+            "2:9: source.addresses: missing: expected the addresses under which the service answers"
+                + " on this side, since dns is to point to them.",
+            "3:9: target.addresses: missing: expected the addresses under which the service answers"
+                + " on this side, since dns is to point to them.",
+            "6:21: dns.rfc2136.server: expected a host or address, with :port where it is not 53,"
+                + " found 'ns1.example.com:99999'.",
+            "7:11: dns.names[0]: expected a name in the zone example.com, found 'shop.example.org'.",
+            "7:47: dns.names[2]: 'SHOP.example.com' stands here a second time.",
+            "8:21: dns.ttl.lower[1]: expected each step below the one before, found 300.");
+  }
+
+  @Test
+  void checksChecksGuardsAndWords() {
+    String text =
+        """
+        validate:
+          smoke:
+            - {http: "https://shop.example.com/", sql: "select true"}
+            - {expect: 200}
+            - {http: ftp://shop.example.com, via: tarjet}
+        guards:
+          - {sql: "select true", then: rollbck, p99: 1s, interval: 10m}
+        cutover: {window: Sunday at two, approval: yes, monitor: 0s}
+        """;
+
+    assertThat(mistakesIn(SMALLEST + text))
+        .containsExactly(
+            "7:7: validate.smoke[0]: expected exactly one of http, sql, command, found http and sql.",
+            "8:7: validate.smoke[1]: expected exactly one of http, sql, command, found none.",
+            "8:16: validate.smoke[1].expect: goes only with http.",
+            "9:14: validate.smoke[2].http: expected a URL that begins with http:// or https:// and"
+                + " names a host.",
+            "9:43: validate.smoke[2].via: expected target or source, found 'tarjet'. Did you mean"
+                + " 'target'?",
+            "11:32: guards[0].then: expected ask or rollback, found 'rollbck'. Did you mean"
+                + " 'rollback'?",
+            "11:46: guards[0].p99: goes only with http.",
+            "11:60: guards[0].interval: expected no more than over (5m), found 10m.",
+            "12:19: cutover.window: expected days, times and a time zone such as 'Sun 02:00-06:00"
+                + " Europe/Stockholm', found 'Sunday at two'.",
+            "12:44: cutover.approval: expected required or none, found 'yes'.",
+            "12:58: cutover.monitor: expected a duration above zero, found 0.");
+  }
+
+  @Test
+  void checksAddresses() {
+    for (String good :
+        List.of("192.0.2.1", "2001:db8::1", "::1", "::ffff:192.0.2.1", "1:2:3:4:5:6:7:8")) {
+      assertThat(Addresses.isAddress(good)).as(good).isTrue();
+    }
+    for (String bad :
+        List.of(
+            "192.0.2.256",
+            "192.0.2",
+            "2001:db8:::1",
+            "1:2:3:4:5:6:7",
+            "::1::",
+            "host",
+            "01.2.3.4",
+            "")) {
+      assertThat(Addresses.isAddress(bad)).as(bad).isFalse();
+    }
+  }
+
+  @Test
+  void saysWhereTheFileIsNotYaml() {
+    assertThat(mistakesIn("name: shop\n  source: x\n"))
+        .containsExactly("2:9: : not YAML: mapping values are not allowed here.");
+    assertThat(mistakesIn("")).singleElement().asString().contains("empty file");
+    assertThat(mistakesIn("name: a\n---\nname: b\n"))
+        .singleElement()
+        .asString()
+        .contains("not YAML");
+    assertThat(mistakesIn("[1, 2]")).first().asString().contains("expected a mapping");
+    assertThat(mistakesIn("a: &a [*a]\nconnect: &b [*b]\n")).isNotEmpty();
+  }
+
+  @Test
+  void travelsThroughTemporalUnchanged() throws Exception {
+    Runbook runbook = RunbookFile.parse(Examples.BUILT);
+
+    Payload payload = DefaultDataConverter.STANDARD_INSTANCE.toPayload(runbook).orElseThrow();
+    JsonNode json = new ObjectMapper().readTree(payload.getData().toByteArray());
+
+    assertThat(
+            DefaultDataConverter.STANDARD_INSTANCE.fromPayload(
+                payload, Runbook.class, Runbook.class))
+        .isEqualTo(runbook);
+    assertThat(json.at("/rollback/window").asText()).isNotEqualTo("72h");
+  }
+
+  private static List<String> mistakesIn(String text) {
+    InvalidRunbook invalid =
+        catchThrowableOfType(InvalidRunbook.class, () -> RunbookFile.parse(text));
+    assertThat(invalid).as("expected mistakes in:\n" + text).isNotNull();
+    return invalid.errors().stream()
+        .map(e -> e.line() + ":" + e.column() + ": " + e.path() + ": " + e.message())
+        .toList();
+  }
+}
