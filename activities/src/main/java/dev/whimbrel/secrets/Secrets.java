@@ -2,8 +2,12 @@ package dev.whimbrel.secrets;
 
 import dev.whimbrel.activity.Failures;
 import java.io.IOException;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -46,9 +50,13 @@ public final class Secrets {
   /** The text with every secret that was resolved here masked. */
   public String redact(String text) {
     String redacted = text;
-    for (String secret : seen) {
+    // The longest first: one secret may begin with another.
+    List<String> longestFirst =
+        seen.stream().sorted(Comparator.comparingInt(String::length).reversed()).toList();
+    for (String secret : longestFirst) {
       if (secret.length() >= SHORTEST_TO_REDACT) {
         redacted = redacted.replace(secret, MASK);
+        redacted = redacted.replace(URLEncoder.encode(secret, StandardCharsets.UTF_8), MASK);
       }
     }
     return redacted;

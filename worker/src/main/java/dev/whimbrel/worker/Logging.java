@@ -1,0 +1,45 @@
+package dev.whimbrel.worker;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.ConsoleAppender;
+import java.util.function.UnaryOperator;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The worker's log: lines on stderr, each with migration and step, each masked before it is
+ * written. Set up in code, so that no configuration file on the class path can let a secret out.
+ */
+final class Logging {
+  private Logging() {}
+
+  /**
+   * Starts the log.
+   *
+   * @param level error, warn, info, debug or trace
+   * @param redaction masks the secrets that this process has resolved
+   */
+  static void start(String level, UnaryOperator<String> redaction) {
+    LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
+    context.reset();
+
+    LogLines lines = new LogLines(redaction);
+    lines.setContext(context);
+    lines.start();
+    ConsoleAppender<ILoggingEvent> stderr = new ConsoleAppender<>();
+    stderr.setContext(context);
+    stderr.setTarget("System.err");
+    stderr.setEncoder(lines);
+    stderr.start();
+
+    Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    root.setLevel(Level.WARN);
+    root.addAppender(stderr);
+    context.getLogger("dev.whimbrel").setLevel(Level.toLevel(level));
+    context.getLogger("io.temporal").setLevel(Level.WARN);
+    // While the server is away each poller logs a stack trace every few seconds.
+    context.getLogger("io.temporal.internal.worker.BasePoller").setLevel(Level.OFF);
+  }
+}

@@ -1,0 +1,127 @@
+package dev.whimbrel.worker;
+
+import dev.whimbrel.migration.MigrationWorkflow;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/**
+ * The worker's own settings, read from variables {@code WHIMBREL_…} of its environment. Temporal's
+ * settings are read by {@code temporal-envconfig} and do not appear here.
+ *
+ * @param taskQueue {@code WHIMBREL_TASK_QUEUE}: the queue that is served; {@code whimbrel}
+ * @param metrics {@code WHIMBREL_METRICS}: {@code host:port} for {@code /metrics} and {@code
+ *     /healthz}, or {@code off}, which is empty here; {@code 127.0.0.1:0}, a free port that the
+ *     ready line names
+ * @param logLevel {@code WHIMBREL_LOG_LEVEL}: error, warn, info, debug or trace; {@code info}
+ */
+record Settings(String taskQueue, Optional<InetSocketAddress> metrics, String logLevel) {
+  private static final String PREFIX = "WHIMBREL_";
+  private static final String TASK_QUEUE = PREFIX + "TASK_QUEUE";
+  private static final String METRICS = PREFIX + "METRICS";
+  private static final String LOG_LEVEL = PREFIX + "LOG_LEVEL";
+  private static final List<String> OURS = List.of(TASK_QUEUE, METRICS, LOG_LEVEL);
+
+  /** Variables that other parts read: the launcher, the lab, the tests. */
+  private static final List<String> WELL_KNOWN =
+      List.of(
+          PREFIX + "TEMPORAL",
+          PREFIX + "PG_BIN",
+          PREFIX + "HOME",
+          PREFIX + "CACHE",
+          PREFIX + "JAVA_OPTS");
+
+  /** Variables of this beginning are free for a runbook's {@code env:} references. */
+  private static final String SECRET_PREFIX = PREFIX + "SECRET_";
+
+  private static final List<String> LOG_LEVELS = List.of("error", "warn", "info", "debug", "trace");
+
+  /**
+   * Reads the settings.
+   *
+   * @throws IllegalArgumentException if a variable is unknown or cannot be read; the message lists
+   *     every such variable, one a line
+   */
+  static Settings of(Map<String, String> environment) {
+    List<String> problems = new ArrayList<>();
+    for (String name : new TreeMap<>(environment).keySet()) {
+      if (name.startsWith(PREFIX) && !isKnown(name)) {
+        problems.add(
+            "%s is not a setting of the worker. Did you mean %s? (A secret of a runbook may be called %s…)"
+                .formatted(name, nearest(name), SECRET_PREFIX));
+      }
+    }
+    String taskQueue = environment.getOrDefault(TASK_QUEUE, MigrationWorkflow.TASK_QUEUE);
+    if (taskQueue.isBlank()) {
+      problems.add(TASK_QUEUE + ": expected the name of a task queue, found nothing");
+    }
+    Optional<InetSocketAddress> metrics = Optional.empty();
+    try {
+      metrics = address(environment.getOrDefault(METRICS, "127.0.0.1:0"));
+    } catch (IllegalArgumentException e) {
+      problems.add(METRICS + ": " + e.getMessage());
+    }
+    String logLevel = environment.getOrDefault(LOG_LEVEL, "info").toLowerCase(Locale.ROOT);
+    if (!LOG_LEVELS.contains(logLevel)) {
+      problems.add(
+          "%s: expected one of %s, found '%s'"
+              .formatted(LOG_LEVEL, String.join(", ", LOG_LEVELS), logLevel));
+    }
+    if (!problems.isEmpty()) {
+      throw new IllegalArgumentException(String.join("\n", problems));
+    }
+    return new Settings(taskQueue, metrics, logLevel);
+  }
+
+  private static boolean isKnown(String name) {
+    return OURS.contains(name) || WELL_KNOWN.contains(name) || name.startsWith(SECRET_PREFIX);
+  }
+
+  private static Optional<InetSocketAddress> address(String text) {
+    if (text.equals("off")) {
+      return Optional.empty();
+    }
+    int colon = text.lastIndexOf(':');
+    String host = colon < 0 ? "" : text.substring(0, colon).replaceAll("^\\[|]$", "");
+    if (host.isEmpty() || !text.substring(colon + 1).matches("\\d{1,5}")) {
+      throw new IllegalArgumentException("expected host:port or off, found '" + text + "'");
+    }
+    int port = Integer.parseInt(text.substring(colon + 1));
+    if (port > 65_535) {
+      throw new IllegalArgumentException("expected a port up to 65535, found " + port);
+    }
+    InetSocketAddress address = new InetSocketAddress(host, port);
+    if (address.isUnresolved()) {
+      throw new IllegalArgumentException("expected an address of this host, found '" + host + "'");
+    }
+    return Optional.of(address);
+  }
+
+  private static String nearest(String name) {
+    return OURS.stream().min(Comparator.comparingInt(ours -> distance(ours, name))).orElseThrow();
+  }
+
+  /** Levenshtein's distance. */
+  private static int distance(String one, String other) {
+    int[] row = new int[other.length() + 1];
+    for (int j = 0; j <= other.length(); j++) {
+      row[j] = j;
+    }
+    for (int i = 1; i <= one.length(); i++) {
+      int diagonal = row[0];
+      row[0] = i;
+      for (int j = 1; j <= other.length(); j++) {
+        int above = row[j];
+        int substituted = diagonal + (one.charAt(i - 1) == other.charAt(j - 1) ? 0 : 1);
+        row[j] = Math.min(substituted, Math.min(above, row[j - 1]) + 1);
+        diagonal = above;
+      }
+    }
+    return row[other.length()];
+  }
+}

@@ -1,0 +1,56 @@
+package dev.whimbrel.worker;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class SettingsTest {
+
+  @Test
+  void servesTheDefaultQueueAndListensOnLoopbackOnlyUnlessTold() {
+    Settings settings = Settings.of(Map.of());
+
+    assertThat(settings.taskQueue()).isEqualTo("whimbrel");
+    assertThat(settings.metrics())
+        .hasValueSatisfying(
+            address -> {
+              assertThat(address.getAddress().isLoopbackAddress()).isTrue();
+              assertThat(address.getPort()).isZero();
+            });
+  }
+
+  @Test
+  void toleratesVariablesOfOtherPartsAndOfSecrets() {
+    Settings settings =
+        Settings.of(
+            Map.of(
+                "WHIMBREL_TEMPORAL", "/usr/bin/temporal",
+                "WHIMBREL_PG_BIN", "/usr/lib/postgresql/15/bin",
+                "WHIMBREL_SECRET_SOURCE", "hunter2",
+                "PATH", "/bin",
+                "WHIMBREL_METRICS", "off"));
+
+    assertThat(settings.metrics()).isEmpty();
+    assertThat(settings.toString()).doesNotContain("hunter2");
+  }
+
+  @Test
+  void namesEveryMistakeAndTheNearestSetting() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(
+            () ->
+                Settings.of(
+                    Map.of(
+                        "WHIMBREL_TASKQUEUE", "shop",
+                        "WHIMBREL_METRICS", "9090",
+                        "WHIMBREL_LOG_LEVEL", "loud")))
+        .withMessage(
+            """
+            WHIMBREL_TASKQUEUE is not a setting of the worker. Did you mean WHIMBREL_TASK_QUEUE? \
+            (A secret of a runbook may be called WHIMBREL_SECRET_…)
+            WHIMBREL_METRICS: expected host:port or off, found '9090'
+            WHIMBREL_LOG_LEVEL: expected one of error, warn, info, debug, trace, found 'loud'""");
+  }
+}
