@@ -1,0 +1,106 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Progress;
+import io.temporal.activity.Activity;
+import io.temporal.activity.ActivityExecutionContext;
+import io.temporal.client.ActivityCompletionException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/** Tells the engine how far an activity is. Outside of an activity, as in a test, says nothing. */
+final class Heartbeats {
+  private static final long INTERVAL_MILLIS = 1000;
+
+  private Heartbeats() {}
+
+  /**
+   * Sends progress.
+   *
+   * @throws ActivityCompletionException when the activity was cancelled
+   */
+  static void beat(Progress progress) {
+    ActivityExecutionContext context = context();
+    if (context != null) {
+      context.heartbeat(progress);
+    }
+  }
+
+  /** As {@link #beat(Progress)}, in words alone. */
+  static void beat(String line) {
+    beat(Progress.of(line));
+  }
+
+  /** What the attempt before this one said last. */
+  static Optional<Progress> last() {
+    ActivityExecutionContext context = context();
+    return context == null ? Optional.empty() : context.getHeartbeatDetails(Progress.class);
+  }
+
+  /**
+   * Sends progress every second while one statement takes long; ends its session when the activity
+   * is cancelled meanwhile.
+   *
+   * @throws ActivityCompletionException when the activity was cancelled
+   */
+  static void during(Progress progress, Connection connection, Work work) throws SQLException {
+    ActivityExecutionContext context = context();
+    if (context == null) {
+      work.run();
+      return;
+    }
+    context.heartbeat(progress);
+    AtomicReference<ActivityCompletionException> cancelled = new AtomicReference<>();
+    Thread pulse = new Thread(() -> pulse(context, progress, connection, cancelled), "heartbeats");
+    pulse.setDaemon(true);
+    pulse.start();
+    try {
+      work.run();
+    } catch (SQLException e) {
+      ActivityCompletionException why = cancelled.get();
+      if (why != null) {
+        throw why;
+      }
+      throw e;
+    } finally {
+      pulse.interrupt();
+    }
+  }
+
+  private static void pulse(
+      ActivityExecutionContext context,
+      Progress progress,
+      Connection connection,
+      AtomicReference<ActivityCompletionException> cancelled) {
+    try {
+      while (true) {
+        Thread.sleep(INTERVAL_MILLIS);
+        context.heartbeat(progress);
+      }
+    } catch (InterruptedException e) {
+      return;
+    } catch (ActivityCompletionException e) {
+      cancelled.set(e);
+    }
+    try {
+      connection.abort(Runnable::run);
+    } catch (SQLException e) {
+      // The session is gone already, which is what was wanted.
+    }
+  }
+
+  private static @Nullable ActivityExecutionContext context() {
+    try {
+      return Activity.getExecutionContext();
+    } catch (IllegalStateException e) {
+      return null; // the SDK's way to say that this thread runs no activity
+    }
+  }
+
+  /** One statement or a few. */
+  interface Work {
+    void run() throws SQLException;
+  }
+}

@@ -1,0 +1,214 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Schema;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.secrets.Secrets;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+
+/** Carries the schema through sections of {@code pg_dump}, and drops what it carried. */
+public final class PostgresSchema implements Schema {
+  private final Secrets secrets;
+  private final Databases databases;
+
+  /** A schema whose connections use these secrets. */
+  public PostgresSchema(Secrets secrets) {
+    this.secrets = secrets;
+    this.databases = new Databases(secrets);
+  }
+
+  @Override
+  public Outcome createTables(Move move) {
+    return with(
+        move,
+        "Cannot create the tables on the target",
+        (source, target, copy) -> {
+          List<String> roles = Roles.carry(source, target);
+          int created = copy.createTables();
+          return new Outcome(
+              tables(target)
+                  + (created == 0 ? ", all there already" : ", " + created + " objects created")
+                  + (roles.isEmpty()
+                      ? ""
+                      : "; roles created without a password: " + String.join(", ", roles)));
+        });
+  }
+
+  @Override
+  public Outcome createKeys(Move move) {
+    return with(
+        move,
+        "Cannot create the keys on the target",
+        (source, target, copy) ->
+            new Outcome(copy.createKeys() + " primary keys and replica identities created"));
+  }
+
+  @Override
+  public Outcome createRest(Move move) {
+    return with(
+        move,
+        "Cannot create indexes and constraints on the target",
+        (source, target, copy) -> {
+          int created = copy.createRest();
+          int views = MaterializedViews.refresh(source, target.connection());
+          List<String> refused = Settings.carry(source, target, databases, move);
+          closeFence(target.connection());
+          return new Outcome(
+              created
+                  + " indexes, constraints, triggers and grants created, "
+                  + views
+                  + " materialized views refreshed"
+                  + (refused.isEmpty() ? "" : "; not allowed: " + String.join(", ", refused)));
+        });
+  }
+
+  @Override
+  public Outcome analyze(Move move) {
+    try (SchemaSession target = SchemaSession.open(databases, move, "analyze")) {
+      List<String> tables = Analyze.tables(target.connection());
+      Analyze.all(target.connection(), tables);
+      return new Outcome(tables.size() + " tables analyzed");
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot analyze the target", e);
+    }
+  }
+
+  @Override
+  public Outcome dropSchema(Move move) {
+    try {
+      return isClaimed(move)
+          ? drop(move)
+          : new Outcome("the target is not claimed: nothing of this migration is there");
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot drop the schema from the target", e);
+    }
+  }
+
+  private Outcome drop(Move move) throws SQLException {
+    try (SchemaSession target = SchemaSession.open(databases, move, "drop-schema")) {
+      Ledger ledger = target.ledger();
+      if (!ledger.exists()) {
+        return new Outcome("nothing was created on the target");
+      }
+      requireNotHandedOver(target.connection(), move);
+      int dropped = 0;
+      StringBuilder kept = new StringBuilder();
+      for (Ledger.Row row : ledger.newestFirst()) {
+        Heartbeats.beat("dropping what was created on the target, " + dropped + " parts so far");
+        if (!drop(target, row)) {
+          kept.append(kept.length() == 0 ? "; kept, since it is in use: " : ", ")
+              .append(row.undo());
+        }
+        dropped++;
+      }
+      ledger.dropIfEmpty();
+      return new Outcome("what this migration created on the target is dropped" + kept);
+    }
+  }
+
+  private boolean isClaimed(Move move) throws SQLException {
+    String application = Names.applicationName(move.migration(), "drop-schema");
+    try (Connection target = databases.open(move.target(), application, Duration.ofSeconds(30))) {
+      return Authority.read(target)
+          .filter(row -> row.migration().equals(move.migration()))
+          .isPresent();
+    }
+  }
+
+  private static void requireNotHandedOver(Connection target, Move move) throws SQLException {
+    if (Authority.require(target, move.migration(), Side.TARGET).writable() == Side.TARGET) {
+      throw Failures.needsHelp(
+          "Cannot drop the schema from the target: writes go there",
+          "roll back first",
+          "whimbrel rollback " + move.migration());
+    }
+  }
+
+  /** Whether the record's objects are gone; only a role may stay, where it has got other uses. */
+  private static boolean drop(SchemaSession target, Ledger.Row row) throws SQLException {
+    try {
+      if (!row.undo().isBlank()) {
+        target.execute(row.undo());
+      }
+      target.ledger().forget(row);
+      target.connection().commit();
+      return true;
+    } catch (SQLException e) {
+      if (!SqlFailures.is(e, "2BP01")) {
+        throw e;
+      }
+      target.connection().rollback();
+      if (row.undo().startsWith("DROP ROLE")) {
+        target.ledger().forget(row);
+        target.connection().commit();
+        return false;
+      }
+      throw Failures.needsHelp(
+          "Cannot drop the schema from the target: something that this migration did not create"
+              + " depends on it: "
+              + SchemaSession.detailOf(e),
+          "drop what depends on it, then retry",
+          null);
+    }
+  }
+
+  private Outcome with(Move move, String doing, Step step) {
+    try (SchemaSession target = SchemaSession.open(databases, move, "schema");
+        Connection source =
+            databases.open(
+                move.source(),
+                Names.applicationName(move.migration(), "schema"),
+                Duration.ofSeconds(60))) {
+      target.ledger().create();
+      try (SchemaCopy copy = SchemaCopy.of(source, target, move, secrets)) {
+        return step.run(source, target, copy);
+      }
+    } catch (SQLException e) {
+      throw SqlFailures.of(doing, e);
+    }
+  }
+
+  /**
+   * Closes the target, unless it has become the truth: the lock on the authority's row keeps a
+   * hand-over out until this is committed.
+   */
+  private static void closeFence(Connection target) throws SQLException {
+    target.setAutoCommit(true);
+    Fence.install(target);
+    target.setAutoCommit(false);
+    try (Statement statement = target.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT FROM whimbrel.authority WHERE writable = 'source' FOR SHARE")) {
+      if (row.next()) {
+        Fence.close(target);
+      }
+    }
+    target.commit();
+  }
+
+  private static String tables(SchemaSession target) throws SQLException {
+    try (Statement statement = target.connection().createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT count(DISTINCT c.oid), count(a.attnum) FROM pg_class c JOIN pg_namespace n"
+                    + " ON n.oid = c.relnamespace LEFT JOIN pg_attribute a ON a.attrelid = c.oid"
+                    + " AND a.attnum > 0 AND NOT a.attisdropped WHERE c.relkind IN ('r', 'p')"
+                    + " AND n.nspname <> 'whimbrel' AND n.nspname !~ '^pg_'"
+                    + " AND n.nspname <> 'information_schema'")) {
+      row.next();
+      return row.getLong(1) + " tables, " + row.getLong(2) + " columns";
+    }
+  }
+
+  private interface Step {
+    Outcome run(Connection source, SchemaSession target, SchemaCopy copy) throws SQLException;
+  }
+}

@@ -1,0 +1,173 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.secrets.Secrets;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+
+/**
+ * Carries entries of the source's schema that the target does not have yet. What is created and the
+ * record of it are one transaction, so an attempt that dies anywhere leaves nothing half done.
+ */
+final class SchemaCopy implements AutoCloseable {
+  /** Enough that round trips do not count, few enough that the default lock table holds them. */
+  private static final int TOGETHER = 200;
+
+  private final SchemaSession target;
+  private final SourceCatalog catalog;
+  private final SchemaArchive archive;
+
+  private SchemaCopy(SchemaSession target, SourceCatalog catalog, SchemaArchive archive) {
+    this.target = target;
+    this.catalog = catalog;
+    this.archive = archive;
+  }
+
+  /** Dumps the source's schema. The session, with its lock, was opened before. */
+  static SchemaCopy of(Connection source, SchemaSession target, Move move, Secrets secrets)
+      throws SQLException {
+    SourceCatalog catalog = new SourceCatalog(source);
+    PgTools tools = PgTools.find(catalog.major(), System.getenv());
+    SchemaArchive archive =
+        SchemaArchive.dump(
+            tools, move.source(), secrets, Names.applicationName(move.migration(), "schema"));
+    return new SchemaCopy(target, catalog, archive);
+  }
+
+  /** Creates everything of {@code pg_dump}'s pre-data section, some hundred entries at a time. */
+  int createTables() throws SQLException {
+    List<SchemaEntry> entries = remaining("pre-data", entry -> true);
+    for (int from = 0; from < entries.size(); from += TOGETHER) {
+      List<SchemaEntry> batch = entries.subList(from, Math.min(from + TOGETHER, entries.size()));
+      SchemaScript script = archive.script(batch, keepsTablespaces());
+      target.create(
+          batch, complete(script, batch), script.drops(), at(batch.get(0), from, entries.size()));
+    }
+    return entries.size();
+  }
+
+  /** Creates keys alone, each in its own transaction. */
+  int createKeys() throws SQLException {
+    Set<Long> keys = catalog.keys();
+    return createOneByOne(
+        remaining(
+            "post-data",
+            entry ->
+                keys.contains(entry.oid())
+                    && (entry.isType("CONSTRAINT") || entry.isType("INDEX"))));
+  }
+
+  /** Creates whatever is left, each in its own transaction: an index may take hours. */
+  int createRest() throws SQLException {
+    List<SchemaEntry> entries = new ArrayList<>(remaining("pre-data", entry -> true));
+    if (!entries.isEmpty()) {
+      throw Failures.needsHelp(
+          "Cannot create indexes and constraints: since the schema was carried, the source has got "
+              + entries.get(0).label().strip()
+              + (entries.size() == 1 ? "" : " and " + (entries.size() - 1) + " more"),
+          "do not change the schema during a migration: take the change back on the source, or roll"
+              + " the migration back and start again",
+          null);
+    }
+    return createOneByOne(remaining("post-data", entry -> true));
+  }
+
+  @Override
+  public void close() {
+    archive.close();
+  }
+
+  private int createOneByOne(List<SchemaEntry> entries) throws SQLException {
+    int done = 0;
+    for (int from = 0; from < entries.size(); from += TOGETHER) {
+      List<SchemaEntry> batch = entries.subList(from, Math.min(from + TOGETHER, entries.size()));
+      SchemaScript script = complete(archive.script(batch, keepsTablespaces()), batch);
+      for (SchemaEntry entry : batch) {
+        target.create(List.of(entry), script, undo(entry), at(entry, done, entries.size()));
+        done++;
+      }
+    }
+    return done;
+  }
+
+  /** What goes away with its table needs no undo; these do not. */
+  private String undo(SchemaEntry entry) {
+    boolean staysBehind = entry.isType("FK CONSTRAINT") || entry.isType("EVENT TRIGGER");
+    return staysBehind ? archive.script(List.of(entry), true).drops() : "";
+  }
+
+  private List<SchemaEntry> remaining(String section, Predicate<SchemaEntry> wanted)
+      throws SQLException {
+    Set<String> done = target.ledger().done();
+    Set<Long> own = catalog.ownTriggers();
+    Map<Long, String> schemas = catalog.schemas();
+    Map<Long, String> extensions = catalog.extensions();
+    Set<String> present = namesOnTarget("SELECT nspname FROM pg_namespace");
+    Set<String> installed = namesOnTarget("SELECT extname FROM pg_extension");
+    return archive.entries(section).stream()
+        .filter(entry -> !done.contains(entry.key()))
+        .filter(entry -> !(entry.isType("TRIGGER") && own.contains(entry.oid())))
+        .filter(entry -> !(entry.isType("EVENT TRIGGER") && own.contains(entry.oid())))
+        .filter(entry -> !entry.label().startsWith("COMMENT - EXTENSION "))
+        .filter(
+            entry ->
+                !entry.isType("EXTENSION")
+                    || !installed.contains(extensions.getOrDefault(entry.oid(), "")))
+        .filter(
+            entry ->
+                !entry.isType("SCHEMA")
+                    || "public".equals(schemas.get(entry.oid()))
+                    || !present.contains(schemas.getOrDefault(entry.oid(), "")))
+        .filter(wanted)
+        .sorted(Comparator.comparingInt(SchemaEntry::pass))
+        .toList();
+  }
+
+  private Set<String> namesOnTarget(String sql) throws SQLException {
+    Set<String> names = new HashSet<>();
+    try (Statement statement = target.connection().createStatement();
+        ResultSet rows = statement.executeQuery(sql)) {
+      while (rows.next()) {
+        names.add(rows.getString(1));
+      }
+    }
+    return names;
+  }
+
+  private boolean keepsTablespaces() throws SQLException {
+    return namesOnTarget("SELECT spcname FROM pg_tablespace").containsAll(catalog.tablespaces());
+  }
+
+  private static SchemaScript complete(SchemaScript script, List<SchemaEntry> batch) {
+    for (SchemaEntry entry : batch) {
+      if (!script.creates().containsKey(entry)) {
+        throw Failures.defect(
+            "Cannot find " + entry.label().strip() + " in the script that pg_restore wrote");
+      }
+    }
+    return script;
+  }
+
+  private static Progress at(SchemaEntry entry, int done, int total) {
+    return new Progress(
+        "creating " + entry.label().strip(),
+        (long) done,
+        (long) total,
+        null,
+        null,
+        null,
+        null,
+        null);
+  }
+}

@@ -1,0 +1,141 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.Side;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.ServerErrorMessage;
+
+/** The one session through which an attempt changes the target's schema. */
+final class SchemaSession implements AutoCloseable {
+  private static final String SETTINGS =
+      "SET statement_timeout = 0; SET lock_timeout = '60s';"
+          + " SET idle_in_transaction_session_timeout = 0; SET default_transaction_read_only = off;"
+          + " SET standard_conforming_strings = on; SET search_path = '';"
+          + " SET check_function_bodies = off; SET xmloption = content;"
+          + " SET client_min_messages = warning; SET row_security = off;"
+          + " SET synchronous_commit = on";
+
+  /** Duplicate database, table, function, object, schema: something stands in the way. */
+  private static final Set<String> ALREADY_THERE =
+      Set.of("42P04", "42P07", "42723", "42710", "42P06");
+
+  private final Connection target;
+  private final Ledger ledger;
+
+  private SchemaSession(Connection target, Ledger ledger) {
+    this.target = target;
+    this.ledger = ledger;
+  }
+
+  /** Opens the session and takes the lock that the schema's steps and their undo share. */
+  static SchemaSession open(Databases databases, Move move, String step) throws SQLException {
+    Connection target =
+        databases.open(
+            move.target(),
+            Names.applicationName(move.migration(), step),
+            Duration.ZERO,
+            // One message a script, which only the server cuts into statements.
+            Map.of("preferQueryMode", "simple"));
+    try {
+      StepLock.take(target, "schema " + move.migration());
+      // After the claim is released, no late attempt may create anything again.
+      Authority.require(target, move.migration(), Side.TARGET);
+      execute(target, SETTINGS);
+      target.setAutoCommit(false);
+      return new SchemaSession(target, new Ledger(target, move.migration()));
+    } catch (SQLException | RuntimeException e) {
+      target.close();
+      throw e;
+    }
+  }
+
+  Connection connection() {
+    return target;
+  }
+
+  Ledger ledger() {
+    return ledger;
+  }
+
+  /** Creates some entries and records them, in one transaction. */
+  void create(List<SchemaEntry> entries, SchemaScript script, String undo, Progress progress)
+      throws SQLException {
+    String sql = String.join("\n", entries.stream().map(script.creates()::get).toList());
+    try {
+      Heartbeats.during(progress, target, () -> execute(target, sql));
+      ledger.record(entries.stream().map(SchemaEntry::key).toList(), undo);
+      target.commit();
+    } catch (SQLException e) {
+      if (target.isClosed() || entries.size() == 1) {
+        throw failed(entries.get(0), e);
+      }
+      target.rollback();
+      nameTheOne(entries, script);
+      throw failed(entries.get(0), e);
+    }
+  }
+
+  /** Executes a script in the open transaction. */
+  void execute(String sql) throws SQLException {
+    execute(target, sql);
+  }
+
+  @Override
+  public void close() throws SQLException {
+    target.close();
+  }
+
+  /** Goes through the entries one by one, to name the one that fails; keeps nothing of it. */
+  private void nameTheOne(List<SchemaEntry> entries, SchemaScript script) throws SQLException {
+    for (SchemaEntry entry : entries) {
+      try {
+        execute(target, script.creates().getOrDefault(entry, ""));
+      } catch (SQLException e) {
+        throw failed(entry, e);
+      }
+    }
+    target.rollback();
+  }
+
+  private static void execute(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.setEscapeProcessing(false);
+      statement.execute(sql);
+    }
+  }
+
+  private static RuntimeException failed(SchemaEntry entry, SQLException e) {
+    String state = e.getSQLState() == null ? "" : e.getSQLState();
+    String doing = "Cannot create on the target " + entry.label().strip();
+    if (ALREADY_THERE.contains(state)) {
+      return Failures.needsHelp(
+          doing + ": " + e.getMessage().lines().findFirst().orElse("it exists already"),
+          "drop on the target what stands in the way, or move into an empty database; then retry",
+          null);
+    }
+    if (state.equals("53200")) {
+      return Failures.needsHelp(
+          doing + ": the target ran out of locks",
+          "raise max_locks_per_transaction on the target and restart it, then retry",
+          "ALTER SYSTEM SET max_locks_per_transaction = 1024;");
+    }
+    return SqlFailures.of(doing + " (" + detailOf(e) + ")", e);
+  }
+
+  /** The server's own detail, or its message where it gives none. */
+  static String detailOf(SQLException e) {
+    ServerErrorMessage server = e instanceof PSQLException p ? p.getServerErrorMessage() : null;
+    String detail = server == null ? null : server.getDetail();
+    String text = detail == null ? e.getMessage() : detail;
+    return text == null ? "no detail" : text.lines().findFirst().orElse("no detail");
+  }
+}
