@@ -1,5 +1,6 @@
 package dev.whimbrel.migration;
 
+import io.temporal.common.converter.RawValue;
 import io.temporal.workflow.QueryMethod;
 import io.temporal.workflow.SignalMethod;
 import io.temporal.workflow.UpdateMethod;
@@ -24,10 +25,11 @@ public interface MigrationWorkflow {
 
   /**
    * Asks for a rollback. Accepts anything, also nothing: what cannot be read becomes the reason, so
-   * that the Temporal UI and CLI can send it too.
+   * that the Temporal UI and CLI can send it too. The parameter is a raw payload because a signal
+   * whose payload does not fit a type is dropped in silence; send any value with an untyped stub.
    */
   @SignalMethod
-  void rollback(@Nullable Object payload);
+  void rollback(@Nullable RawValue payload);
 
   /** Asks for a rollback and says what will happen. */
   @UpdateMethod

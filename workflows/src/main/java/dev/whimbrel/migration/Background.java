@@ -1,0 +1,63 @@
+package dev.whimbrel.migration;
+
+import io.temporal.failure.TemporalFailure;
+import io.temporal.workflow.Async;
+import io.temporal.workflow.CancellationScope;
+import io.temporal.workflow.Promise;
+import io.temporal.workflow.Workflow;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** An activity that runs beside the steps until it is stopped, in a coroutine of its own. */
+final class Background {
+  private final Board board;
+  private final Step step;
+  private final Consumer<Step> work;
+  private @Nullable CancellationScope scope;
+  private @Nullable Promise<Void> running;
+
+  Background(Board board, Step step, Consumer<Step> work) {
+    this.board = board;
+    this.step = step;
+    this.work = work;
+  }
+
+  /** Starts it; again is harmless. */
+  void start() {
+    if (running != null) {
+      return;
+    }
+    CancellationScope own =
+        Workflow.newCancellationScope(() -> running = Async.procedure(this::keepOn));
+    scope = own;
+    own.run();
+  }
+
+  /** Stops it and waits until it has stopped; again is harmless. */
+  void stop() {
+    Promise<Void> ending = running;
+    if (ending == null || scope == null) {
+      return;
+    }
+    scope.cancel(step.id() + " is no longer needed");
+    Workflow.await(ending::isCompleted);
+    running = null;
+  }
+
+  /** A failure is parked beside whatever else happens; a person lets it go on, or go. */
+  private void keepOn() {
+    while (true) {
+      try {
+        work.accept(step);
+        return;
+      } catch (TemporalFailure e) {
+        if (CancellationScope.current().isCancelRequested()) {
+          return;
+        }
+        if (!board.parking().park(step.id(), Judgement.help(step, e), true).retry()) {
+          return;
+        }
+      }
+    }
+  }
+}

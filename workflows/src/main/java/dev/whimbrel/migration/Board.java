@@ -1,0 +1,253 @@
+package dev.whimbrel.migration;
+
+import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.VerificationReport;
+import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.migration.MigrationStatus.StepRecord;
+import io.temporal.workflow.Workflow;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the migration shows of itself: status, memo, search attributes, the page in the Temporal UI.
+ * Memo and attributes are written at changes of phase and state only, so that waiting costs
+ * nothing.
+ */
+final class Board {
+  private final Start start;
+  private final Parking parking = new Parking(this::changed);
+  private final Map<Step, StepRecord> records = new EnumMap<>(Step.class);
+
+  private String phase = Step.PREFLIGHT.phase();
+  private @Nullable Step step;
+  private State state = State.RUNNING;
+  private State waiting = State.RUNNING;
+  private Instant since;
+  private @Nullable String waitingFor;
+  private @Nullable Decision paused;
+  private @Nullable MigrationResult result;
+  private MigrationStatus.@Nullable Findings findings;
+  private @Nullable VerificationReport verification;
+  private @Nullable HandOver handOver;
+  private int switchoverAttempts;
+  private boolean wayBack = true;
+  private @Nullable Instant wayBackUntil;
+  private long predictedPauseMillis;
+  private String mirrored = "";
+
+  Board(Start start) {
+    this.start = start;
+    this.since = now();
+    for (Step lacking : Step.values()) {
+      if (!lacking.built()) {
+        notConfigured(lacking);
+      }
+    }
+  }
+
+  Parking parking() {
+    return parking;
+  }
+
+  static Instant now() {
+    return Instant.ofEpochMilli(Workflow.currentTimeMillis());
+  }
+
+  // What happens
+
+  void begin(Step begun) {
+    step = begun;
+    if (!begun.phase().equals(phase)) {
+      phase = begun.phase();
+    }
+    StepRecord known = records.get(begun);
+    Instant started = known == null || known.started() == null ? now() : known.started();
+    records.put(begun, new StepRecord(begun.id(), started, null, null));
+    changed();
+  }
+
+  void end(Step ended, String outcome) {
+    StepRecord known = Objects.requireNonNull(records.get(ended));
+    records.put(ended, new StepRecord(ended.id(), known.started(), now(), outcome));
+    changed();
+  }
+
+  void notConfigured(Step left) {
+    records.put(left, new StepRecord(left.id(), null, null, Step.NOT_CONFIGURED));
+  }
+
+  /** Says what is waited for, until {@link #goOn()}. */
+  void await(State kind, String what) {
+    waiting = kind;
+    waitingFor = what;
+    changed();
+  }
+
+  void goOn() {
+    waiting = State.RUNNING;
+    waitingFor = null;
+    changed();
+  }
+
+  void pause(@Nullable Decision decision) {
+    paused = decision;
+    changed();
+  }
+
+  /** The rollback begins: a pause no longer counts. */
+  void goBack() {
+    phase = Step.HAND_BACK.phase();
+    paused = null;
+    waiting = State.RUNNING;
+    waitingFor = null;
+    changed();
+  }
+
+  boolean isPaused() {
+    return paused != null;
+  }
+
+  void ask(MigrationStatus.@Nullable Findings shown) {
+    findings = shown;
+    changed();
+  }
+
+  MigrationStatus.@Nullable Findings asked() {
+    return findings;
+  }
+
+  void verified(VerificationReport report) {
+    verification = report;
+  }
+
+  void predictPause(long millis) {
+    predictedPauseMillis = millis;
+  }
+
+  void switchoverTried() {
+    switchoverAttempts++;
+  }
+
+  void handedOver(HandOver done) {
+    handOver = done;
+    wayBack = done.canGoBack();
+    changed();
+  }
+
+  /** Whether going back is possible, and until when that is certain. */
+  void offerWayBack(boolean possible, @Nullable Instant until) {
+    wayBack = possible;
+    wayBackUntil = until;
+    changed();
+  }
+
+  void end(MigrationResult ended) {
+    result = ended;
+    waitingFor = null;
+    changed();
+  }
+
+  boolean hasEnded() {
+    return result != null;
+  }
+
+  // What is shown
+
+  private State currentState() {
+    if (result != null) {
+      return State.ENDED;
+    }
+    if (!parking.isEmpty()) {
+      return State.NEEDS_HELP;
+    }
+    if (phase.equals("rollback")) {
+      return State.ROLLING_BACK;
+    }
+    return paused != null ? State.PAUSED : waiting;
+  }
+
+  /** Looks at the state anew, and mirrors it where it changed. */
+  void changed() {
+    State now = currentState();
+    if (now != state) {
+      state = now;
+      since = now();
+    }
+    Workflow.setCurrentDetails(Markdown.details(status()));
+    String mirror = phase + " " + state + " " + writesGoTo();
+    if (mirror.equals(mirrored)) {
+      return;
+    }
+    mirrored = mirror;
+    Workflow.upsertMemo(
+        Map.of(
+            Mirror.PHASE, phase,
+            Mirror.STATE, state.name(),
+            Mirror.SINCE, since.toString(),
+            Mirror.STEP, step == null ? "" : step.id(),
+            Mirror.WAITING_FOR, Objects.requireNonNullElse(wordsFor(), ""),
+            Mirror.WRITES_GO_TO, writesGoTo()));
+    if (start.searchAttributes()) {
+      Workflow.upsertTypedSearchAttributes(
+          Mirror.WHIMBREL_PHASE.valueSet(phase),
+          Mirror.WHIMBREL_STATE.valueSet(state.name()),
+          Mirror.WHIMBREL_SERVICE.valueSet(start.runbook().service()));
+    }
+  }
+
+  private String writesGoTo() {
+    return handOver == null ? "source" : handOver.writesGoTo().word();
+  }
+
+  private @Nullable String wordsFor() {
+    if (state == State.NEEDS_HELP) {
+      MigrationStatus.Parked first = parking.all().get(0);
+      return first.step() + ": " + first.cause();
+    }
+    if (state == State.PAUSED && paused != null) {
+      return "paused by " + paused.by() + (paused.reason() == null ? "" : ": " + paused.reason());
+    }
+    return waitingFor;
+  }
+
+  MigrationStatus status() {
+    return new MigrationStatus(
+        start.runbook().name(),
+        phase,
+        step == null ? null : step.id(),
+        state,
+        since,
+        wordsFor(),
+        result == null ? null : result.ending(),
+        writesGoTo(),
+        handOver == null ? null : handOver.at(),
+        handOver == null ? 1 : handOver.epoch(),
+        NextSteps.of(start.runbook().name(), state, findings, parking.all(), wayBack),
+        new MigrationStatus.RollbackOffer(
+            wayBack && result == null, wayBackUntil, Math.max(2, predictedPauseMillis / 1000), 0),
+        null,
+        verification == null
+            ? null
+            : new MigrationStatus.Verified(
+                verification.at(),
+                verification.rows(),
+                verification.differences(),
+                verification.notCompared()),
+        findings,
+        handOver == null
+            ? null
+            : new MigrationStatus.SwitchoverFigures(
+                handOver.writePauseMillis(), switchoverAttempts),
+        parking.all(),
+        new ArrayList<>(records.values()));
+  }
+
+  List<StepRecord> records() {
+    return List.copyOf(records.values());
+  }
+}

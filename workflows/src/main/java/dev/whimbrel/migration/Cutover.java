@@ -1,0 +1,162 @@
+package dev.whimbrel.migration;
+
+import static dev.whimbrel.migration.Timeouts.call;
+
+import dev.whimbrel.activity.Dns;
+import dev.whimbrel.activity.DnsMove;
+import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Readiness;
+import dev.whimbrel.activity.ShiftRequest;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.Switchover;
+import java.time.Duration;
+
+/** Moves the service to the target. Until the hand-over, whatever fails leaves it on the source. */
+final class Cutover {
+  private final Migration migration;
+  private final Move move;
+  private final Runner steps;
+  private final Validate validate;
+  private final Gate gate;
+  private final Background keepBase;
+  private final Background watchWayBack;
+
+  Cutover(Migration migration) {
+    this.migration = migration;
+    this.move = migration.move;
+    this.steps = migration.steps;
+    this.validate = new Validate(migration);
+    this.gate = new Gate(migration, this::verify, this::rehearse);
+    this.keepBase =
+        new Background(migration.board, Step.KEEP_BASE, step -> watching(step).keepBase(move));
+    this.watchWayBack =
+        new Background(
+            migration.board, Step.WATCH_WAY_BACK, step -> watching(step).watchWayBack(move));
+  }
+
+  void run() {
+    migration.guards.start();
+    steps.get(Step.EVIDENCE, step -> migration.evidence(), Gate::line);
+    gate.await();
+
+    undoTraffic();
+    migration.undo.barrier(Step.HAND_BACK, this::handBack);
+    migration.learn(steps.get(Step.SWITCHOVER, this::handOver, HandOver::line));
+    watchWayBack();
+
+    validate.smoke(Step.SMOKE_AGAIN);
+    steps.run(Step.FIRST_WRITES, step -> watching(step).awaitFirstWrites(move));
+    shiftTraffic();
+
+    steps.rest(Step.MONITOR, migration.runbook.cutover().monitor(), "the target was watched");
+    keepWindow(migration.runbook.rollback().window());
+    steps.run(Step.TAIL, step -> watching(step).awaitTail(move));
+  }
+
+  /** Stops what still watches the way back. */
+  void stopWatching() {
+    keepBase.stop();
+    watchWayBack.stop();
+  }
+
+  private void verify() {
+    validate.verify(Step.FRESH_VERIFY);
+  }
+
+  private void rehearse() {
+    migration.undo.tidying(Step.UNPREPARE, back -> catalog(back).unprepareSwitchover(move));
+    Readiness ready =
+        steps.get(
+            Step.REHEARSE_REVERSE,
+            step -> {
+              Readiness found = catalog(step).prepareSwitchover(move);
+              Judgement.refuseBlockers("the rehearsal of the way back", found.findings());
+              return found;
+            },
+            Readiness::line);
+    migration.learn(ready);
+    keepBase.start();
+  }
+
+  /** Tries while everything that a switchover rests on holds at the same instant. */
+  private HandOver handOver(Step step) {
+    return Attempts.of(
+        steps,
+        step,
+        () -> {
+          gate.await();
+          keepBase.stop();
+          gate.await();
+          migration.board.begin(step);
+          migration.board.switchoverTried();
+          return switching(step).handOver(migration.switchoverTo(Side.TARGET));
+        },
+        keepBase::start,
+        () -> false);
+  }
+
+  private Outcome handBack(Step step) {
+    String accepted = migration.course.acceptLossBy();
+    HandOver back =
+        Attempts.of(
+            steps,
+            step,
+            () -> switching(step).settle(migration.switchoverTo(Side.SOURCE)),
+            () -> {},
+            () -> accepted == null && migration.course.acceptLossBy() != null);
+    migration.learn(back);
+    return new Outcome(back.line());
+  }
+
+  private void undoTraffic() {
+    DnsMove names = migration.names();
+    if (names != null) {
+      migration.undo.barrier(
+          Step.TRAFFIC_BACK, back -> shift(back, migration.shiftTo(names, Side.SOURCE)));
+    }
+  }
+
+  private void shiftTraffic() {
+    DnsMove names = migration.names();
+    if (names == null) {
+      migration.board.notConfigured(Step.SHIFT_TRAFFIC);
+      return;
+    }
+    steps.run(Step.SHIFT_TRAFFIC, step -> shift(step, migration.shiftTo(names, Side.TARGET)));
+  }
+
+  private static Outcome shift(Step step, ShiftRequest request) {
+    call(Dns.class, Timeouts.CALL, step).shift(request);
+    return call(Dns.class, Timeouts.WATCH, step).awaitPropagation(request);
+  }
+
+  private void watchWayBack() {
+    Duration rest =
+        migration.runbook.cutover().monitor().plus(migration.runbook.rollback().window());
+    migration.offerWayBack(rest);
+    if (migration.canGoBack()) {
+      watchWayBack.start();
+    }
+  }
+
+  private void keepWindow(Duration window) {
+    migration.offerWayBack(window);
+    steps.rest(Step.WINDOW, window, "the way back stayed open");
+    migration.guards.stop();
+  }
+
+  private Switchover switching(Step step) {
+    return call(
+        Switchover.class, Timeouts.switchover(migration.runbook.rollback().patience()), step);
+  }
+
+  private static Switchover catalog(Step step) {
+    return call(Switchover.class, Timeouts.CATALOG, step);
+  }
+
+  private static Switchover watching(Step step) {
+    return call(Switchover.class, Timeouts.WATCH, step);
+  }
+}

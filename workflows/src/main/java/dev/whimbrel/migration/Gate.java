@@ -1,0 +1,164 @@
+package dev.whimbrel.migration;
+
+import static dev.whimbrel.migration.Timeouts.call;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Window;
+import dev.whimbrel.activity.Windows;
+import dev.whimbrel.migration.MigrationStatus.Findings;
+import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.runbook.CutoverSpec;
+import io.temporal.workflow.CancellationScope;
+import io.temporal.workflow.Workflow;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A point where the migration waits: one loop over all of its conditions, which must hold at the
+ * same instant.
+ */
+final class Gate {
+  private final Migration migration;
+  private final Runner steps;
+  private final Runnable verify;
+  private final Runnable rehearse;
+  private @Nullable Window opening;
+
+  /**
+   * The gate of a cutover.
+   *
+   * @param verify gathers fresh evidence
+   * @param rehearse makes the way back ready
+   */
+  Gate(Migration migration, Runnable verify, Runnable rehearse) {
+    this.migration = migration;
+    this.steps = migration.steps;
+    this.verify = verify;
+    this.rehearse = rehearse;
+  }
+
+  /**
+   * Waits until everything that a switchover rests on holds: evidence that is green and fresh, an
+   * approval of exactly that evidence, an opening of the window with room enough, the way back
+   * rehearsed, nobody pausing, nothing parked.
+   */
+  void await() {
+    CutoverSpec cutover = migration.runbook.cutover();
+    while (true) {
+      CancellationScope.throwCanceled();
+      if (migration.verificationIsAsked()) {
+        verify.run();
+      } else if (cutover.approvalRequired() && !migration.approvals.cover(migration.evidence())) {
+        awaitApproval(
+            migration, Step.APPROVAL, migration::evidence, migration::verificationIsAsked);
+      } else if (cutover.window() != null && !isOpen(cutover)) {
+        awaitOpening(cutover.window(), cutover);
+      } else if (migration.readiness() == null) {
+        rehearse.run();
+      } else if (!steps.mayGoOn()) {
+        steps.awaitMayGoOn(Step.SWITCHOVER);
+      } else if (!migration.evidenceIsFresh()) {
+        verify.run();
+      } else {
+        return;
+      }
+    }
+  }
+
+  /** Waits for an approval of findings that do not change by themselves. */
+  static void awaitDecommission(Migration migration) {
+    Findings findings = endOfWayBack(migration.runbook.name());
+    while (!migration.approvals.cover(findings)) {
+      awaitApproval(migration, Step.END_APPROVAL, () -> findings, () -> false);
+      migration.steps.awaitMayGoOn(Step.STOP_REVERSE);
+    }
+  }
+
+  private static void awaitApproval(
+      Migration migration,
+      Step step,
+      Supplier<Findings> evidence,
+      Supplier<Boolean> somethingElse) {
+    Approvals approvals = migration.approvals;
+    Findings findings = evidence.get();
+    String withdrawn = approvals.withdrawUnlessFor(findings);
+
+    migration.board.begin(step);
+    migration.board.ask(findings);
+    migration.board.await(
+        State.WAITING_FOR_APPROVAL,
+        (withdrawn == null ? "" : withdrawn + "; ")
+            + "an approval of "
+            + Judgement.count(findings.lines().size(), "finding"));
+    Workflow.await(() -> approvals.cover(findings) || somethingElse.get());
+    migration.board.ask(null);
+    migration.board.goOn();
+    if (approvals.cover(findings)) {
+      migration.board.end(step, "approved by " + approvals.by());
+    }
+  }
+
+  private boolean isOpen(CutoverSpec cutover) {
+    return opening != null && Judgement.fits(opening, Board.now(), cutover);
+  }
+
+  /** Sleeps until the window opens, or over an opening that has too little room left. */
+  private void awaitOpening(String window, CutoverSpec cutover) {
+    Window next =
+        steps.get(
+            Step.OPENING,
+            step -> {
+              Window found = call(Windows.class, Timeouts.CALL, step).nextWindow(window);
+              refuseTooShort(window, found, cutover);
+              return found;
+            },
+            found -> "opens " + found.opens() + ", closes " + found.closes());
+    opening = next;
+    if (isOpen(cutover)) {
+      return;
+    }
+    Instant now = Board.now();
+    Instant until = now.isBefore(next.opens()) ? next.opens() : next.closes();
+    migration.board.begin(Step.OPENING);
+    migration.board.await(
+        State.WAITING_FOR_WINDOW,
+        now.isBefore(next.opens())
+            ? "the window %s, which opens %s".formatted(window, next.opens())
+            : "the next opening of %s: too little of this one is left".formatted(window));
+    steps.awaitFor(
+        Duration.between(now, until).plusMillis(1),
+        Step.OPENING.label(),
+        migration::verificationIsAsked);
+    migration.board.goOn();
+    migration.board.end(Step.OPENING, "opens " + next.opens() + ", closes " + next.closes());
+  }
+
+  private static void refuseTooShort(String window, Window found, CutoverSpec cutover) {
+    if (!Judgement.canFit(found, cutover)) {
+      throw Failures.needsHelp(
+          "The window %s is shorter than pauseBudget and monitor together (%s)"
+              .formatted(window, Objects.requireNonNull(Judgement.needed(cutover))),
+          "Start the migration again with a longer window or a shorter monitor.",
+          null);
+    }
+  }
+
+  /** {@code 5 findings: …}, what the approval will show. */
+  static String line(Findings findings) {
+    return Judgement.count(findings.lines().size(), "finding") + ": " + findings.lines().get(0);
+  }
+
+  /** What the approval of the decommission approves. */
+  private static Findings endOfWayBack(String name) {
+    return Evidence.findings(
+        List.of(
+            "THE WAY BACK ENDS: the stream to the source is dropped, and "
+                + name
+                + " can no longer be rolled back.",
+            "The source stays closed for good."));
+  }
+}

@@ -1,0 +1,178 @@
+package dev.whimbrel.migration;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Failures.Help;
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.activity.VerificationReport;
+import dev.whimbrel.activity.Window;
+import dev.whimbrel.runbook.CutoverSpec;
+import io.temporal.failure.ActivityFailure;
+import io.temporal.failure.ApplicationFailure;
+import io.temporal.failure.TemporalFailure;
+import io.temporal.failure.TimeoutFailure;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/** May we go on? Pure functions: nothing here waits, calls or remembers. */
+final class Judgement {
+  private Judgement() {}
+
+  /** One TTL on the way down, and the TTL whose whole length must pass before it is in force. */
+  record TtlStep(int ttl, Duration oldTtl) {}
+
+  /** The TTLs to set, in order. A TTL that is not lower than the one before it is left out. */
+  static List<TtlStep> ttlSteps(int found, List<Integer> lower) {
+    List<TtlStep> steps = new ArrayList<>();
+    int old = found;
+    for (int ttl : lower) {
+      if (ttl < old) {
+        steps.add(new TtlStep(ttl, Duration.ofSeconds(old)));
+        old = ttl;
+      }
+    }
+    return steps;
+  }
+
+  /** Parks a preflight that found blockers, naming each with its fix. */
+  static void refuseBlockers(String what, List<Finding> findings) {
+    List<Finding> blockers =
+        findings.stream().filter(f -> f.level() == Finding.Level.BLOCKER).toList();
+    if (blockers.isEmpty()) {
+      return;
+    }
+    String cause =
+        blockers.stream()
+            .map(f -> f.subject() + ": " + f.message())
+            .collect(
+                Collectors.joining(
+                    "\n", what + " found " + count(blockers.size(), "blocker") + ":\n", ""));
+    String fixes =
+        blockers.stream()
+            .map(Finding::fix)
+            .filter(fix -> fix != null)
+            .distinct()
+            .collect(Collectors.joining("\n"));
+    throw Failures.needsHelp(
+        cause, "Mend each of them, then retry.", fixes.isEmpty() ? null : fixes);
+  }
+
+  /** Parks a verification that found differences. */
+  static void refuseDifferences(VerificationReport report) {
+    if (report.differences() == 0) {
+      return;
+    }
+    throw Failures.needsHelp(
+        "The databases differ in "
+            + count(report.differences(), "place")
+            + ":\n"
+            + String.join("\n", report.findings()),
+        "Find out why, repair the target, then retry. A skip is shown in capitals at the approval.",
+        null);
+  }
+
+  /** {@code verified 41 rows in 3 tables, 0 differences, 1 not compared}. */
+  static String line(VerificationReport report) {
+    return "%,d rows in %s, %s, %d in flux%s"
+        .formatted(
+            report.rows(),
+            count(report.tables(), "table"),
+            count(report.differences(), "difference"),
+            report.inFlux(),
+            report.notCompared().isEmpty()
+                ? ""
+                : ", " + report.notCompared().size() + " not compared");
+  }
+
+  /** {@code 15.4 to 18.1, 3 warnings}. */
+  static String line(PreflightReport report) {
+    long warnings =
+        report.findings().stream().filter(f -> f.level() == Finding.Level.WARNING).count();
+    return "PostgreSQL %s to %s, no blocker, %s"
+        .formatted(report.sourceVersion(), report.targetVersion(), count(warnings, "warning"));
+  }
+
+  /** Whether pause budget and monitor still fit into an opening. */
+  static boolean fits(Window window, Instant now, CutoverSpec cutover) {
+    return !now.isBefore(window.opens()) && !now.plus(needed(cutover)).isAfter(window.closes());
+  }
+
+  /** Whether pause budget and monitor can fit into an opening at all. */
+  static boolean canFit(Window window, CutoverSpec cutover) {
+    return !Duration.between(window.opens(), window.closes()).minus(needed(cutover)).isNegative();
+  }
+
+  /** What a switchover needs of a window. */
+  static Duration needed(CutoverSpec cutover) {
+    return cutover.pauseBudget().plus(cutover.monitor());
+  }
+
+  /** Whether a verification is recent enough for a switchover. */
+  static boolean isFresh(Instant verified, Instant now, CutoverSpec cutover) {
+    return !verified.plus(cutover.evidenceMaxAge()).isBefore(now);
+  }
+
+  /** Whether an activity reported that it may succeed later; a dead worker is not that. */
+  static boolean isTransient(TemporalFailure failure) {
+    return origin(failure) instanceof ApplicationFailure application
+        && Failures.TRANSIENT.equals(application.getType());
+  }
+
+  /** What a person needs to know about a failed step. */
+  static Help help(Step step, TemporalFailure failure) {
+    return help(step.id(), failure);
+  }
+
+  /** As {@link #help(Step, TemporalFailure)}, for something without a step of its own. */
+  static Help help(String id, TemporalFailure failure) {
+    Throwable origin = origin(failure);
+    if (origin instanceof ApplicationFailure application) {
+      if (Failures.NEEDS_HELP.equals(application.getType())) {
+        return carried(application);
+      }
+      if (Failures.TRANSIENT.equals(application.getType())) {
+        return new Help(
+            application.getOriginalMessage(),
+            "It did not go away by itself. Mend it, then retry.",
+            null);
+      }
+      return new Help(
+          "%s ended with a failure that nobody expected: %s"
+              .formatted(id, application.getOriginalMessage()),
+          "Please report this with the step's id and the worker's log. A retry is safe.",
+          null);
+    }
+    if (origin instanceof TimeoutFailure timeout) {
+      return new Help(
+          id + " gave no sign of life in time (" + timeout.getTimeoutType() + ")",
+          "See whether a worker runs and reaches both sides, then retry.",
+          "whimbrel worker");
+    }
+    return new Help(
+        id + " did not end: " + origin.getMessage(), "See the worker's log, then retry.", null);
+  }
+
+  private static Help carried(ApplicationFailure failure) {
+    if (failure.getDetails() != null && failure.getDetails().getSize() > 0) {
+      Help help = failure.getDetails().get(Help.class);
+      if (help != null) {
+        return help;
+      }
+    }
+    return new Help(failure.getOriginalMessage(), "Mend it, then retry.", null);
+  }
+
+  private static Throwable origin(TemporalFailure failure) {
+    return failure instanceof ActivityFailure && failure.getCause() != null
+        ? failure.getCause()
+        : failure;
+  }
+
+  /** {@code 1 table}, {@code 2 tables}. */
+  static String count(long number, String noun) {
+    return "%,d %s%s".formatted(number, noun, number == 1 ? "" : "s");
+  }
+}

@@ -1,0 +1,51 @@
+package dev.whimbrel.migration;
+
+import dev.whimbrel.migration.MigrationStatus.Parked;
+import dev.whimbrel.migration.MigrationStatus.StepRecord;
+
+/** The status as the Temporal UI shows it: short, in Markdown. */
+final class Markdown {
+  private Markdown() {}
+
+  static String details(MigrationStatus status) {
+    StringBuilder page = new StringBuilder();
+    page.append("## ").append(status.name()).append(": ").append(status.phase());
+    page.append(", ").append(status.state()).append("\n\n");
+    page.append("**Writes go to: ").append(status.writesGoTo()).append("**");
+    if (status.writesSince() != null) {
+      page.append(" since ").append(status.writesSince());
+    }
+    page.append(". Go back: ").append(status.rollback().possible() ? "yes" : "NO");
+    if (status.rollback().until() != null) {
+      page.append(", until ").append(status.rollback().until());
+    }
+    page.append("\n\n");
+    if (status.waitingFor() != null) {
+      page.append("Waiting for: ").append(status.waitingFor()).append("\n\n");
+    }
+    for (Parked parked : status.parked()) {
+      page.append("### Parked: ").append(parked.step()).append("\n\n");
+      page.append(parked.cause()).append("\n\n").append(parked.remedy()).append("\n\n");
+      if (parked.command() != null) {
+        page.append("```\n").append(parked.command()).append("\n```\n\n");
+      }
+    }
+    if (status.findings() != null) {
+      page.append("### To approve\n\n");
+      status.findings().lines().forEach(line -> page.append("- ").append(line).append('\n'));
+      page.append('\n');
+    }
+    page.append("| step | outcome |\n|---|---|\n");
+    for (StepRecord step : status.steps()) {
+      if (!Step.NOT_CONFIGURED.equals(step.outcome())) {
+        page.append("| ").append(step.id()).append(" | ");
+        page.append(step.outcome() == null ? "…" : cell(step.outcome())).append(" |\n");
+      }
+    }
+    return page.toString();
+  }
+
+  private static String cell(String text) {
+    return text.replace("|", "\\|").replace('\n', ' ');
+  }
+}

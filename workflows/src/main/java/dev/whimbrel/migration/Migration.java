@@ -1,0 +1,181 @@
+package dev.whimbrel.migration;
+
+import dev.whimbrel.activity.DnsMove;
+import dev.whimbrel.activity.DnsSnapshot;
+import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.activity.Readiness;
+import dev.whimbrel.activity.ShiftRequest;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.SmokeRequest;
+import dev.whimbrel.activity.SwitchoverRequest;
+import dev.whimbrel.activity.VerificationReport;
+import dev.whimbrel.runbook.DnsSpec;
+import dev.whimbrel.runbook.Runbook;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** What the phases share: the runbook, the parts that carry it out, and what was learnt so far. */
+final class Migration {
+  final Runbook runbook;
+  final Move move;
+  final Board board;
+  final Runner steps;
+  final Undo undo = new Undo();
+  final Course course;
+  final Approvals approvals;
+  final Guards guards;
+
+  private @Nullable PreflightReport preflight;
+  private @Nullable DnsSnapshot found;
+  private @Nullable Readiness readiness;
+  private @Nullable VerificationReport verification;
+  private @Nullable HandOver handOver;
+  private @Nullable Instant lookedAt;
+  private boolean verifyAsked;
+
+  Migration(Runbook runbook, Board board, Course course) {
+    this.runbook = runbook;
+    this.move = Move.of(runbook);
+    this.board = board;
+    this.course = course;
+    this.steps = new Runner(board);
+    this.approvals = new Approvals(board, runbook.approvers());
+    this.guards = new Guards(runbook, board, course);
+  }
+
+  /** The names that move with the service, or null when none does. */
+  @Nullable DnsMove names() {
+    DnsSpec dns = runbook.dns();
+    return dns == null
+        ? null
+        : new DnsMove(
+            runbook.name(), dns, runbook.source().addresses(), runbook.target().addresses());
+  }
+
+  /** A change of the names to one side; only where names move and were looked up. */
+  ShiftRequest shiftTo(DnsMove names, Side side) {
+    return new ShiftRequest(names, found(), side);
+  }
+
+  /** A switchover to one side, with the loss that a person has accepted by now. */
+  SwitchoverRequest switchoverTo(Side side) {
+    RollbackRequest rollback = course.rollback();
+    return new SwitchoverRequest(
+        move,
+        side,
+        runbook.cutover().pauseBudget(),
+        runbook.rollback().patience(),
+        side == Side.SOURCE ? course.acceptLossBy() : null,
+        rollback == null ? null : rollback.reason());
+  }
+
+  SmokeRequest smoke() {
+    return new SmokeRequest(
+        move,
+        runbook.validate().smoke(),
+        runbook.source().addresses(),
+        runbook.target().addresses());
+  }
+
+  /** What the cutover's approval rests on now. */
+  MigrationStatus.Findings evidence() {
+    return Evidence.cutover(runbook, preflight(), readiness, verification, steps.skipped());
+  }
+
+  /** Whether the source is known to hold every write: the copy may be dropped. */
+  boolean sourceHoldsEverything() {
+    return handOver == null
+        || (handOver.writesGoTo() == Side.SOURCE && course.acceptLossBy() == null);
+  }
+
+  /** Whether a stream runs back from the target. */
+  boolean canGoBack() {
+    return handOver != null && handOver.canGoBack();
+  }
+
+  /** Says until when going back will stay possible. */
+  void offerWayBack(Duration rest) {
+    board.offerWayBack(canGoBack(), Board.now().plus(rest));
+  }
+
+  /** The window is over: going back stays possible until somebody approves the decommission. */
+  void endOfWindow() {
+    approvals.clear();
+    board.offerWayBack(canGoBack(), null);
+  }
+
+  // What was learnt
+
+  void learn(PreflightReport report) {
+    preflight = report;
+    board.predictPause(report.predictedPauseMillis());
+  }
+
+  void learn(DnsSnapshot records) {
+    found = records;
+  }
+
+  void learn(Readiness ready) {
+    readiness = ready;
+    board.predictPause(ready.predictedPauseMillis());
+  }
+
+  void learn(VerificationReport report) {
+    verification = report;
+    lookedAt = report.at();
+    verifyAsked = false;
+    board.verified(report);
+  }
+
+  void learn(HandOver done) {
+    handOver = done;
+    board.handedOver(done);
+  }
+
+  PreflightReport preflight() {
+    return Objects.requireNonNull(preflight, "preflight has not ended");
+  }
+
+  DnsSnapshot found() {
+    return Objects.requireNonNull(found, "the names were not looked up");
+  }
+
+  boolean namesWereFound() {
+    return found != null;
+  }
+
+  @Nullable Readiness readiness() {
+    return readiness;
+  }
+
+  @Nullable VerificationReport verification() {
+    return verification;
+  }
+
+  @Nullable HandOver handOver() {
+    return handOver;
+  }
+
+  /** A person has skipped a verification: it counts as looked at, and the approval says so. */
+  void goOnUnverified() {
+    lookedAt = Board.now();
+    verifyAsked = false;
+  }
+
+  /** Whether a switchover may still rest on the latest verification. */
+  boolean evidenceIsFresh() {
+    return lookedAt != null && Judgement.isFresh(lookedAt, Board.now(), runbook.cutover());
+  }
+
+  void askForVerification() {
+    verifyAsked = true;
+  }
+
+  boolean verificationIsAsked() {
+    return verifyAsked;
+  }
+}

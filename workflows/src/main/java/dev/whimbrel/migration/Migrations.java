@@ -1,0 +1,11 @@
+package dev.whimbrel.migration;
+
+/** What a worker registers to carry migrations out. */
+public final class Migrations {
+  private Migrations() {}
+
+  /** For {@code Worker.registerWorkflowImplementationTypes}. */
+  public static Class<?>[] workflowTypes() {
+    return new Class<?>[] {MigrationRun.class, PlanRun.class};
+  }
+}

@@ -1,0 +1,69 @@
+package dev.whimbrel.migration;
+
+import static dev.whimbrel.migration.Timeouts.call;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Replication;
+import dev.whimbrel.activity.Schema;
+import dev.whimbrel.activity.SoakRequest;
+
+/** Copies the database and keeps the copy within a second of the source, for a whole soak. */
+final class Replicate {
+  private final Migration migration;
+  private final Move move;
+
+  Replicate(Migration migration) {
+    this.migration = migration;
+    this.move = migration.move;
+  }
+
+  void run() {
+    Runner steps = migration.steps;
+    SoakRequest soak = new SoakRequest(move, migration.runbook.replicate().soak());
+
+    migration.undo.tidying(Step.DROP_SCHEMA, this::dropSchema);
+    steps.run(Step.SCHEMA, this::createTablesAndKeys);
+
+    migration.undo.tidying(Step.UNSUBSCRIBE, back -> replication(back).unsubscribe(move));
+    steps.run(Step.SUBSCRIBE, step -> replication(step).subscribe(move));
+    steps.run(Step.COPY, step -> watching(step).awaitCopied(move));
+
+    steps.run(Step.INDEXES, step -> schema(step).createRest(move));
+    steps.run(Step.CATCH_UP, step -> watching(step).awaitCaughtUp(move));
+    steps.run(Step.ANALYZE, step -> schema(step).analyze(move));
+    steps.run(Step.SEQUENCES, step -> replication(step).carrySequences(move));
+
+    steps.run(Step.SOAK, step -> watching(step).soak(soak));
+  }
+
+  private Outcome createTablesAndKeys(Step step) {
+    Outcome tables = schema(step).createTables(move);
+    Outcome keys = schema(step).createKeys(move);
+    return new Outcome(tables.line() + "; " + keys.line());
+  }
+
+  /** The copy goes only while the source is the truth with nothing unproven. */
+  private Outcome dropSchema(Step step) {
+    if (!migration.sourceHoldsEverything()) {
+      throw Failures.needsHelp(
+          "the target's data was kept, since it may hold writes that the source lacks",
+          "Look at them, then drop the database by hand.",
+          null);
+    }
+    return schema(step).dropSchema(move);
+  }
+
+  private static Schema schema(Step step) {
+    return call(Schema.class, Timeouts.WORK, step);
+  }
+
+  private static Replication replication(Step step) {
+    return call(Replication.class, Timeouts.CATALOG, step);
+  }
+
+  private static Replication watching(Step step) {
+    return call(Replication.class, Timeouts.WATCH, step);
+  }
+}

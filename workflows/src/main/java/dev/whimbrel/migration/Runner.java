@@ -1,0 +1,129 @@
+package dev.whimbrel.migration;
+
+import dev.whimbrel.activity.Outcome;
+import io.temporal.failure.TemporalFailure;
+import io.temporal.workflow.CancellationScope;
+import io.temporal.workflow.Promise;
+import io.temporal.workflow.TimerOptions;
+import io.temporal.workflow.Workflow;
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** Carries out steps one by one: holds before each one, records it, parks it when it fails. */
+final class Runner {
+  private final Board board;
+  private final Map<Step, String> skipped = new EnumMap<>(Step.class);
+
+  Runner(Board board) {
+    this.board = board;
+  }
+
+  /** Carries a step out; a person may skip it where {@link Step#skippable()} says so. */
+  void run(Step step, Function<Step, Outcome> work) {
+    attempt(step, work, Outcome::line, step.skippable());
+  }
+
+  /** Carries out a step whose result the migration cannot do without. */
+  <R> R get(Step step, Function<Step, R> work, Function<R, String> line) {
+    R result = attempt(step, work, line, false);
+    if (result == null) {
+      throw new IllegalStateException(step.id() + " was skipped, which is never allowed");
+    }
+    return result;
+  }
+
+  /** As {@link #get}, but null when a person skipped the step. */
+  <R> @Nullable R attempt(
+      Step step, Function<Step, R> work, Function<R, String> line, boolean skippable) {
+    awaitMayGoOn(step);
+    board.begin(step);
+    while (true) {
+      try {
+        R result = work.apply(step);
+        skipped.remove(step);
+        board.end(step, line.apply(result));
+        return result;
+      } catch (TemporalFailure e) {
+        rethrowIfCancelled(e);
+        Parking.Verdict verdict =
+            board.parking().park(step.id(), Judgement.help(step, e), skippable);
+        if (!verdict.retry()) {
+          String who = "skipped by " + verdict.decision().by() + ": " + verdict.decision().reason();
+          skipped.put(step, step.id() + " " + who);
+          board.end(step, who);
+          return null;
+        }
+      }
+    }
+  }
+
+  /** Carries a step out without parking it: its failure is the caller's. */
+  void once(Step step, Function<Step, Outcome> work) {
+    board.begin(step);
+    try {
+      board.end(step, work.apply(step).line());
+    } catch (TemporalFailure e) {
+      if (!CancellationScope.current().isCancelRequested()) {
+        board.end(step, "FAILED: " + Judgement.help(step, e).cause());
+      }
+      throw e;
+    }
+  }
+
+  /** Lets time pass, labelled with the step's id. */
+  void rest(Step step, Duration time, String what) {
+    awaitMayGoOn(step);
+    board.begin(step);
+    board.await(MigrationStatus.State.WAITING_FOR_TIME, what);
+    timer(time, step.label()).get();
+    board.goOn();
+    board.end(step, what);
+  }
+
+  /** Waits until a condition holds, or until a time has passed. */
+  void awaitFor(Duration time, String label, Supplier<Boolean> condition) {
+    Promise<?>[] timer = new Promise<?>[1];
+    CancellationScope scope = Workflow.newCancellationScope(() -> timer[0] = timer(time, label));
+    scope.run();
+    Workflow.await(() -> timer[0].isCompleted() || condition.get());
+    if (!timer[0].isCompleted()) {
+      scope.cancel("the wait is over");
+    }
+  }
+
+  private static Promise<Void> timer(Duration time, String label) {
+    return Workflow.newTimer(time, TimerOptions.newBuilder().setSummary(label).build());
+  }
+
+  /** Holds while the migration is paused, or while something else waits for a person. */
+  void awaitMayGoOn(Step step) {
+    CancellationScope.throwCanceled();
+    if (mayGoOn()) {
+      return;
+    }
+    board.await(MigrationStatus.State.RUNNING, step.id() + " starts when a person has decided");
+    Workflow.await(this::mayGoOn);
+    board.goOn();
+  }
+
+  boolean mayGoOn() {
+    return !board.isPaused() && board.parking().isEmpty();
+  }
+
+  /** What people skipped so far, with their reasons. */
+  List<String> skipped() {
+    return List.copyOf(skipped.values());
+  }
+
+  /** When a step ends while a cancel is requested, for whatever cause, the way back begins. */
+  static void rethrowIfCancelled(TemporalFailure failure) {
+    if (CancellationScope.current().isCancelRequested()) {
+      throw failure;
+    }
+  }
+}

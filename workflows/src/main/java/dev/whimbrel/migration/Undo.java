@@ -1,0 +1,66 @@
+package dev.whimbrel.migration;
+
+import dev.whimbrel.activity.Outcome;
+import io.temporal.failure.TemporalFailure;
+import io.temporal.workflow.CancellationScope;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.function.Function;
+
+/**
+ * What takes back what was done: one undo for each thing in the world, registered before that
+ * thing's first change, carried out newest first.
+ */
+final class Undo {
+  private record Entry(Step step, boolean barrier, Function<Step, Outcome> work) {}
+
+  private final Deque<Entry> entries = new ArrayDeque<>();
+
+  /** Registers an undo before which nothing older is touched. Again is harmless. */
+  void barrier(Step step, Function<Step, Outcome> work) {
+    register(new Entry(step, true, work));
+  }
+
+  /** Registers an undo whose failure is named in the result and stops nothing. */
+  void tidying(Step step, Function<Step, Outcome> work) {
+    register(new Entry(step, false, work));
+  }
+
+  private void register(Entry entry) {
+    if (entries.stream().noneMatch(known -> known.step() == entry.step())) {
+      entries.push(entry);
+    }
+  }
+
+  /** What would be done, newest first. */
+  List<Step> steps() {
+    return entries.stream().map(Entry::step).toList();
+  }
+
+  /**
+   * Takes everything back, newest first. A barrier waits for a person when it fails.
+   *
+   * @return tidying that failed, each with its reason
+   */
+  List<String> all(Runner runner) {
+    List<String> leftOver = new ArrayList<>();
+    while (!entries.isEmpty()) {
+      Entry entry = entries.pop();
+      if (entry.barrier()) {
+        runner.run(entry.step(), entry.work());
+        continue;
+      }
+      try {
+        runner.once(entry.step(), entry.work());
+      } catch (TemporalFailure e) {
+        if (CancellationScope.current().isCancelRequested()) {
+          throw e;
+        }
+        leftOver.add(entry.step().title() + ": " + Judgement.help(entry.step(), e).cause());
+      }
+    }
+    return leftOver;
+  }
+}

@@ -1,0 +1,53 @@
+package dev.whimbrel.migration;
+
+import static dev.whimbrel.migration.Timeouts.call;
+
+import dev.whimbrel.activity.Checks;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.Verification;
+import dev.whimbrel.activity.VerificationReport;
+import dev.whimbrel.activity.VerifyRequest;
+
+/** Proves the copy before anybody depends on it. */
+final class Validate {
+  private final Migration migration;
+
+  Validate(Migration migration) {
+    this.migration = migration;
+  }
+
+  void run() {
+    verify(Step.VERIFY_DATA);
+    smoke(Step.SMOKE);
+  }
+
+  /** Compares both databases; differences park, and only a person goes on with them. */
+  void verify(Step step) {
+    VerificationReport report =
+        migration.steps.attempt(
+            step,
+            now -> {
+              VerificationReport fresh =
+                  call(Verification.class, Timeouts.WORK, now)
+                      .verify(new VerifyRequest(migration.move, Side.SOURCE));
+              migration.learn(fresh);
+              Judgement.refuseDifferences(fresh);
+              return fresh;
+            },
+            Judgement::line,
+            step.skippable());
+    if (report == null) {
+      migration.goOnUnverified();
+    }
+  }
+
+  /** Runs the team's checks against the target. */
+  void smoke(Step step) {
+    if (migration.runbook.validate().smoke().isEmpty()) {
+      migration.board.notConfigured(step);
+      return;
+    }
+    migration.steps.run(
+        step, now -> call(Checks.class, Timeouts.WORK, now).smoke(migration.smoke()));
+  }
+}

@@ -1,0 +1,23 @@
+package dev.whimbrel.migration;
+
+import java.util.List;
+
+/** The rollback: takes back what was done, newest first, until the source is the truth again. */
+final class WayBack {
+  private final Migration migration;
+  private final Cutover cutover;
+
+  WayBack(Migration migration, Cutover cutover) {
+    this.migration = migration;
+    this.cutover = cutover;
+  }
+
+  /** Returns what could not be tidied up. */
+  List<String> run() {
+    migration.board.goBack();
+    migration.approvals.clear();
+    cutover.stopWatching();
+
+    return migration.undo.all(migration.steps);
+  }
+}

@@ -1,0 +1,46 @@
+package dev.whimbrel.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+class HappyPathTest {
+
+  @Test
+  void movesTheServiceStepByStep() {
+    try (Stage stage = new Stage(new Runbooks())) {
+      MigrationResult result = stage.result();
+
+      assertThat(result.ending()).isEqualTo(MigrationResult.Ending.MIGRATED);
+      assertThat(stage.world.journal())
+          .containsExactly(
+              "look at both databases",
+              "claim both databases",
+              "find records",
+              "set TTL 60",
+              "TTL 60 served",
+              "create tables",
+              "create keys",
+              "subscribe",
+              "copied",
+              "create indexes",
+              "caught up",
+              "analyze",
+              "carry sequences",
+              "soaked for 24 h",
+              "verify against the source",
+              "1 checks",
+              "prepare the switchover",
+              "hand over to the target",
+              "1 checks",
+              "first writes seen",
+              "point names to the target",
+              "names point to the target",
+              "the old side's clients are gone",
+              "stop the reverse stream",
+              "restore TTL",
+              "TTL restored",
+              "clean up");
+    }
+  }
+}

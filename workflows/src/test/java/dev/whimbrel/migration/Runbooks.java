@@ -1,0 +1,86 @@
+package dev.whimbrel.migration;
+
+import dev.whimbrel.runbook.CheckSpec;
+import dev.whimbrel.runbook.Connect;
+import dev.whimbrel.runbook.CutoverSpec;
+import dev.whimbrel.runbook.DecommissionSpec;
+import dev.whimbrel.runbook.DnsSpec;
+import dev.whimbrel.runbook.GuardSpec;
+import dev.whimbrel.runbook.PostgresSpec;
+import dev.whimbrel.runbook.RollbackSpec;
+import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.SideSpec;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Runbooks for tests: by default everything is configured and nobody needs to be asked. */
+final class Runbooks {
+  @Nullable String window;
+  String approval = "none";
+  String endApproval = "none";
+  List<String> approvers = List.of();
+  List<String> rollbackBy = List.of();
+  List<GuardSpec> guards = List.of();
+  boolean names = true;
+  List<Integer> ttls = List.of(60);
+  Duration rollbackWindow = Duration.ofHours(72);
+
+  Runbook build() {
+    return new Runbook(
+        "shop",
+        "shop",
+        approvers,
+        side("203.0.113.10"),
+        side("198.51.100.20"),
+        List.of(Connect.MANUAL),
+        List.of(),
+        names ? dns() : null,
+        new dev.whimbrel.runbook.Replicate(4, Duration.ofHours(24), Duration.ofSeconds(1)),
+        new dev.whimbrel.runbook.Validate(
+            List.of(
+                new CheckSpec(
+                    "https://shop.example.com/healthz",
+                    200,
+                    null,
+                    null,
+                    null,
+                    Duration.ofSeconds(9)))),
+        guards,
+        new CutoverSpec(
+            window,
+            approval,
+            Duration.ofSeconds(5),
+            Duration.ofMinutes(30),
+            Duration.ofMinutes(10)),
+        new RollbackSpec(rollbackWindow, rollbackBy, Duration.ofSeconds(60)),
+        new DecommissionSpec(endApproval));
+  }
+
+  static GuardSpec guard(String then) {
+    return new GuardSpec(
+        "https://shop.example.com/healthz",
+        null,
+        null,
+        new dev.whimbrel.runbook.Percent(0.01),
+        null,
+        Duration.ofMinutes(5),
+        Duration.ofSeconds(1),
+        null,
+        then);
+  }
+
+  private DnsSpec dns() {
+    return new DnsSpec(
+        new DnsSpec.Rfc2136("192.0.2.1:53", "example.com", null, List.of()),
+        List.of("shop.example.com"),
+        new DnsSpec.Ttl(ttls, null),
+        List.of());
+  }
+
+  private static SideSpec side(String address) {
+    return new SideSpec(
+        new PostgresSpec("postgresql://migrator@" + address + "/shop", null, null, null),
+        List.of(address));
+  }
+}

@@ -1,0 +1,321 @@
+package dev.whimbrel.migration;
+
+import dev.whimbrel.activity.Breach;
+import dev.whimbrel.activity.Checks;
+import dev.whimbrel.activity.Dns;
+import dev.whimbrel.activity.DnsMove;
+import dev.whimbrel.activity.DnsSnapshot;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.GuardRequest;
+import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Preflight;
+import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.activity.Readiness;
+import dev.whimbrel.activity.Replication;
+import dev.whimbrel.activity.Schema;
+import dev.whimbrel.activity.ShiftRequest;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.SmokeRequest;
+import dev.whimbrel.activity.SoakRequest;
+import dev.whimbrel.activity.Switchover;
+import dev.whimbrel.activity.SwitchoverRequest;
+import dev.whimbrel.activity.TtlRequest;
+import dev.whimbrel.activity.Verification;
+import dev.whimbrel.activity.VerificationReport;
+import dev.whimbrel.activity.VerifyRequest;
+import dev.whimbrel.activity.Window;
+import dev.whimbrel.activity.Windows;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
+
+/**
+ * Everything outside the workflow, as a fake that keeps a journal in plain words. What is told to
+ * fail happens first and fails then, since that is what the real world does.
+ */
+final class World
+    implements Preflight, Schema, Replication, Verification, Checks, Switchover, Dns, Windows {
+  private final List<String> journal = Collections.synchronizedList(new ArrayList<>());
+  private final Map<String, Deque<RuntimeException>> failures = new ConcurrentHashMap<>();
+  private final Map<String, Runnable> reactions = new ConcurrentHashMap<>();
+  private final Supplier<Instant> clock;
+
+  volatile Side truth = Side.SOURCE;
+  volatile long epoch = 1;
+  volatile boolean canGoBack = true;
+  volatile List<Finding> preflightFindings = List.of();
+  volatile List<String> differences = List.of();
+  volatile List<String> notCompared = List.of();
+  volatile Window window = new Window(Instant.EPOCH, Instant.MAX);
+
+  /** The breach of each guard by its number; a guard without one watches for ever. */
+  final Map<Integer, String> breaches = new ConcurrentHashMap<>();
+
+  World(Supplier<Instant> clock) {
+    this.clock = clock;
+  }
+
+  /** What happened, in order, without what only watches. */
+  List<String> journal() {
+    synchronized (journal) {
+      return List.copyOf(journal);
+    }
+  }
+
+  /** Lets an activity happen and then fail, once for each failure. */
+  void fail(String activity, RuntimeException... errors) {
+    failures.computeIfAbsent(activity, a -> new ArrayDeque<>()).addAll(List.of(errors));
+  }
+
+  /** Does something from inside an activity, before it ends, once. */
+  void during(String activity, Runnable reaction) {
+    reactions.put(activity, reaction);
+  }
+
+  private void happens(String activity, String words) {
+    journal.add(words);
+    Runnable reaction = reactions.remove(activity);
+    if (reaction != null) {
+      reaction.run();
+    }
+    Deque<RuntimeException> errors = failures.get(activity);
+    RuntimeException error = errors == null ? null : errors.poll();
+    if (error != null) {
+      throw error;
+    }
+  }
+
+  private Outcome outcome(String activity, String words) {
+    happens(activity, words);
+    return new Outcome(words);
+  }
+
+  /** A watcher rests an hour at a time, because time is skipped only while no activity runs. */
+  private static RuntimeException watchingOn() {
+    return Failures.notYet("still watching", Duration.ofHours(1));
+  }
+
+  // Preflight
+
+  @Override
+  public PreflightReport preflight(Move move) {
+    happens("preflight", "look at both databases");
+    return new PreflightReport(
+        clock.get(), preflightFindings, List.of(), "15.4", "18.1", 1_000_000, 40, canGoBack);
+  }
+
+  @Override
+  public Outcome claim(Move move) {
+    return outcome("claim", "claim both databases");
+  }
+
+  @Override
+  public Outcome release(Move move) {
+    return outcome("release", "release both databases");
+  }
+
+  // Schema
+
+  @Override
+  public Outcome createTables(Move move) {
+    return outcome("createTables", "create tables");
+  }
+
+  @Override
+  public Outcome createKeys(Move move) {
+    return outcome("createKeys", "create keys");
+  }
+
+  @Override
+  public Outcome createRest(Move move) {
+    return outcome("createRest", "create indexes");
+  }
+
+  @Override
+  public Outcome analyze(Move move) {
+    return outcome("analyze", "analyze");
+  }
+
+  @Override
+  public Outcome dropSchema(Move move) {
+    return outcome("dropSchema", "drop the copy");
+  }
+
+  // Replication
+
+  @Override
+  public Outcome subscribe(Move move) {
+    return outcome("subscribe", "subscribe");
+  }
+
+  @Override
+  public Outcome awaitCopied(Move move) {
+    return outcome("awaitCopied", "copied");
+  }
+
+  @Override
+  public Outcome awaitCaughtUp(Move move) {
+    return outcome("awaitCaughtUp", "caught up");
+  }
+
+  @Override
+  public Outcome carrySequences(Move move) {
+    return outcome("carrySequences", "carry sequences");
+  }
+
+  @Override
+  public Outcome soak(SoakRequest request) {
+    return outcome("soak", "soaked for " + request.hold().toHours() + " h");
+  }
+
+  @Override
+  public Outcome unsubscribe(Move move) {
+    return outcome("unsubscribe", "unsubscribe");
+  }
+
+  // Verification and checks
+
+  @Override
+  public VerificationReport verify(VerifyRequest request) {
+    happens("verify", "verify against the " + request.truth().word());
+    return new VerificationReport(
+        clock.get(), 3, 42, differences.size(), 0, differences, notCompared);
+  }
+
+  @Override
+  public Outcome smoke(SmokeRequest request) {
+    return outcome("smoke", request.checks().size() + " checks");
+  }
+
+  @Override
+  public Breach awaitBreach(GuardRequest request) {
+    String breach = breaches.remove(request.number());
+    if (breach == null) {
+      throw watchingOn();
+    }
+    journal.add("guard " + request.number() + " breached");
+    return new Breach(request.number(), clock.get(), breach);
+  }
+
+  // Switchover
+
+  @Override
+  public Readiness prepareSwitchover(Move move) {
+    happens("prepareSwitchover", "prepare the switchover");
+    return new Readiness(canGoBack, 40, List.of(), "the way back was proved");
+  }
+
+  @Override
+  public Outcome unprepareSwitchover(Move move) {
+    return outcome("unprepareSwitchover", "unprepare the switchover");
+  }
+
+  @Override
+  public void keepBase(Move move) {
+    throw watchingOn();
+  }
+
+  @Override
+  public HandOver handOver(SwitchoverRequest request) {
+    if (truth != request.to()) {
+      truth = request.to();
+      epoch++;
+    }
+    happens("handOver", "hand over to the " + request.to().word());
+    return handedOver("handed over to the " + request.to().word());
+  }
+
+  @Override
+  public HandOver settle(SwitchoverRequest request) {
+    boolean moves = truth != request.to();
+    if (moves) {
+      truth = request.to();
+      epoch++;
+    }
+    String words =
+        "settle on the "
+            + request.to().word()
+            + (request.acceptLossBy() == null
+                ? ""
+                : ", loss accepted by " + request.acceptLossBy());
+    happens("settle", words);
+    return handedOver(words);
+  }
+
+  private HandOver handedOver(String line) {
+    return new HandOver(truth, epoch, clock.get(), 38, 9, epoch > 1, canGoBack, line);
+  }
+
+  @Override
+  public void watchWayBack(Move move) {
+    Deque<RuntimeException> errors = failures.get("watchWayBack");
+    RuntimeException error = errors == null ? null : errors.poll();
+    throw error == null ? watchingOn() : error;
+  }
+
+  @Override
+  public Outcome awaitTail(Move move) {
+    return outcome("awaitTail", "the old side's clients are gone");
+  }
+
+  @Override
+  public Outcome awaitFirstWrites(Move move) {
+    return outcome("awaitFirstWrites", "first writes seen");
+  }
+
+  @Override
+  public Outcome stopReverse(Move move) {
+    return outcome("stopReverse", "stop the reverse stream");
+  }
+
+  @Override
+  public Outcome cleanUp(Move move) {
+    return outcome("cleanUp", "clean up");
+  }
+
+  // DNS
+
+  @Override
+  public DnsSnapshot findRecords(DnsMove move) {
+    happens("findRecords", "find records");
+    return new DnsSnapshot(
+        List.of(new DnsSnapshot.RecordSet("shop.example.com", "A", 3600, List.of("203.0.113.10"))));
+  }
+
+  @Override
+  public Outcome setTtl(TtlRequest request) {
+    return outcome("setTtl", request.restore() ? "restore TTL" : "set TTL " + request.ttl());
+  }
+
+  @Override
+  public Outcome awaitTtl(TtlRequest request) {
+    return outcome(
+        "awaitTtl", request.restore() ? "TTL restored" : "TTL " + request.ttl() + " served");
+  }
+
+  @Override
+  public Outcome shift(ShiftRequest request) {
+    return outcome("shift", "point names to the " + request.to().word());
+  }
+
+  @Override
+  public Outcome awaitPropagation(ShiftRequest request) {
+    return outcome("awaitPropagation", "names point to the " + request.to().word());
+  }
+
+  @Override
+  public Window nextWindow(String text) {
+    happens("nextWindow", "look up the window");
+    return window;
+  }
+}
