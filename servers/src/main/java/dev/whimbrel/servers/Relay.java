@@ -1,0 +1,133 @@
+package dev.whimbrel.servers;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * A wire to a port of 127.0.0.1 that is as long, and as unreliable, as a test wants. The delay
+ * holds for each direction by itself and does not limit the bandwidth: what is sent while earlier
+ * bytes travel arrives right behind them. The round trip of TCP's own handshake is added to a
+ * connection's first bytes, since a relay cannot delay the handshake itself.
+ */
+public final class Relay implements AutoCloseable {
+  private final ServerSocket listener;
+  private final int to;
+  private final Set<RelayedConnection> connections = ConcurrentHashMap.newKeySet();
+  private final Gate gate = new Gate();
+  private volatile Duration oneWay;
+
+  private Relay(int to, Duration oneWay) {
+    this.to = to;
+    this.oneWay = oneWay;
+    try {
+      listener = new ServerSocket();
+      listener.bind(new InetSocketAddress(localhost(), Ports.free()), 200);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    RelayedConnection.daemon("relay-" + listener.getLocalPort() + "-accept", this::accept);
+  }
+
+  /** A relay to a port that adds no delay. */
+  public static Relay to(int port) {
+    return new Relay(port, Duration.ZERO);
+  }
+
+  /** A relay to a port that adds a delay to each direction: a round trip costs it twice. */
+  public static Relay to(int port, Duration oneWay) {
+    return new Relay(port, oneWay);
+  }
+
+  /** Where clients connect to instead. */
+  public int port() {
+    return listener.getLocalPort();
+  }
+
+  /** Changes the delay for bytes that arrive from now on. */
+  public void delay(Duration newOneWay) {
+    oneWay = newOneWay;
+  }
+
+  /**
+   * From now on nothing passes, in either direction, and neither end is told: the relay goes on
+   * accepting connections and acknowledging bytes, as a frozen proxy or a broken tunnel does.
+   */
+  public void blackhole() {
+    gate.shut();
+  }
+
+  /**
+   * Ends a {@link #blackhole}. What was held back is delivered late, in order, as after a partition
+   * of the network; connections that were opened meanwhile reach their server now.
+   */
+  public void heal() {
+    gate.open();
+  }
+
+  /** Resets every connection (RST to both ends); what was on its way is lost. */
+  public void cut() {
+    connections.forEach(RelayedConnection::reset);
+  }
+
+  /** How many connections are open now. */
+  public int connections() {
+    return connections.size();
+  }
+
+  /** Cuts every connection and stops listening. */
+  @Override
+  public void close() {
+    try {
+      listener.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    cut();
+    gate.open();
+  }
+
+  private void accept() {
+    while (!listener.isClosed()) {
+      try {
+        Socket client = listener.accept();
+        RelayedConnection connection =
+            new RelayedConnection(client, to, gate, () -> oneWay, connections::remove);
+        connections.add(connection);
+        connection.start();
+      } catch (IOException e) {
+        // Closed, or a client that was gone before it was accepted.
+      }
+    }
+  }
+
+  static InetAddress localhost() throws IOException {
+    return InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
+  }
+
+  /** Lets everything pass, or nothing. */
+  static final class Gate {
+    private boolean open = true;
+
+    synchronized void shut() {
+      open = false;
+    }
+
+    synchronized void open() {
+      open = true;
+      notifyAll();
+    }
+
+    synchronized void pass() throws InterruptedException {
+      while (!open) {
+        wait();
+      }
+    }
+  }
+}
