@@ -14,6 +14,15 @@ final class Quoting {
     return identifier(schema) + "." + identifier(name);
   }
 
+  /** A qualified name for people: quoted only where it would have to be. */
+  static String shown(String schema, String name) {
+    return shown(schema) + "." + shown(name);
+  }
+
+  private static String shown(String name) {
+    return name.matches("[a-z_][a-z0-9_$]*") ? name : identifier(name);
+  }
+
   /** A literal in single quotes, for any setting of {@code standard_conforming_strings}. */
   static String literal(String text) {
     String quoted = "'" + text.replace("'", "''") + "'";

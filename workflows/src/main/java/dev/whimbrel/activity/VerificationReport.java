@@ -10,7 +10,8 @@ import java.util.List;
  * @param tables tables compared
  * @param rows rows compared
  * @param differences rows and objects that differ
- * @param inFlux rows that differed at first and agreed when looked at again behind the stream
+ * @param inFlux rows that kept changing while they were looked at, so that they could not be
+ *     judged; a row that agreed when looked at again behind the stream is not among them
  * @param findings each difference with its object and key, at most a hundred
  * @param notCompared what could not be compared, with the reason
  */

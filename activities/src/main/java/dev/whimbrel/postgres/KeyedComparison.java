@@ -1,0 +1,192 @@
+package dev.whimbrel.postgres;
+
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Compares a table with a key block by block, each with a short statement of its own. Where both
+ * servers sort the key alike, a block is a range of it. Where they may not (text under a language's
+ * collation, enums), a block is a list of keys taken from the truth, and a second walk, over the
+ * follower's keys, finds what only the follower has.
+ */
+final class KeyedComparison {
+  private static final int FIRST_BLOCK = 5_000;
+  private static final int SMALLEST_BLOCK = 500;
+  private static final int LARGEST_RANGE = 200_000;
+
+  /** Lists of keys travel to the worker and back. */
+  private static final int LARGEST_LIST = 20_000;
+
+  private static final Duration QUICK = Duration.ofMillis(300);
+  private static final Duration SLOW = Duration.ofSeconds(2);
+
+  /** Rows looked at again at once. */
+  private static final int BATCH = 1_000;
+
+  /** With so many rows wrong, more of them would tell nothing new. */
+  private static final int ENOUGH = 1_000;
+
+  private final ComparedTable table;
+  private final RowReader reader;
+  private final Pair pair;
+  private final SecondLook secondLook;
+  private final Tally tally;
+  private int size = FIRST_BLOCK;
+  private int wrong;
+
+  KeyedComparison(ComparedTable table, Pair pair, SecondLook secondLook, Tally tally) {
+    this.table = table;
+    this.reader = new RowReader(table);
+    this.pair = pair;
+    this.secondLook = secondLook;
+    this.tally = tally;
+  }
+
+  void run() throws SQLException, InterruptedException {
+    @Nullable List<String> at = table.sortsAlike() ? walkRanges() : walkKeys();
+    if (at != null) {
+      tally.notCompared(
+          "%s: the rows behind %s, since %d rows before them differ"
+              .formatted(table.label(), keyed(at), wrong));
+    }
+  }
+
+  /** Returns where it gave up, or null when it saw the whole table. */
+  private @Nullable List<String> walkRanges() throws SQLException, InterruptedException {
+    @Nullable List<String> after = null;
+    do {
+      long start = System.nanoTime();
+      @Nullable List<String> upTo = reader.boundary(pair.truth(), after, size);
+      compare(new Block.Range(after, upTo));
+      adapt(Duration.ofNanos(System.nanoTime() - start), LARGEST_RANGE);
+      after = upTo;
+    } while (after != null && wrong < ENOUGH);
+    return after;
+  }
+
+  private @Nullable List<String> walkKeys() throws SQLException, InterruptedException {
+    @Nullable List<String> after = null;
+    while (true) {
+      long start = System.nanoTime();
+      List<List<String>> keys = reader.keys(pair.truth(), after, 0, size);
+      if (keys.isEmpty()) {
+        break;
+      }
+      compare(new Block.Keys(keys));
+      after = keys.get(keys.size() - 1);
+      if (wrong >= ENOUGH) {
+        return after;
+      }
+      adapt(Duration.ofNanos(System.nanoTime() - start), LARGEST_LIST);
+    }
+    return walkFollowersKeys();
+  }
+
+  private @Nullable List<String> walkFollowersKeys() throws SQLException, InterruptedException {
+    @Nullable List<String> after = null;
+    while (true) {
+      List<List<String>> keys = reader.keys(pair.follower(), after, 0, LARGEST_LIST);
+      if (keys.isEmpty()) {
+        return null;
+      }
+      lookAgain(reader.absent(pair.truth(), keys));
+      after = keys.get(keys.size() - 1);
+      if (wrong >= ENOUGH) {
+        return after;
+      }
+    }
+  }
+
+  private void compare(Block block) throws SQLException, InterruptedException {
+    Sums truth = reader.sums(pair.truth(), block);
+    Sums follower = reader.sums(pair.follower(), block);
+    tally.rows(truth.count());
+    if (!truth.equals(follower)) {
+      narrow(block);
+    }
+  }
+
+  private void narrow(Block block) throws SQLException, InterruptedException {
+    Map<Integer, Sums> truthParts = reader.parts(pair.truth(), block);
+    Map<Integer, Sums> followerParts = reader.parts(pair.follower(), block);
+    Set<Integer> differing = differing(truthParts, followerParts, Sums.NONE);
+    if (differing.isEmpty()) {
+      return;
+    }
+    Map<List<String>, RowState> truth = reader.rows(pair.truth(), block, differing);
+    Map<List<String>, RowState> follower = reader.rows(pair.follower(), block, differing);
+    Set<List<String>> keys = new HashSet<>(truth.keySet());
+    keys.addAll(follower.keySet());
+    keys.removeIf(
+        key ->
+            truth
+                .getOrDefault(key, RowState.ABSENT)
+                .sameContent(follower.getOrDefault(key, RowState.ABSENT)));
+    lookAgain(keys);
+  }
+
+  private static <K, V> Set<K> differing(Map<K, V> one, Map<K, V> other, V absent) {
+    Set<K> differing = new HashSet<>(one.keySet());
+    differing.addAll(other.keySet());
+    differing.removeIf(
+        key -> one.getOrDefault(key, absent).equals(other.getOrDefault(key, absent)));
+    return differing;
+  }
+
+  private void lookAgain(Collection<List<String>> candidates)
+      throws SQLException, InterruptedException {
+    List<List<String>> all = new ArrayList<>(candidates);
+    for (int from = 0; from < all.size() && wrong < ENOUGH; from += BATCH) {
+      List<List<String>> batch = all.subList(from, Math.min(all.size(), from + BATCH));
+      SecondLook.Verdict verdict =
+          secondLook.judge(
+              pair,
+              batch,
+              (connection, keys) ->
+                  reader.rows(connection, new Block.Keys(List.copyOf(keys)), null));
+      tally.inFlux(verdict.inFlux().size());
+      for (Map.Entry<List<String>, SecondLook.Sides> row : verdict.wrong().entrySet()) {
+        wrong++;
+        tally.difference(finding(row.getKey(), row.getValue()));
+      }
+    }
+  }
+
+  private String finding(List<String> key, SecondLook.Sides sides) throws SQLException {
+    String row = table.label() + " " + keyed(key) + ": ";
+    long truth = sides.truth().count();
+    long follower = sides.follower().count();
+    if (follower == 0) {
+      return row + "missing on the " + tally.follower();
+    }
+    if (truth == 0) {
+      return row + "only on the " + tally.follower();
+    }
+    if (truth != follower) {
+      return row
+          + "%d rows on the %s, %d on the %s"
+              .formatted(truth, tally.truth(), follower, tally.follower());
+    }
+    Set<String> columns = wrong <= BATCH / 10 ? reader.columnsThatDiffer(pair, key) : Set.of();
+    return row + "differs" + (columns.isEmpty() ? "" : " in " + String.join(", ", columns));
+  }
+
+  private String keyed(List<String> values) {
+    return "(" + String.join(", ", table.key()) + ")=(" + String.join(", ", values) + ")";
+  }
+
+  private void adapt(Duration took, int largest) {
+    if (took.compareTo(QUICK) < 0) {
+      size = Math.min(largest, size * 2);
+    } else if (took.compareTo(SLOW) > 0) {
+      size = Math.max(SMALLEST_BLOCK, size / 2);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.runbook.PostgresSpec;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.Map;
+
+/**
+ * Read-only sessions in which every setting that shapes a value's text is the same on both servers.
+ */
+final class Pinned {
+  /** Longer than a block of rows takes on a slow disk; a scan that takes longer is said so. */
+  private static final Duration STATEMENT = Duration.ofMinutes(5);
+
+  private static final Map<String, String> SETTINGS =
+      Map.ofEntries(
+          Map.entry("default_transaction_read_only", "on"),
+          Map.entry("row_security", "off"),
+          Map.entry("search_path", "pg_catalog"),
+          Map.entry("DateStyle", "ISO, YMD"),
+          Map.entry("IntervalStyle", "postgres"),
+          Map.entry("TimeZone", "UTC"),
+          Map.entry("extra_float_digits", "1"),
+          Map.entry("bytea_output", "hex"),
+          Map.entry("lc_monetary", "C"),
+          Map.entry("xmlbinary", "base64"),
+          Map.entry("quote_all_identifiers", "off"),
+          Map.entry("lock_timeout", "5s"),
+          Map.entry("statement_timeout", STATEMENT.toSeconds() + "s"),
+          Map.entry("idle_in_transaction_session_timeout", "60s"),
+          Map.entry("max_parallel_workers_per_gather", "0"),
+          Map.entry("jit", "off"));
+
+  private Pinned() {}
+
+  /** Opens a session; its statements are short, and none of them writes. */
+  static Connection open(Databases databases, PostgresSpec spec, String applicationName)
+      throws SQLException {
+    Connection connection =
+        databases.open(
+            spec, applicationName, STATEMENT.plusSeconds(30), Map.of("prepareThreshold", "0"));
+    try (Statement statement = connection.createStatement()) {
+      for (Map.Entry<String, String> setting : SETTINGS.entrySet()) {
+        statement.addBatch("set " + setting.getKey() + " = " + Quoting.literal(setting.getValue()));
+      }
+      if (connection.getMetaData().getDatabaseMajorVersion() >= 14) {
+        // So that a look which was given up ends on the server too.
+        statement.addBatch("set client_connection_check_interval = '2s'");
+      }
+      statement.executeBatch();
+      return connection;
+    } catch (SQLException e) {
+      connection.close();
+      throw e;
+    }
+  }
+}

@@ -1,0 +1,177 @@
+package dev.whimbrel.postgres;
+
+import static java.util.stream.Collectors.joining;
+
+import dev.whimbrel.activity.Side;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+
+/**
+ * Compares sequences. Streams do not carry their values, so the follower's may be behind until the
+ * switchover or the rollback carries them over; the target's may not be behind the source's once
+ * the target is the truth, since it would hand out values twice.
+ */
+final class SequenceComparison {
+  private static final int AT_ONCE = 200;
+
+  private static final String SETTINGS =
+      """
+      select n.nspname, c.relname, s.seqincrement, s.seqcycle, concat_ws(' ',
+        format_type(s.seqtypid, null), 'start', s.seqstart, 'increment', s.seqincrement,
+        'min', s.seqmin, 'max', s.seqmax, 'cache', s.seqcache,
+        case when s.seqcycle then 'cycle' end),
+        has_sequence_privilege(c.oid, 'select')
+      from pg_sequence s join pg_class c on c.oid = s.seqrelid
+        join pg_namespace n on n.oid = c.relnamespace
+      where c.relpersistence <> 't' and\s"""
+          + TableCatalog.USER_SCHEMAS;
+
+  private final Pair pair;
+  private final Side truth;
+  private final Tally tally;
+
+  SequenceComparison(Pair pair, Side truth, Tally tally) {
+    this.pair = pair;
+    this.truth = truth;
+    this.tally = tally;
+  }
+
+  void run() throws SQLException {
+    // The side that may not be ahead is read first: what is handed out in between does no harm.
+    Map<String, Sequence> ofFollower = read(pair.follower());
+    Map<String, Sequence> ofTruth = read(pair.truth());
+    boolean behind = false;
+    for (Map.Entry<String, Sequence> entry : ofTruth.entrySet()) {
+      Sequence other = ofFollower.get(entry.getKey());
+      if (other != null) {
+        behind |= compare(entry.getValue(), other);
+      }
+    }
+    if (behind) {
+      tally.notCompared(
+          "values of sequences: some are behind on the %s until the %s carries them over"
+              .formatted(tally.follower(), truth == Side.SOURCE ? "switchover" : "rollback"));
+    }
+  }
+
+  /** Returns whether the follower is behind. */
+  private boolean compare(Sequence ofTruth, Sequence ofFollower) {
+    String name = ofTruth.label();
+    if (!ofTruth.settings().equals(ofFollower.settings())) {
+      tally.difference(
+          "sequence %s: %s on the %s, %s on the %s"
+              .formatted(
+                  name,
+                  ofTruth.settings(),
+                  tally.truth(),
+                  ofFollower.settings(),
+                  tally.follower()));
+    }
+    if (!ofTruth.readable() || !ofFollower.readable()) {
+      tally.notCompared(
+          "sequence " + name + ": its value. Fix: GRANT SELECT ON SEQUENCE " + ofTruth.qualified());
+      return false;
+    }
+    if (ofTruth.cycles() || ofTruth.ahead() == ofFollower.ahead()) {
+      return false;
+    }
+    if (ofTruth.ahead() > ofFollower.ahead()) {
+      return true;
+    }
+    if (truth == Side.TARGET) {
+      tally.difference(
+          "sequence %s: the target is at %d, behind the source's %d, and would hand out values twice. Fix: SELECT setval('%s', %d);"
+              .formatted(
+                  name,
+                  ofTruth.last(),
+                  ofFollower.last(),
+                  ofTruth.qualified().replace("'", "''"),
+                  ofFollower.last()));
+    }
+    return false;
+  }
+
+  /**
+   * A sequence.
+   *
+   * @param increment negative when it counts down
+   * @param last the last value handed out; one increment before the start when there was none
+   */
+  private record Sequence(
+      String schema,
+      String name,
+      long increment,
+      boolean cycles,
+      String settings,
+      boolean readable,
+      long last) {
+    /** Bigger the further it has got. */
+    long ahead() {
+      return increment < 0 ? -last : last;
+    }
+
+    String label() {
+      return Quoting.shown(schema, name);
+    }
+
+    String qualified() {
+      return Quoting.qualified(schema, name);
+    }
+
+    Sequence at(long value, boolean called) {
+      return new Sequence(
+          schema, name, increment, cycles, settings, readable, called ? value : value - increment);
+    }
+  }
+
+  private static Map<String, Sequence> read(Connection connection) throws SQLException {
+    Map<String, Sequence> sequences = new TreeMap<>();
+    new Query()
+        .add(SETTINGS)
+        .run(
+            connection,
+            row -> {
+              Sequence sequence =
+                  new Sequence(
+                      Objects.requireNonNull(row.getString(1)),
+                      Objects.requireNonNull(row.getString(2)),
+                      row.getLong(3),
+                      row.getBoolean(4),
+                      Objects.requireNonNull(row.getString(5)),
+                      row.getBoolean(6),
+                      0);
+              sequences.put(sequence.qualified(), sequence);
+            });
+    List<Sequence> readable =
+        new ArrayList<>(sequences.values().stream().filter(Sequence::readable).toList());
+    for (int from = 0; from < readable.size(); from += AT_ONCE) {
+      List<Sequence> some = readable.subList(from, Math.min(readable.size(), from + AT_ONCE));
+      Query query =
+          new Query()
+              .add(
+                  some.stream()
+                      .map(
+                          sequence ->
+                              "select "
+                                  + Quoting.literal(sequence.qualified())
+                                  + ", last_value, is_called from "
+                                  + sequence.qualified())
+                      .collect(joining(" union all ")));
+      query.run(
+          connection,
+          row -> {
+            long value = row.getLong(2);
+            boolean called = row.getBoolean(3);
+            sequences.computeIfPresent(
+                Objects.requireNonNull(row.getString(1)),
+                (name, sequence) -> sequence.at(value, called));
+          });
+    }
+    return sequences;
+  }
+}
