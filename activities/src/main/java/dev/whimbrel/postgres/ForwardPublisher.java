@@ -1,0 +1,156 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Side;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+
+/** The source's part of the forward stream: publication and slot. */
+final class ForwardPublisher {
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+
+  private final Connection source;
+  private final Names names;
+
+  /** Works through a connection in autocommit mode. */
+  ForwardPublisher(Connection source, Names names) {
+    this.source = source;
+    this.names = names;
+  }
+
+  /**
+   * Publishes every table, and the marker. Again is harmless.
+   *
+   * @return how many tables hold rows and are published
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where publishing a table would
+   *     break its UPDATE and DELETE
+   */
+  int publish() throws SQLException {
+    List<String> broken = PublishedTables.withoutIdentity(source);
+    if (!broken.isEmpty()) {
+      throw Failures.needsHelp(
+          "Cannot publish: without a primary key, UPDATE and DELETE would fail on the source in "
+              + String.join(", ", broken),
+          "give each table a primary key or a replica identity, then retry",
+          String.join(
+              " ",
+              broken.stream().map(t -> "ALTER TABLE " + t + " REPLICA IDENTITY FULL;").toList()));
+    }
+    String publication = names.forwardPublication();
+    String tables = String.join(", ", withMarker(PublishedTables.roots(source)));
+    execute("SET lock_timeout = '10s'");
+    if (!exists("pg_publication", "pubname", publication)) {
+      execute("CREATE PUBLICATION " + publication + " FOR TABLE " + tables);
+    } else if (!PublishedTables.unpublished(source, publication).isEmpty()) {
+      execute("ALTER PUBLICATION " + publication + " SET TABLE " + tables);
+    }
+    return PublishedTables.published(source, publication).size() - 1;
+  }
+
+  /**
+   * Creates the slot, separately from the subscription: in one statement they would wait for each
+   * other where both databases are in one cluster. Again is harmless.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} naming the transactions that
+   *     the slot has to wait for
+   */
+  void createSlot() throws SQLException {
+    String slot = names.forwardSubscription();
+    try {
+      execute("SET statement_timeout = '45s'");
+      execute(
+          "SELECT pg_create_logical_replication_slot(" + Quoting.literal(slot) + ", 'pgoutput')");
+    } catch (SQLException e) {
+      if (SqlFailures.is(e, SqlFailures.QUERY_CANCELED)) {
+        throw Failures.transientFailure(
+            "Cannot create replication slot "
+                + slot
+                + " yet: it waits for open transactions: "
+                + String.join("; ", openTransactions()));
+      }
+      // "Already there" is success: asking first would leave a gap between two attempts.
+      if (!SqlFailures.is(e, SqlFailures.DUPLICATE_OBJECT)) {
+        throw SqlFailures.of("Cannot create replication slot " + slot, e);
+      }
+    } finally {
+      if (!source.isClosed()) {
+        execute("SET statement_timeout = 0");
+      }
+    }
+  }
+
+  /** Drops the slot and the target's table synchronisation slots that no subscription owns. */
+  void dropSlots(String targetSystem, List<String> subscriptionsOnTarget) throws SQLException {
+    dropSlot(names.forwardSubscription());
+    String orphans =
+        "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()"
+            + " AND slot_name ~ '^pg_[0-9]+_sync_[0-9]+_"
+            + targetSystem
+            + "$' AND split_part(slot_name, '_', 2) <> ALL (ARRAY["
+            + String.join(",", subscriptionsOnTarget.stream().map(Quoting::literal).toList())
+            + "]::text[])";
+    for (String slot : PublishedTables.names(source, orphans)) {
+      dropSlot(slot);
+    }
+  }
+
+  void dropPublication() throws SQLException {
+    execute("DROP PUBLICATION IF EXISTS " + names.forwardPublication());
+  }
+
+  private void dropSlot(String slot) throws SQLException {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (exists("pg_replication_slots", "slot_name", slot)) {
+      try {
+        execute(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = "
+                + Quoting.literal(slot)
+                + " AND active_pid IS NOT NULL");
+        execute("SELECT pg_drop_replication_slot(" + Quoting.literal(slot) + ")");
+      } catch (SQLException e) {
+        boolean gone = SqlFailures.is(e, SqlFailures.UNDEFINED_OBJECT);
+        if (!gone
+            && (!SqlFailures.is(e, SqlFailures.OBJECT_IN_USE) || System.nanoTime() > deadline)) {
+          throw SqlFailures.of("Cannot drop replication slot " + slot, e);
+        }
+        Heartbeats.beat("waiting for replication slot " + slot + " to be free");
+        Pause.of(Duration.ofMillis(100));
+      }
+    }
+  }
+
+  private static List<String> withMarker(List<String> tables) {
+    List<String> all = new java.util.ArrayList<>(tables);
+    all.add(Markers.table(Side.SOURCE));
+    return all;
+  }
+
+  private List<String> openTransactions() throws SQLException {
+    return PublishedTables.names(
+        source,
+        "SELECT format('pid %s of %s (%s), open for %s s', pid, usename, state,"
+            + " extract(epoch FROM now() - xact_start)::int) FROM pg_stat_activity"
+            + " WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
+            + " UNION ALL SELECT format('prepared transaction %L of %s', gid, owner)"
+            + " FROM pg_prepared_xacts LIMIT 10");
+  }
+
+  private boolean exists(String catalog, String column, String name) throws SQLException {
+    try (Statement statement = source.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT FROM " + catalog + " WHERE " + column + " = " + Quoting.literal(name))) {
+      return row.next();
+    }
+  }
+
+  private void execute(String sql) throws SQLException {
+    try (Statement statement = source.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+}

@@ -1,0 +1,59 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * Removes the forward stream. The subscription is let go of its slot first, so that it can be
+ * dropped while the source is away; what is on the source follows when it is back.
+ */
+final class ForwardRemoval {
+  private static final Duration ANSWER = Duration.ofSeconds(60);
+
+  private final Databases databases;
+  private final Move move;
+  private final Names names;
+
+  ForwardRemoval(Databases databases, Move move) {
+    this.databases = databases;
+    this.move = move;
+    this.names = new Names(move.migration());
+  }
+
+  /**
+   * Removes what is left. Again is harmless.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} while a side is away; whatever
+   *     is on the other one is gone by then
+   */
+  Outcome run() {
+    String application = Names.applicationName(move.migration(), "unsubscribe");
+    String system;
+    List<String> subscriptions;
+    try (Connection target = databases.open(move.target(), application, ANSWER)) {
+      StepLock.take(target, "stream " + move.migration());
+      ForwardSubscriber subscriber = new ForwardSubscriber(target, names);
+      subscriber.drop();
+      system = subscriber.system();
+      subscriptions = subscriber.all();
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot remove the forward stream from the target", e);
+    }
+    try (Connection source = databases.open(move.source(), application, ANSWER)) {
+      StepLock.take(source, "stream " + move.migration());
+      ForwardPublisher publisher = new ForwardPublisher(source, names);
+      publisher.dropSlots(system, subscriptions);
+      publisher.dropPublication();
+      boolean dropped = new StreamRole(source, names.role()).drop();
+      return new Outcome(
+          "the forward stream is removed"
+              + (dropped ? "" : "; role " + names.role() + " is still in use and stays"));
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot remove the forward stream from the source", e);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Side;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** Measures lag as the travel time of markers; one is under way at a time. */
+final class Lag {
+  /** How long one look may take: watchers must heartbeat in between. */
+  private static final Duration SLICE = Duration.ofSeconds(1);
+
+  private final Connection source;
+  private final Connection target;
+  private final String writer;
+  private @Nullable UUID underWay;
+  private long written;
+  private boolean arrived;
+
+  /** Works through connections in autocommit mode. */
+  Lag(Connection source, Connection target, String writer) {
+    this.source = source;
+    this.target = target;
+    this.writer = writer;
+  }
+
+  /** Looks for a second at most: the travel time, or the age of a marker that is still missing. */
+  Duration look() throws SQLException {
+    UUID marker = underWay;
+    if (marker == null) {
+      written = System.nanoTime();
+      marker = Markers.write(source, Side.SOURCE, writer);
+      underWay = marker;
+    }
+    arrived = Markers.await(target, Side.SOURCE, marker, SLICE);
+    Duration age = Duration.ofNanos(System.nanoTime() - written);
+    if (arrived) {
+      underWay = null;
+    }
+    return age;
+  }
+
+  /** Whether the last look saw its marker arrive. */
+  boolean arrived() {
+    return arrived;
+  }
+
+  /** WAL that the target has not confirmed. */
+  static long bytes(Connection source, String slot) throws SQLException {
+    String sql =
+        "SELECT coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn), 0)::bigint::text"
+            + " FROM pg_replication_slots WHERE slot_name = "
+            + Quoting.literal(slot);
+    return PublishedTables.names(source, sql).stream()
+        .mapToLong(Long::parseLong)
+        .findFirst()
+        .orElse(0);
+  }
+
+  /** Counts what applications have written to the source, as its statistics know it. */
+  static long writes(Connection source) throws SQLException {
+    return Long.parseLong(
+        PublishedTables.names(
+                source,
+                "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint::text"
+                    + " FROM pg_stat_user_tables WHERE schemaname <> 'whimbrel'")
+            .get(0));
+  }
+}

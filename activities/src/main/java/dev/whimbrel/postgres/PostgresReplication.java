@@ -1,0 +1,221 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.Replication;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.SoakRequest;
+import dev.whimbrel.secrets.Secrets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+
+/** The forward stream, by PostgreSQL's own logical replication and table synchronisation. */
+public final class PostgresReplication implements Replication {
+  private static final Duration ANSWER = Duration.ofSeconds(90);
+  private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(1);
+
+  /** Seldom enough for a catalog of many thousand tables. */
+  private static final Duration BETWEEN_CATALOG_LOOKS = Duration.ofSeconds(15);
+
+  private final Secrets secrets;
+  private final Databases databases;
+
+  /** Streams whose connections use these secrets. */
+  public PostgresReplication(Secrets secrets) {
+    this.secrets = secrets;
+    this.databases = new Databases(secrets);
+  }
+
+  @Override
+  public Outcome subscribe(Move move) {
+    return with(move, "subscribe", this::subscribe);
+  }
+
+  private Outcome subscribe(Move move, Connection source, Connection target) throws SQLException {
+    Names names = new Names(move.migration());
+    lock(move, source, target);
+    requireSourceIsTruth(move, source, target);
+    Markers.create(source);
+    Markers.create(target);
+    ForwardPublisher publisher = new ForwardPublisher(source, names);
+    ForwardSubscriber subscriber = new ForwardSubscriber(target, names);
+    int tables = publisher.publish();
+    if (subscriber.exists()) {
+      new StreamHealth(source, target, names).requireSlot();
+      subscriber.enable();
+      return new Outcome(tables + " tables are subscribed already");
+    }
+    Markers.clear(target, Side.SOURCE);
+    publisher.createSlot();
+    Optional<String> password = new StreamRole(source, names.role()).ensure();
+    boolean streaming = major(source) >= 14 && major(target) >= 14;
+    String role = subscriber.subscribe(move.source().reachedByPeer(), password, streaming, secrets);
+    if (!role.equals(names.role())) {
+      new StreamRole(source, names.role()).drop();
+    }
+    return new Outcome(tables + " tables subscribed, the stream runs as " + role);
+  }
+
+  @Override
+  public Outcome awaitCopied(Move move) {
+    return with(
+        move,
+        "await-copied",
+        (m, source, target) -> {
+          Names names = new Names(m.migration());
+          StreamHealth health = new StreamHealth(source, target, names);
+          InitialCopy copy = new InitialCopy(target, names);
+          Progress progress = copy.look();
+          while (!copy.isComplete()) {
+            Heartbeats.beat(progress);
+            health.look();
+            Pause.of(BETWEEN_LOOKS);
+            progress = copy.look();
+          }
+          return new Outcome(progress.line());
+        });
+  }
+
+  @Override
+  public Outcome awaitCaughtUp(Move move) {
+    return with(
+        move,
+        "await-caught-up",
+        (m, source, target) -> {
+          Names names = new Names(m.migration());
+          StreamHealth health = new StreamHealth(source, target, names);
+          Lag lag = new Lag(source, target, "catch-up");
+          Duration last = lag.look();
+          while (!lag.arrived() || last.compareTo(m.maxLag()) > 0) {
+            long bytes = Lag.bytes(source, names.forwardSubscription());
+            String line = "a marker takes " + last.toMillis() + " ms, " + bytes + " bytes behind";
+            Heartbeats.beat(
+                new Progress(line, null, null, last.toMillis(), bytes, null, null, null));
+            health.look();
+            last = lag.look();
+          }
+          return new Outcome("a marker travels in " + last.toMillis() + " ms");
+        });
+  }
+
+  @Override
+  public Outcome carrySequences(Move move) {
+    return with(
+        move,
+        "sequences",
+        (m, source, target) -> {
+          lock(m, source, target);
+          requireSourceIsTruth(m, source, target);
+          return new Outcome(SequencePass.carry(source, target) + " sequences carried");
+        });
+  }
+
+  @Override
+  public Outcome soak(SoakRequest request) {
+    return with(
+        request.move(), "soak", (m, source, target) -> soak(m, request.hold(), source, target));
+  }
+
+  private static Outcome soak(Move move, Duration hold, Connection source, Connection target)
+      throws SQLException {
+    Names names = new Names(move.migration());
+    StreamHealth health = new StreamHealth(source, target, names);
+    Lag lag = new Lag(source, target, "soak");
+    SoakClock clock =
+        Heartbeats.last()
+            .map(p -> new SoakClock(move.maxLag(), p.heldSince(), p.lastLooked()))
+            .orElseGet(() -> new SoakClock(move.maxLag(), null, null));
+    long writes = Lag.writes(source);
+    Duration longest = Duration.ZERO;
+    Instant catalogLook = Instant.MIN;
+    while (clock.held().compareTo(hold) < 0) {
+      if (Duration.between(catalogLook, Instant.now()).compareTo(BETWEEN_CATALOG_LOOKS) > 0) {
+        health.requireAllTables();
+        catalogLook = Instant.now();
+      }
+      Duration now = lag.look();
+      long writesNow = Lag.writes(source);
+      clock.look(Instant.now(), now, writesNow != writes);
+      writes = writesNow;
+      longest = now.compareTo(longest) > 0 ? now : longest;
+      Heartbeats.beat(
+          new Progress(
+              "held for "
+                  + clock.held().toSeconds()
+                  + " s of "
+                  + hold.toSeconds()
+                  + " s, lag "
+                  + now.toMillis()
+                  + " ms"
+                  + clock.remark(),
+              clock.held().toSeconds(),
+              hold.toSeconds(),
+              now.toMillis(),
+              Lag.bytes(source, names.forwardSubscription()),
+              null,
+              clock.heldSince(),
+              clock.lastLooked()));
+      health.look();
+      rest(hold.minus(clock.held()));
+    }
+    return new Outcome(
+        "lag stayed under "
+            + move.maxLag().toMillis()
+            + " ms for "
+            + hold.toSeconds()
+            + " s, longest "
+            + longest.toMillis()
+            + " ms");
+  }
+
+  @Override
+  public Outcome unsubscribe(Move move) {
+    return new ForwardRemoval(databases, move).run();
+  }
+
+  private static void rest(Duration left) {
+    boolean soon = !left.isNegative() && left.compareTo(BETWEEN_LOOKS) < 0;
+    Pause.of(soon ? left.plusMillis(10) : BETWEEN_LOOKS);
+  }
+
+  private static void lock(Move move, Connection source, Connection target) throws SQLException {
+    StepLock.take(source, "stream " + move.migration());
+    StepLock.take(target, "stream " + move.migration());
+  }
+
+  private static void requireSourceIsTruth(Move move, Connection source, Connection target)
+      throws SQLException {
+    boolean moved =
+        Authority.require(source, move.migration(), Side.SOURCE).writable() != Side.SOURCE
+            || Authority.require(target, move.migration(), Side.TARGET).writable() != Side.SOURCE;
+    if (moved) {
+      throw Failures.needsHelp(
+          "Cannot change the forward stream: writes go to the target already",
+          "roll back first",
+          "whimbrel rollback " + move.migration());
+    }
+  }
+
+  private static int major(Connection connection) throws SQLException {
+    return connection.getMetaData().getDatabaseMajorVersion();
+  }
+
+  private Outcome with(Move move, String step, Work work) {
+    String application = Names.applicationName(move.migration(), step);
+    try (Connection source = databases.open(move.source(), application, ANSWER);
+        Connection target = databases.open(move.target(), application, ANSWER)) {
+      return work.run(move, source, target);
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot go on with " + step, e);
+    }
+  }
+
+  private interface Work {
+    Outcome run(Move move, Connection source, Connection target) throws SQLException;
+  }
+}

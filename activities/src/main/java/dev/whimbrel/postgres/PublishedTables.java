@@ -1,0 +1,88 @@
+package dev.whimbrel.postgres;
+
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Which tables of the source a stream carries: every logged table but those of extensions, which
+ * the extension fills itself on the target. Of partitioned tables the root is listed, so that a
+ * partition that appears later stops the stream instead of being left out silently.
+ */
+final class PublishedTables {
+  /** A condition on {@code pg_class c} joined with {@code pg_namespace n}. */
+  static final String OF_THE_SERVICE =
+      "c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND n.nspname NOT IN"
+          + " ('information_schema', 'whimbrel') AND NOT EXISTS (SELECT FROM pg_depend e"
+          + " WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')";
+
+  /** A condition on {@code pg_class c}: UPDATE and DELETE can name the row they change. */
+  static final String HAS_IDENTITY =
+      "(c.relreplident = 'f' OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"
+          + " AND i.indisvalid AND i.indimmediate"
+          + " AND (c.relreplident = 'd' AND i.indisprimary"
+          + " OR c.relreplident = 'i' AND i.indisreplident)))";
+
+  private static final String FROM =
+      "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n"
+          + " ON n.oid = c.relnamespace WHERE ";
+
+  private PublishedTables() {}
+
+  /** Names to list in the publication, quoted, without Whimbrel's own. */
+  static List<String> roots(Connection source) throws SQLException {
+    return names(
+        source,
+        FROM
+            + "c.relkind IN ('r', 'p') AND NOT c.relispartition AND "
+            + OF_THE_SERVICE
+            + " ORDER BY 1");
+  }
+
+  /** Tables that hold rows and whose UPDATE and DELETE would fail once they are published. */
+  static List<String> withoutIdentity(Connection source) throws SQLException {
+    return names(
+        source,
+        FROM
+            + "c.relkind = 'r' AND NOT "
+            + HAS_IDENTITY
+            + " AND "
+            + OF_THE_SERVICE
+            + " ORDER BY 1");
+  }
+
+  /** Tables that hold rows and that the publication does not carry. */
+  static List<String> unpublished(Connection source, String publication) throws SQLException {
+    return names(
+        source,
+        FROM
+            + "c.relkind = 'r' AND "
+            + OF_THE_SERVICE
+            + " AND NOT EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = "
+            + Quoting.literal(publication)
+            + " AND p.schemaname = n.nspname AND p.tablename = c.relname) ORDER BY 1");
+  }
+
+  /** Tables that the publication carries. */
+  static List<String> published(Connection source, String publication) throws SQLException {
+    return names(
+        source,
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_publication_tables WHERE pubname = "
+            + Quoting.literal(publication)
+            + " ORDER BY 1");
+  }
+
+  static List<String> names(Connection connection, String sql) throws SQLException {
+    List<String> names = new ArrayList<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(sql)) {
+      while (rows.next()) {
+        names.add(rows.getString(1));
+      }
+    }
+    return names;
+  }
+}

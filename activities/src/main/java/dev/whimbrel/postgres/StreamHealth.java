@@ -1,0 +1,136 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Watches over the forward stream while something is awaited from it. PostgreSQL tries a failing
+ * worker again for ever and tells only its log, so errors are recognised here by their figures.
+ */
+final class StreamHealth {
+  /** A worker starts again five seconds after it died; so this is four starts in vain. */
+  private static final Duration STANDSTILL = Duration.ofSeconds(20);
+
+  private static final int ERRORS = 3;
+
+  private final Connection source;
+  private final Connection target;
+  private final Names names;
+  private @Nullable Instant absentSince;
+  private long errorsAtFirst = -1;
+  private long unsyncedAtFirst;
+
+  StreamHealth(Connection source, Connection target, Names names) {
+    this.source = source;
+    this.target = target;
+    this.names = names;
+  }
+
+  /** What the catalogs say about the stream. */
+  private record State(boolean enabled, boolean working, long errors, long unsynced) {}
+
+  /**
+   * Looks once.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} when the stream cannot go on,
+   *     naming what it stands at
+   */
+  void look() throws SQLException {
+    State state = state();
+    requireSlot();
+    if (!state.enabled()) {
+      throw Failures.needsHelp(
+          "The forward stream does not run: somebody disabled its subscription on the target",
+          "enable it, then retry",
+          "ALTER SUBSCRIPTION " + names.forwardSubscription() + " ENABLE;");
+    }
+    Instant now = Instant.now();
+    if (errorsAtFirst < 0 || state.unsynced() < unsyncedAtFirst) {
+      errorsAtFirst = state.errors();
+      unsyncedAtFirst = state.unsynced();
+    }
+    absentSince = state.working() ? null : absentSince == null ? now : absentSince;
+    boolean absent =
+        absentSince != null && Duration.between(absentSince, now).compareTo(STANDSTILL) > 0;
+    if (absent || state.errors() - errorsAtFirst >= ERRORS) {
+      throw new StreamDiagnosis(source, target, names).explain();
+    }
+  }
+
+  /**
+   * Refuses when the source has got tables that the stream does not carry.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} naming them
+   */
+  void requireAllTables() throws SQLException {
+    List<String> left = PublishedTables.unpublished(source, names.forwardPublication());
+    if (!left.isEmpty()) {
+      throw Failures.needsHelp(
+          "The forward stream does not carry "
+              + String.join(", ", left)
+              + ": created on the source after the schema was carried",
+          "drop what was created, or create it on the target in the same way and add it to the"
+              + " stream: the first line on the source, the second on the target; then retry",
+          "ALTER PUBLICATION "
+              + names.forwardPublication()
+              + " ADD TABLE "
+              + String.join(", ", left)
+              + ";\nALTER SUBSCRIPTION "
+              + names.forwardSubscription()
+              + " REFRESH PUBLICATION;");
+    }
+  }
+
+  void requireSlot() throws SQLException {
+    String slot = names.forwardSubscription();
+    try (Statement statement = source.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT wal_status FROM pg_replication_slots WHERE slot_name = "
+                    + Quoting.literal(slot))) {
+      if (row.next() && !"lost".equals(row.getString(1))) {
+        return;
+      }
+    }
+    throw Failures.needsHelp(
+        "The source has lost replication slot "
+            + slot
+            + ": changes that the target does not have are no longer kept for it",
+        "roll back and start again; look for max_slot_wal_keep_size and"
+            + " idle_replication_slot_timeout, or for who dropped the slot",
+        null);
+  }
+
+  private State state() throws SQLException {
+    boolean counted = target.getMetaData().getDatabaseMajorVersion() >= 15;
+    try (Statement statement = target.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT s.subenabled, EXISTS (SELECT FROM pg_stat_subscription w WHERE w.subid ="
+                    + " s.oid AND w.relid IS NULL AND w.pid IS NOT NULL), "
+                    + (counted
+                        ? "(SELECT coalesce(apply_error_count + sync_error_count, 0)"
+                            + " FROM pg_stat_subscription_stats e WHERE e.subid = s.oid)"
+                        : "0")
+                    + ", (SELECT count(*) FROM pg_subscription_rel r WHERE r.srsubid = s.oid"
+                    + " AND r.srsubstate <> 'r') FROM pg_subscription s WHERE s.subname = "
+                    + Quoting.literal(names.forwardSubscription())
+                    + " AND s.subdbid ="
+                    + " (SELECT oid FROM pg_database WHERE datname = current_database())")) {
+      if (row.next()) {
+        return new State(row.getBoolean(1), row.getBoolean(2), row.getLong(3), row.getLong(4));
+      }
+    }
+    throw Failures.needsHelp(
+        "The forward stream is gone: the target has no subscription " + names.forwardSubscription(),
+        "somebody dropped it: roll back and start again",
+        null);
+  }
+}

@@ -1,0 +1,106 @@
+package dev.whimbrel.postgres;
+
+import java.security.SecureRandom;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Base64;
+import java.util.Optional;
+import org.postgresql.PGConnection;
+
+/**
+ * The role of the migration's own under which a stream runs, on the side that publishes, so that no
+ * password of the runbook's enters the other server's catalog.
+ */
+final class StreamRole {
+  private static final int PASSWORD_BYTES = 30;
+
+  private final Connection publisher;
+  private final String role;
+
+  /** Works through a connection in autocommit mode. */
+  StreamRole(Connection publisher, String role) {
+    this.publisher = publisher;
+    this.role = role;
+  }
+
+  /**
+   * Creates the role, or gives it a new password.
+   *
+   * @return its password; empty where the rights do not allow such a role, or before 14, where
+   *     nothing short of grants on each table would let it read
+   */
+  Optional<String> ensure() throws SQLException {
+    if (publisher.getMetaData().getDatabaseMajorVersion() < 14) {
+      return Optional.empty();
+    }
+    String attributes = " LOGIN REPLICATION" + (hasRowSecurity() ? " BYPASSRLS" : "");
+    try {
+      execute((exists() ? "ALTER ROLE " : "CREATE ROLE ") + role + attributes);
+      execute("GRANT pg_read_all_data TO " + role);
+      execute(connect("GRANT", "TO"));
+      String password = randomPassword();
+      // The driver sends a hash: the password itself can stand in no log of this server.
+      publisher.unwrap(PGConnection.class).alterUserPassword(role, password.toCharArray(), null);
+      return Optional.of(password);
+    } catch (SQLException e) {
+      if (!SqlFailures.is(e, SqlFailures.INSUFFICIENT_PRIVILEGE)) {
+        throw e;
+      }
+      return Optional.empty();
+    }
+  }
+
+  /** Drops the role, unless another stream still runs under it. */
+  boolean drop() throws SQLException {
+    if (!exists() || isInUse()) {
+      return !exists();
+    }
+    execute(connect("REVOKE", "FROM"));
+    execute("DROP ROLE IF EXISTS " + role);
+    return true;
+  }
+
+  private String connect(String verb, String preposition) throws SQLException {
+    return verb
+        + " CONNECT ON DATABASE "
+        + Quoting.identifier(publisher.getCatalog())
+        + " "
+        + preposition
+        + " "
+        + role;
+  }
+
+  private boolean exists() throws SQLException {
+    return holds("SELECT FROM pg_roles WHERE rolname = " + Quoting.literal(role));
+  }
+
+  private boolean isInUse() throws SQLException {
+    return holds(
+        "SELECT FROM pg_stat_activity WHERE usename = " + Quoting.literal(role) + " LIMIT 1");
+  }
+
+  private boolean hasRowSecurity() throws SQLException {
+    return holds("SELECT FROM pg_class WHERE relrowsecurity LIMIT 1");
+  }
+
+  private static String randomPassword() {
+    byte[] bytes = new byte[PASSWORD_BYTES];
+    new SecureRandom().nextBytes(bytes);
+    return Base64.getUrlEncoder().withoutPadding().encodeToString(bytes);
+  }
+
+  private boolean holds(String sql) throws SQLException {
+    try (Statement statement = publisher.createStatement();
+        ResultSet row = statement.executeQuery(sql)) {
+      return row.next();
+    }
+  }
+
+  private void execute(String sql) throws SQLException {
+    try (Statement statement = publisher.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+}
