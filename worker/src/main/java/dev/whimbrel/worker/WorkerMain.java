@@ -1,6 +1,11 @@
 package dev.whimbrel.worker;
 
 import dev.whimbrel.checks.WeekWindows;
+import dev.whimbrel.dns.RegistryDns;
+import dev.whimbrel.migration.Migrations;
+import dev.whimbrel.postgres.PostgresReplication;
+import dev.whimbrel.postgres.PostgresSchema;
+import dev.whimbrel.postgres.PostgresVerification;
 import dev.whimbrel.secrets.Secrets;
 import io.temporal.client.WorkflowClientOptions;
 import io.temporal.envconfig.ClientConfigProfile;
@@ -33,8 +38,14 @@ public final class WorkerMain {
     }
   }
 
-  private static void register(Worker worker) {
-    worker.registerActivitiesImplementations(new WeekWindows());
+  private static void register(Worker worker, Secrets secrets) {
+    worker.registerWorkflowImplementationTypes(Migrations.workflowTypes());
+    worker.registerActivitiesImplementations(
+        new PostgresSchema(secrets),
+        new PostgresReplication(secrets),
+        new PostgresVerification(secrets),
+        new RegistryDns(secrets),
+        new WeekWindows());
   }
 
   private static void run() throws IOException {
@@ -54,7 +65,7 @@ public final class WorkerMain {
     WorkflowServiceStubs temporal = connect(stubs.validateAndBuildWithDefaults());
     MigrationWorker worker =
         MigrationWorker.start(
-            temporal, client, settings.taskQueue(), secrets, WorkerMain::register);
+            temporal, client, settings.taskQueue(), secrets, w -> register(w, secrets));
     Runtime.getRuntime().addShutdownHook(new Thread(worker::close, "stop"));
     if (endpoints != null) {
       endpoints.serve(worker::takesWork);

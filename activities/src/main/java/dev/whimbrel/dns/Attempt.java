@@ -1,0 +1,69 @@
+package dev.whimbrel.dns;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Progress;
+import io.temporal.activity.Activity;
+import io.temporal.activity.ActivityExecutionContext;
+import java.time.Duration;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One attempt of an activity, and how long it may still act. A process that was frozen wakes up and
+ * goes on with yesterday's decision: so it asks here, between its look and its change. Outside of
+ * an activity nothing is limited.
+ */
+final class Attempt {
+  /** The server's clock for the attempt started before this one did. */
+  private static final Duration MARGIN = Duration.ofSeconds(5);
+
+  private final @Nullable ActivityExecutionContext context = context();
+  private final long begun = System.nanoTime();
+
+  /**
+   * Makes sure that Temporal still waits for this attempt.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} if it has been given up
+   */
+  void requireTime() {
+    if (context == null) {
+      return;
+    }
+    Duration limit = context.getInfo().getStartToCloseTimeout();
+    Duration used = Duration.ofNanos(System.nanoTime() - begun);
+    if (!limit.isZero() && used.plus(MARGIN).compareTo(limit) > 0) {
+      throw Failures.transientFailure(
+          "Nothing was changed: this attempt has taken %d s of its %d s"
+              .formatted(used.toSeconds(), limit.toSeconds()));
+    }
+  }
+
+  /** How long this activity has been under way, all of its attempts together. */
+  Duration sinceFirstAttempt() {
+    return context == null
+        ? Duration.ofNanos(System.nanoTime() - begun)
+        : Duration.between(
+            Instant.ofEpochMilli(context.getInfo().getScheduledTimestamp()), Instant.now());
+  }
+
+  /**
+   * Says how far it is.
+   *
+   * @throws io.temporal.client.ActivityCompletionException if the activity was cancelled or the
+   *     worker stops
+   */
+  void beat(String line) {
+    if (context != null) {
+      context.heartbeat(
+          new Progress(line, null, null, null, null, null, null, Instant.now().toString()));
+    }
+  }
+
+  private static @Nullable ActivityExecutionContext context() {
+    try {
+      return Activity.getExecutionContext();
+    } catch (IllegalStateException e) {
+      return null; // the SDK's way to say that this thread runs no activity
+    }
+  }
+}

@@ -1,0 +1,84 @@
+package dev.whimbrel.dns;
+
+import dev.whimbrel.activity.Failures;
+import io.temporal.failure.ApplicationFailure;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * Waits inside an activity, looking every second, until every server says what it should. What is
+ * missing is the heartbeat's line.
+ */
+final class Waiting {
+  private static final Duration INTERVAL = Duration.ofSeconds(1);
+
+  private final Attempt attempt;
+  private final Duration limit;
+  private final String remedy;
+
+  /**
+   * @param limit how long, over all attempts, until a person is asked
+   * @param remedy what that person can do
+   */
+  Waiting(Attempt attempt, Duration limit, String remedy) {
+    this.attempt = attempt;
+    this.limit = limit;
+    this.remedy = remedy;
+  }
+
+  /**
+   * Returns when nothing is missing any more.
+   *
+   * @param beforeEachLook throws where waiting longer makes no sense
+   * @param missing what a server still lacks; a {@code Transient} failure of it counts as missing
+   * @throws ApplicationFailure {@code NeedsHelp} after the limit, naming what is missing
+   */
+  void until(
+      List<Nameserver> servers,
+      Runnable beforeEachLook,
+      Function<Nameserver, Optional<String>> missing) {
+    while (true) {
+      beforeEachLook.run();
+      List<String> still = new ArrayList<>();
+      for (Nameserver server : servers) {
+        missingAt(server, missing).ifPresent(still::add);
+        attempt.beat(still.isEmpty() ? server.label() + " answers as wanted" : still.get(0));
+      }
+      if (still.isEmpty()) {
+        return;
+      }
+      attempt.beat(
+          still.get(0) + (still.size() == 1 ? "" : " (and %d more)".formatted(still.size() - 1)));
+      if (attempt.sinceFirstAttempt().compareTo(limit) > 0) {
+        throw Failures.needsHelp(
+            "After %d s: %s".formatted(limit.toSeconds(), String.join("; ", still)), remedy, null);
+      }
+      rest();
+    }
+  }
+
+  private static Optional<String> missingAt(
+      Nameserver server, Function<Nameserver, Optional<String>> missing) {
+    try {
+      return missing.apply(server);
+    } catch (ApplicationFailure e) {
+      if (Failures.TRANSIENT.equals(e.getType())) {
+        return Optional.of(e.getOriginalMessage());
+      }
+      throw e;
+    }
+  }
+
+  /** Rests between two looks. */
+  static void rest() {
+    try {
+      Thread.sleep(INTERVAL.toMillis());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw Failures.transientFailure("Interrupted: this worker is stopping");
+    }
+  }
+}
