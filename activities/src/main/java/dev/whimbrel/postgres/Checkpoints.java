@@ -1,0 +1,39 @@
+package dev.whimbrel.postgres;
+
+/**
+ * Told between every two steps of a switchover. For tests that kill, freeze or cut off the process
+ * right there; the product uses {@link #NONE}.
+ */
+public interface Checkpoints {
+  /** Does nothing. */
+  Checkpoints NONE = point -> {};
+
+  /** The step named by the point is over, the next one has not begun. */
+  void at(Point point);
+
+  /** The places between two steps, in their order. */
+  enum Point {
+    /** Both sessions hold both locks; nothing was changed. */
+    LOCKED,
+    /** Poolers are paused. */
+    PAUSED,
+    /** The losing side's tables are locked. */
+    FENCED,
+    /** The marker is written on the losing side. */
+    MARKED,
+    /** The marker has arrived; sequences are carried over. */
+    DRAINED,
+    /** The way back starts here. */
+    WAY_BACK_MOVED,
+    /** The gaining side is ready to be opened by its COMMIT. */
+    READY,
+    /** The losing side's COMMIT: the hand-over. */
+    HANDED_OVER,
+    /** The gaining side's COMMIT. */
+    OPENED,
+    /** The stream back runs. */
+    REVERSED,
+    /** Applications follow. */
+    FOLLOWED
+  }
+}

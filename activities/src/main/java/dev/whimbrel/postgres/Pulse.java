@@ -1,0 +1,102 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Progress;
+import io.temporal.activity.Activity;
+import io.temporal.activity.ActivityExecutionContext;
+import io.temporal.client.ActivityCompletionException;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Heartbeats in a thread of their own, so that the thread that works makes no call to Temporal: a
+ * heartbeat can block for ten seconds. Raises a flag when Temporal says that the attempt is
+ * cancelled or was given up.
+ */
+final class Pulse implements AutoCloseable {
+  private static final Duration INTERVAL = Duration.ofSeconds(1);
+
+  private final @Nullable ActivityExecutionContext context;
+  private final Thread thread;
+  private volatile Progress progress;
+  private volatile boolean cancelled;
+  private volatile @Nullable ActivityCompletionException reason;
+
+  /**
+   * Beats once before anything is done: an attempt that Temporal gave up long ago, such as one that
+   * was frozen, ends here.
+   */
+  Pulse(String doing) {
+    this.progress = Progress.of(doing);
+    this.context = current();
+    if (context != null) {
+      context.heartbeat(progress);
+    }
+    this.thread = new Thread(this::run, "whimbrel-pulse");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /** What the next heartbeats say. */
+  void say(Progress now) {
+    progress = now;
+  }
+
+  /** Whether the attempt should stop where it still can. */
+  boolean cancelled() {
+    return cancelled || Thread.currentThread().isInterrupted();
+  }
+
+  /** Ends the activity the way Temporal wants it, if it was cancelled. */
+  void check() {
+    ActivityCompletionException why = reason;
+    if (why != null) {
+      throw why;
+    }
+  }
+
+  /** Sleeps, and ends the activity when it was cancelled meanwhile. */
+  void rest(Duration time) {
+    long until = System.nanoTime() + time.toNanos();
+    try {
+      while (System.nanoTime() < until && !cancelled()) {
+        Thread.sleep(Math.min(100, Math.max(1, time.toMillis())));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    check();
+    if (cancelled()) {
+      throw dev.whimbrel.activity.Failures.transientFailure("Interrupted");
+    }
+  }
+
+  @Override
+  public void close() {
+    thread.interrupt();
+  }
+
+  private void run() {
+    while (context != null) {
+      try {
+        Thread.sleep(INTERVAL.toMillis());
+        context.heartbeat(progress);
+      } catch (InterruptedException e) {
+        return;
+      } catch (ActivityCompletionException e) {
+        reason = e;
+        cancelled = true;
+        return;
+      } catch (RuntimeException e) {
+        // Temporal cannot be reached: its own time-outs decide; the switchover has its deadline.
+      }
+    }
+  }
+
+  private static @Nullable ActivityExecutionContext current() {
+    try {
+      return Activity.getExecutionContext();
+    } catch (IllegalStateException e) {
+      return null; // Called as plain Java: nobody listens.
+    }
+  }
+}
