@@ -14,9 +14,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class Pulse implements AutoCloseable {
   private static final Duration INTERVAL = Duration.ofSeconds(1);
+  private static final Duration TICK = Duration.ofMillis(100);
+
+  /** As long as the servers' dead man's switch: longer means that others may have gone on. */
+  private static final Duration FROZEN = Duration.ofSeconds(2);
 
   private final @Nullable ActivityExecutionContext context;
   private final Thread thread;
+  private final Thread ticker;
+  private volatile long lastTick = System.nanoTime();
+  private volatile boolean frozen;
   private volatile Progress progress;
   private volatile boolean cancelled;
   private volatile @Nullable ActivityCompletionException reason;
@@ -28,6 +35,9 @@ final class Pulse implements AutoCloseable {
   Pulse(String doing) {
     this.progress = Progress.of(doing);
     this.context = current();
+    this.ticker = new Thread(this::tick, "whimbrel-ticker");
+    ticker.setDaemon(true);
+    ticker.start();
     if (context != null) {
       context.heartbeat(progress);
     }
@@ -44,6 +54,17 @@ final class Pulse implements AutoCloseable {
   /** Whether the attempt should stop where it still can. */
   boolean cancelled() {
     return cancelled || Thread.currentThread().isInterrupted();
+  }
+
+  /**
+   * Whether the process stood still for longer than the servers wait: then another attempt may have
+   * come and gone, and this one must not begin anything. Once true it stays true.
+   */
+  boolean frozen() {
+    if (System.nanoTime() - lastTick > FROZEN.toNanos()) {
+      frozen = true;
+    }
+    return frozen;
   }
 
   /** Ends the activity the way Temporal wants it, if it was cancelled. */
@@ -73,6 +94,20 @@ final class Pulse implements AutoCloseable {
   @Override
   public void close() {
     thread.interrupt();
+    ticker.interrupt();
+  }
+
+  private void tick() {
+    while (true) {
+      try {
+        Thread.sleep(TICK.toMillis());
+      } catch (InterruptedException e) {
+        return;
+      }
+      if (!frozen()) {
+        lastTick = System.nanoTime();
+      }
+    }
   }
 
   private void run() {

@@ -91,8 +91,14 @@ final class Session implements AutoCloseable {
     return side;
   }
 
-  /** The connection itself, for reading outside the pause. */
+  /** The connection itself, for short statements outside the pause. */
   Connection connection() {
+    return connection;
+  }
+
+  /** The connection itself, for statements that may take as long as this. */
+  Connection connection(Duration limit) throws SQLException {
+    connection.setNetworkTimeout(Runnable::run, (int) limit.plus(ANSWER).toMillis());
     return connection;
   }
 
@@ -145,8 +151,7 @@ final class Session implements AutoCloseable {
       return;
     }
     try (Statement statement = connection.createStatement()) {
-      connection.setNetworkTimeout(Runnable::run, (int) DEAD_MAN.toMillis());
-      statement.execute("");
+      statement.execute("SELECT 1");
     } catch (SQLException e) {
       // In an aborted transaction, or the session is gone: whoever works on it finds out.
     } finally {

@@ -32,13 +32,16 @@ final class Sessions implements AutoCloseable {
   private final Map<Side, Session> sides;
   private final Pinger pinger;
   private final RoundTrips trips;
+  private final boolean locked;
 
   private Sessions(
       Move move,
       Map<Side, Session> sessions,
       Map<Side, Session> sides,
       Pinger pinger,
-      RoundTrips trips) {
+      RoundTrips trips,
+      boolean locked) {
+    this.locked = locked;
     this.move = move;
     this.sessions = sessions;
     this.sides = sides;
@@ -54,17 +57,31 @@ final class Sessions implements AutoCloseable {
    */
   static Sessions openBoth(Databases databases, Move move, String step, Duration limit)
       throws SQLException {
-    return open(databases, move, step, limit, List.of(Side.SOURCE, Side.TARGET));
+    return open(databases, move, step, limit, List.of(Side.SOURCE, Side.TARGET), true);
+  }
+
+  /**
+   * As {@link #openBoth}, but leaves an attempt that is at work alone: then {@link #locked} is
+   * false, and nothing may be changed.
+   */
+  static Sessions openPolitely(Databases databases, Move move, String step, Duration limit)
+      throws SQLException {
+    return open(databases, move, step, limit, List.of(Side.SOURCE, Side.TARGET), false);
   }
 
   /** As {@link #openBoth} for one side alone; the other one cannot be reached. */
   static Sessions openOne(Databases databases, Move move, String step, Duration limit, Side side)
       throws SQLException {
-    return open(databases, move, step, limit, List.of(side));
+    return open(databases, move, step, limit, List.of(side), true);
   }
 
   private static Sessions open(
-      Databases databases, Move move, String step, Duration limit, List<Side> wanted)
+      Databases databases,
+      Move move,
+      String step,
+      Duration limit,
+      List<Side> wanted,
+      boolean endOthers)
       throws SQLException {
     RoundTrips trips = new RoundTrips();
     Map<Side, Session> sessions = new EnumMap<>(Side.class);
@@ -85,8 +102,8 @@ final class Sessions implements AutoCloseable {
         }
       }
       pinger = new Pinger(List.copyOf(all), limit);
-      lockInOrder(sessions);
-      return new Sessions(move, sessions, sides, pinger, trips);
+      boolean locked = lockInOrder(sessions, endOthers);
+      return new Sessions(move, sessions, sides, pinger, trips, locked);
     } catch (SQLException | RuntimeException e) {
       if (pinger != null) {
         pinger.close();
@@ -107,6 +124,11 @@ final class Sessions implements AutoCloseable {
    */
   Session besideOn(Side side) {
     return Objects.requireNonNull(sides.get(side), "no session on the " + side.word());
+  }
+
+  /** Whether both locks are held. */
+  boolean locked() {
+    return locked;
   }
 
   RoundTrips trips() {
@@ -154,7 +176,8 @@ final class Sessions implements AutoCloseable {
     return state.startsWith("08") || state.startsWith("57P") ? new Unreachable(side, e) : e;
   }
 
-  private static void lockInOrder(Map<Side, Session> sessions) throws SQLException {
+  private static boolean lockInOrder(Map<Side, Session> sessions, boolean endOthers)
+      throws SQLException {
     record Numbered(String number, Session session) {}
 
     List<Numbered> order = new ArrayList<>();
@@ -176,8 +199,14 @@ final class Sessions implements AutoCloseable {
     }
     order.sort(Comparator.comparing(Numbered::number));
     for (Numbered next : order) {
-      lock(next.session());
+      if (endOthers) {
+        lock(next.session());
+      } else if (!"t"
+          .equals(next.session().value("SELECT pg_try_advisory_lock(" + KEY + ")", STEP))) {
+        return false;
+      }
     }
+    return true;
   }
 
   private static void lock(Session session) throws SQLException {

@@ -1,0 +1,63 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.Side;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+
+/** Keeps the base slot on the target within seconds of the present: advancing decodes. */
+final class BaseSlot {
+  private static final Duration EVERY = Duration.ofSeconds(2);
+
+  /** A slot that was left behind for hours decodes for minutes. */
+  private static final Duration LONGEST = Duration.ofMinutes(10);
+
+  private final Databases databases;
+  private final Move move;
+
+  BaseSlot(Databases databases, Move move) {
+    this.databases = databases;
+    this.move = move;
+  }
+
+  /**
+   * Advances again and again until cancelled. A switchover that holds the lock is left alone; one
+   * that begins ends this connection, and the next round opens another.
+   */
+  void keep(Pulse pulse) {
+    // Shared, and for one statement: enough to be seen by a switchover, never in its way.
+    String sql =
+        """
+        SELECT CASE WHEN pg_try_advisory_xact_lock_shared(%d)
+                    THEN (SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn())::text
+                            FROM pg_replication_slots WHERE slot_name = %s AND active_pid IS NULL)
+                    ELSE 'in use' END"""
+            .formatted(Sessions.KEY, Quoting.literal(new Names(move.migration()).baseSlot()));
+    while (true) {
+      try (Connection target =
+              databases.open(
+                  move.on(Side.TARGET),
+                  Names.applicationName(move.migration(), "keep-base"),
+                  LONGEST);
+          Statement statement = target.createStatement()) {
+        while (true) {
+          try (ResultSet row = statement.executeQuery(sql)) {
+            row.next();
+            String at = row.getString(1);
+            pulse.say(
+                Progress.of(
+                    at == null ? "there is no base slot" : "base slot of the way back at " + at));
+          }
+          pulse.rest(EVERY);
+        }
+      } catch (SQLException e) {
+        pulse.say(Progress.of("the base slot cannot be advanced now (" + e.getSQLState() + ")"));
+      }
+      pulse.rest(EVERY);
+    }
+  }
+}

@@ -1,0 +1,89 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Side;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Looks for the applications' own traffic on either side. */
+final class Clients {
+  private static final Duration CALL = Duration.ofSeconds(10);
+  private static final Duration AGAIN = Duration.ofSeconds(10);
+
+  private static final String LEFT =
+      """
+      SELECT coalesce(usename, '?') || ' from ' || coalesce(host(client_addr), 'local') || ' (' || coalesce(nullif(application_name, ''), 'no name') || ')'
+        FROM pg_stat_activity
+       WHERE datname = current_database() AND backend_type = 'client backend'
+         AND pid <> pg_backend_pid() AND application_name NOT LIKE 'whimbrel %'""";
+
+  private final Databases databases;
+  private final Move move;
+
+  Clients(Databases databases, Move move) {
+    this.databases = databases;
+    this.move = move;
+  }
+
+  /** Fails with {@code NotYet} while a client is left on the source. */
+  Outcome awaitTail() throws SQLException {
+    List<String> left = new ArrayList<>();
+    try (Connection source = open(Side.SOURCE, "tail");
+        Statement statement = source.createStatement();
+        ResultSet rows = statement.executeQuery(LEFT)) {
+      while (rows.next()) {
+        left.add(rows.getString(1));
+      }
+    }
+    if (!left.isEmpty()) {
+      throw Failures.notYet(
+          "%d clients are still connected to the source: %s"
+              .formatted(
+                  left.size(), String.join(", ", left.stream().distinct().limit(5).toList())),
+          AGAIN);
+    }
+    return new Outcome("no client is left on the source");
+  }
+
+  /**
+   * Watches the target's counters for some seconds: its only writers are applications, since the
+   * stream that came is switched off. Fails with {@code NotYet} when nothing was written meanwhile.
+   */
+  Outcome awaitFirstWrites(Pulse pulse) throws SQLException {
+    Deadline look = new Deadline(AGAIN);
+    try (Connection target = open(Side.TARGET, "first-writes");
+        Statement statement = target.createStatement()) {
+      long before = written(statement);
+      while (!look.passed()) {
+        pulse.rest(Duration.ofMillis(300));
+        long now = written(statement);
+        if (now > before) {
+          return new Outcome(
+              "applications write on the target: %d rows seen".formatted(now - before));
+        }
+      }
+    }
+    throw Failures.notYet("No application has written on the target yet", Duration.ofSeconds(1));
+  }
+
+  private static long written(Statement statement) throws SQLException {
+    try (ResultSet row =
+        statement.executeQuery(
+            "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint"
+                + " FROM pg_stat_user_tables WHERE schemaname <> 'whimbrel'")) {
+      row.next();
+      return row.getLong(1);
+    }
+  }
+
+  private Connection open(Side side, String step) throws SQLException {
+    return databases.open(move.on(side), Names.applicationName(move.migration(), step), CALL);
+  }
+}

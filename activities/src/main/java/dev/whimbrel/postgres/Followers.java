@@ -1,0 +1,27 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Side;
+import java.time.Duration;
+
+/** What makes applications follow the database. Every call may be made again. */
+interface Followers extends AutoCloseable {
+
+  /** Checks, before writes are held up, that everything can be reached; starts the guardian. */
+  void ready();
+
+  /** Holds clients back. */
+  void pause(Duration limit);
+
+  /** Points clients to a side; they are still held back where they can be. */
+  void follow(Side to);
+
+  /** Lets clients go on. */
+  void resume();
+
+  /** How many sequential round trips pausing took. */
+  int tripsToPause();
+
+  /** Lets clients go on, if they are still held back, and ends the guardian. */
+  @Override
+  void close();
+}

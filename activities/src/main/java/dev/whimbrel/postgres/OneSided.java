@@ -1,0 +1,192 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.SwitchoverRequest;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Decides while one server cannot be reached. Nothing is decided silently: what the reachable side
+ * cannot prove alone waits for {@code patience}, then for a named person.
+ */
+final class OneSided {
+  private static final Duration CALL = Duration.ofSeconds(10);
+
+  private final Databases databases;
+  private final SwitchoverRequest request;
+  private final Side lost;
+  private final boolean patienceOver;
+  private final Followers followers;
+  private final Pulse pulse;
+
+  OneSided(
+      Databases databases,
+      SwitchoverRequest request,
+      Side lost,
+      boolean patienceOver,
+      Followers followers,
+      Pulse pulse) {
+    this.databases = databases;
+    this.request = request;
+    this.lost = lost;
+    this.patienceOver = patienceOver;
+    this.followers = followers;
+    this.pulse = pulse;
+  }
+
+  /**
+   * Looks at the side that is left.
+   *
+   * @return how it ended, or null where waiting may still help
+   */
+  @Nullable HandOver decide() throws SQLException {
+    pulse.check();
+    Side to = request.to();
+    if (lost == to) {
+      if (patienceOver) {
+        throw Failures.transientFailure(
+            "The %s cannot be reached, and it is the side that shall take the writes"
+                .formatted(to.word()));
+      }
+      return null;
+    }
+    try (Sessions sessions =
+        Sessions.openOne(
+            databases, request.move(), "switchover alone", Duration.ofMinutes(2), to)) {
+      Authority.Row row = sessions.row(to);
+      if (row.writable() == to && Fence.notOpen(sessions.on(to).connection()).isEmpty()) {
+        // Only this side's own COMMIT could have given the truth away.
+        follow();
+        return result(row.epoch(), row.epoch() > 1, "the " + lost.word() + " cannot be reached");
+      }
+      if (!patienceOver) {
+        return null;
+      }
+      if (request.acceptLossBy() == null) {
+        throw askForHelp(sessions, row);
+      }
+      return openAlone(sessions, row);
+    }
+  }
+
+  private HandOver openAlone(Sessions sessions, Authority.Row row) throws SQLException {
+    Session session = sessions.on(request.to());
+    Names names = new Names(request.move().migration());
+    Stream stream = Stream.leaving(lost, names);
+    long epoch = row.epoch() + 1;
+    String note =
+        "loss accepted by %s%s"
+            .formatted(
+                request.acceptLossBy(), request.reason() == null ? "" : ": " + request.reason());
+    awaitWorkerGone(session, stream);
+    session.run(
+        """
+        DO $$ DECLARE t record; top numeric; here record; BEGIN
+          IF EXISTS (SELECT 1 FROM pg_subscription WHERE subname = %1$s
+                      AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN
+            EXECUTE 'ALTER SUBSCRIPTION %2$s DISABLE';
+          END IF;
+          %3$s %4$s %5$s
+        END $$"""
+            .formatted(
+                Quoting.literal(stream.subscription()),
+                Quoting.identifier(stream.subscription()),
+                RAISE_SEQUENCES,
+                Authority.compareAndSet(row, request.to(), epoch, null, note),
+                Fence.opening()),
+        Duration.ofSeconds(60));
+    follow();
+    return result(epoch, true, note + "; what the " + lost.word() + " had not sent is lost");
+  }
+
+  /** Streams do not carry sequences: above every value that is in a column that owns one. */
+  private static final String RAISE_SEQUENCES =
+      """
+      FOR t IN SELECT format('%I.%I', sn.nspname, s.relname) AS seq, format('%I.%I', n.nspname, c.relname) AS tab,
+                      quote_ident(a.attname) AS col, q.seqincrement AS inc, q.seqmax AS high
+                 FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+                 JOIN pg_sequence q ON q.seqrelid = s.oid
+                 JOIN pg_namespace sn ON sn.oid = s.relnamespace
+                 JOIN pg_class c ON c.oid = d.refobjid JOIN pg_namespace n ON n.oid = c.relnamespace
+                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+                WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+                  AND d.deptype IN ('a', 'i') AND q.seqincrement > 0 AND sn.nspname <> 'whimbrel' LOOP
+        EXECUTE 'SELECT max(' || t.col || ')::numeric FROM ' || t.tab INTO top;
+        EXECUTE 'SELECT last_value::numeric AS v FROM ' || t.seq INTO here;
+        IF top IS NOT NULL AND top >= here.v THEN
+          PERFORM setval(t.seq::regclass, least(top + 1000 * t.inc, t.high)::bigint, true);
+        ELSE
+          PERFORM setval(t.seq::regclass, least(here.v + 1000 * t.inc, t.high)::bigint, true);
+        END IF;
+      END LOOP;
+      """;
+
+  private void awaitWorkerGone(Session session, Stream stream) throws SQLException {
+    Deadline limit = new Deadline(Duration.ofSeconds(5));
+    while (!limit.passed()
+        && session.value(
+                "SELECT 1 FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL"
+                    .formatted(Quoting.literal(stream.subscription())),
+                CALL)
+            != null) {
+      pulse.rest(Duration.ofMillis(100));
+    }
+  }
+
+  private RuntimeException askForHelp(Sessions sessions, Authority.Row row) throws SQLException {
+    Session session = sessions.on(request.to());
+    Stream stream = Stream.leaving(lost, new Names(request.move().migration()));
+    List<@Nullable String> proven =
+        session
+            .rows(
+                """
+                SELECT coalesce((SELECT max(written_at)::text FROM %s), 'never'),
+                       coalesce((SELECT pg_replication_origin_progress('pg_' || oid, true)::text
+                                   FROM pg_subscription WHERE subname = %s
+                                    AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())), 'unknown')"""
+                    .formatted(Markers.table(lost), Quoting.literal(stream.subscription())),
+                CALL)
+            .get(0)
+            .get(0);
+    String verb = request.to() == Side.SOURCE ? "rollback" : "promote";
+    return Failures.needsHelp(
+        "The %s cannot be reached for %d s, and %s. Proven to have arrived on the %s: everything up to %s (%s). What the %s acknowledged after that may be missing"
+            .formatted(
+                lost.word(),
+                request.patience().toSeconds(),
+                row.writable() == lost
+                    ? "it is the truth (epoch %d since %s)".formatted(row.epoch(), row.changedAt())
+                    : "it may have handed over already",
+                request.to().word(),
+                Objects.requireNonNull(proven.get(0)),
+                Objects.requireNonNull(proven.get(1)),
+                lost.word()),
+        "bring the %s back and retry; or, where it is gone for good, accept the loss by name"
+            .formatted(lost.word()),
+        "whimbrel %s %s --accept-loss --by NAME --reason WHY"
+            .formatted(verb, request.move().migration()));
+  }
+
+  private void follow() {
+    followers.ready();
+    followers.follow(request.to());
+    followers.resume();
+  }
+
+  private HandOver result(long epoch, boolean handedOver, String how) {
+    return new HandOver(
+        request.to(),
+        epoch,
+        null,
+        0,
+        0,
+        handedOver,
+        false,
+        "writes go to the %s (%s), epoch %d".formatted(request.to().word(), how, epoch));
+  }
+}

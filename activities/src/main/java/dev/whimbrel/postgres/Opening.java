@@ -1,0 +1,154 @@
+package dev.whimbrel.postgres;
+
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** The gaining side's part of a crossing: where the way back starts, and transaction G. */
+final class Opening {
+  private static final Duration CALL = Duration.ofSeconds(5);
+
+  /** An apply worker leaves after {@code wal_writer_delay}, which may be ten seconds. */
+  private static final Duration WORKER_GONE = Duration.ofSeconds(12);
+
+  private final Session gaining;
+  private final Stream stream;
+  private final Names names;
+  private final Authority.Row row;
+  private final boolean wayBack;
+
+  Opening(Session gaining, Stream stream, Names names, Authority.Row row, boolean wayBack) {
+    this.gaining = gaining;
+    this.stream = stream;
+    this.names = names;
+    this.row = row;
+    this.wayBack = wayBack;
+  }
+
+  /** Brings {@code base} close to the present, outside the pause: advancing decodes. */
+  void approach() throws SQLException {
+    if (wayBack) {
+      gaining.run(
+          "SELECT pg_replication_slot_advance(%s, pg_current_wal_insert_lsn())"
+              .formatted(Quoting.literal(names.baseSlot())),
+          Duration.ofSeconds(60));
+    }
+  }
+
+  /**
+   * Step 5. The copy is on disk at once; an advanced position is not before the next checkpoint,
+   * and a crash would send rows of the forward stream back.
+   */
+  void moveWayBack(Duration limit) throws SQLException {
+    if (wayBack) {
+      gaining.run(
+          """
+          SELECT pg_replication_slot_advance(%1$s, pg_current_wal_insert_lsn());
+          SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %2$s;
+          SELECT pg_copy_logical_replication_slot(%1$s, %2$s)"""
+              .formatted(Quoting.literal(names.baseSlot()), Quoting.literal(names.liveSlot())),
+          limit);
+    }
+  }
+
+  /** Step 6: everything of G but its COMMIT. */
+  void prepare(@Nullable UUID marker, long epoch, Duration limit) throws SQLException {
+    gaining.run(
+        """
+        BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = %d;
+        DO $$ DECLARE t record; BEGIN %s
+          IF EXISTS (SELECT 1 FROM pg_subscription WHERE subname = %s
+                      AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN
+            EXECUTE 'ALTER SUBSCRIPTION %s DISABLE';
+          END IF;
+          %s %s
+        END $$"""
+            .formatted(
+                limit.toMillis(),
+                marker == null ? "" : mustHaveArrived(marker),
+                Quoting.literal(stream.subscription()),
+                Quoting.identifier(stream.subscription()),
+                Authority.compareAndSet(row, row.side(), epoch, null, null),
+                Fence.opening()),
+        limit);
+  }
+
+  /** Step 8. */
+  void commit(Duration limit) throws SQLException {
+    gaining.run("COMMIT", limit);
+  }
+
+  /** Opens the side that had handed over to one that never opened; its streams stay as they are. */
+  void openAgain(Authority.Row handedOver, long epoch, @Nullable String note, Duration limit)
+      throws SQLException {
+    gaining.run(
+        "DO $$ DECLARE t record; BEGIN "
+            + Authority.compareAndSet(handedOver, row.side(), epoch, null, note)
+            + Fence.opening()
+            + " END $$",
+        limit);
+  }
+
+  /** PL/pgSQL that raises unless every table is closed. */
+  static String mustBeClosed() {
+    return """
+        IF EXISTS (SELECT 1 FROM %s AND NOT EXISTS (SELECT 1 FROM pg_trigger g
+             WHERE g.tgrelid = c.oid AND g.tgname = 'whimbrel_fence' AND g.tgenabled = 'A')) THEN
+          RAISE EXCEPTION 'a table of the side that never opened is not closed';
+        END IF;
+        """
+        .formatted(Fence.TABLES.replace("%", "%%"))
+        .replace("%%", "%");
+  }
+
+  /**
+   * Starts the stream back, once the worker of the stream that came is gone.
+   *
+   * @return whether there is one
+   */
+  boolean startWayBack(Session losing) throws SQLException {
+    Deadline gone = new Deadline(WORKER_GONE);
+    while (!gone.passed()
+        && gaining.value(
+                "SELECT 1 FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL"
+                    .formatted(Quoting.literal(stream.subscription())),
+                CALL)
+            != null) {
+      try {
+        Thread.sleep(20);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        break;
+      }
+    }
+    losing.run(
+        "ALTER SUBSCRIPTION " + Quoting.identifier(names.reverseSubscription()) + " ENABLE", CALL);
+    return true;
+  }
+
+  /** Ends what is still connected to the losing side and is not ours, where the rights allow it. */
+  void endLeftOver(Session losing) throws SQLException {
+    losing.run(
+        """
+        DO $$ DECLARE s record; BEGIN
+          FOR s IN SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+                   AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+                   AND application_name NOT LIKE 'whimbrel %' LOOP
+            BEGIN PERFORM pg_terminate_backend(s.pid);
+            EXCEPTION WHEN insufficient_privilege THEN NULL; -- the fence holds without it
+            END;
+          END LOOP;
+        END $$""",
+        CALL);
+  }
+
+  private String mustHaveArrived(UUID marker) {
+    return """
+        IF NOT EXISTS (SELECT 1 FROM %s WHERE id = '%s') THEN
+          RAISE EXCEPTION 'the marker %s is not there' USING ERRCODE = '%s';
+        END IF;
+        """
+        .formatted(Markers.table(stream.from()), marker, marker, Markers.NOT_ARRIVED);
+  }
+}

@@ -1,0 +1,160 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.SwitchoverRequest;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** Everything that must be true before writes are held up. Changes nothing but a marker. */
+final class ReadyCheck {
+  private static final Duration CALL = Duration.ofSeconds(10);
+
+  /** A transaction that is younger is left to end by itself. */
+  private static final Duration YOUNG = Duration.ofSeconds(1);
+
+  private static final Duration BLOCKERS = Duration.ofSeconds(15);
+
+  private final Sessions sessions;
+  private final Truth truth;
+  private final SwitchoverRequest request;
+  private final Pulse pulse;
+  private final Side to;
+  private final Side from;
+  private final Stream stream;
+
+  ReadyCheck(Sessions sessions, Truth truth, SwitchoverRequest request, Pulse pulse) {
+    this.sessions = sessions;
+    this.truth = truth;
+    this.request = request;
+    this.pulse = pulse;
+    this.to = request.to();
+    this.from = to.other();
+    this.stream = Stream.leaving(from, new Names(request.move().migration()));
+  }
+
+  /** Waits for what passes by itself, fails for what does not. */
+  Readied await() throws SQLException {
+    fencesAreReady();
+    streamIsWhole();
+    awaitTravel();
+    awaitBlockers();
+    Session losing = sessions.on(from);
+    return new Readied(lock(losing), Sequences.read(losing.rows(Sequences.LIST, CALL).get(0)));
+  }
+
+  private void fencesAreReady() throws SQLException {
+    List<String> missing = Fence.withoutTriggers(sessions.on(from).connection());
+    List<String> taking = Fence.notClosed(sessions.on(to).connection());
+    if (truth.on(from).fingerprint() == null || !missing.isEmpty() || !taking.isEmpty()) {
+      throw Failures.needsHelp(
+          "The switchover is not prepared: %s"
+              .formatted(
+                  !missing.isEmpty()
+                      ? "no fence on " + first(missing) + " of the " + from.word()
+                      : !taking.isEmpty()
+                          ? "the %s takes writes on %s".formatted(to.word(), first(taking))
+                          : "no fingerprint of the catalog"),
+          "prepare the switchover again, then retry",
+          "whimbrel retry " + request.move().migration());
+    }
+  }
+
+  private void streamIsWhole() throws SQLException {
+    String name = Quoting.literal(stream.subscription());
+    List<List<@Nullable String>> rows =
+        sessions
+            .on(to)
+            .rows(
+                """
+                SELECT s.subenabled, (SELECT string_agg(r.srrelid::regclass::text, ', ')
+                                        FROM pg_subscription_rel r
+                                       WHERE r.srsubid = s.oid AND r.srsubstate <> 'r')
+                  FROM pg_subscription s WHERE s.subname = %s
+                   AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+                    .formatted(name),
+                CALL)
+            .get(0);
+    if (rows.isEmpty()) {
+      throw Failures.needsHelp(
+          "There is no subscription %s on the %s".formatted(stream.subscription(), to.word()),
+          "subscribe again before handing over",
+          null);
+    }
+    if (!"t".equals(rows.get(0).get(0))) {
+      throw Failures.needsHelp(
+          "Subscription %s on the %s is disabled".formatted(stream.subscription(), to.word()),
+          "enable it, then retry",
+          "ALTER SUBSCRIPTION " + Quoting.identifier(stream.subscription()) + " ENABLE;");
+    }
+    if (rows.get(0).get(1) != null) {
+      throw Failures.transientFailure(
+          "Not yet synchronised on the %s: %s".formatted(to.word(), rows.get(0).get(1)));
+    }
+  }
+
+  private void awaitTravel() throws SQLException {
+    UUID marker = UUID.randomUUID();
+    sessions.besideOn(from).run(Markers.writeSql(from, marker, "ready"), CALL);
+    Duration limit = request.pauseBudget();
+    if (!Markers.await(sessions.besideOn(to).connection(limit), from, marker, limit)) {
+      throw Failures.transientFailure(
+          "The stream to the %s needs more than %d ms, which is the whole pause budget"
+              .formatted(to.word(), limit.toMillis()));
+    }
+  }
+
+  private void awaitBlockers() throws SQLException {
+    Deadline limit = new Deadline(BLOCKERS);
+    while (true) {
+      List<Finding> blockers = new ArrayList<>();
+      for (Side side : List.of(from, to)) {
+        blockers.addAll(Blockers.on(sessions.besideOn(side), side, YOUNG));
+      }
+      if (blockers.stream().anyMatch(b -> b.level() == Finding.Level.BLOCKER)) {
+        throw Failures.needsHelp(
+            "The tables cannot be locked: " + Blockers.line(blockers),
+            "end what is named, then retry",
+            blockers.get(blockers.size() - 1).fix());
+      }
+      if (blockers.isEmpty()) {
+        return;
+      }
+      if (limit.passed()) {
+        throw Failures.transientFailure(
+            "The tables cannot be locked without a long wait: " + Blockers.line(blockers));
+      }
+      pulse.rest(Duration.ofMillis(250));
+    }
+  }
+
+  /** Busiest last: the table that most writers wait for is locked for the shortest time. */
+  private static String lock(Session losing) throws SQLException {
+    List<String> tables = new ArrayList<>();
+    for (List<@Nullable String> row :
+        losing
+            .rows(
+                "SELECT format('ONLY %I.%I', n.nspname, c.relname), coalesce(pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid), 0) AS writes, c.oid FROM "
+                    + Fence.TABLES
+                    + " ORDER BY 2, 3",
+                CALL)
+            .get(0)) {
+      tables.add(Objects.requireNonNull(row.get(0)));
+    }
+    return tables.isEmpty()
+        ? "SELECT 1 WHERE false"
+        : "LOCK TABLE " + String.join(", ", tables) + " IN SHARE ROW EXCLUSIVE MODE";
+  }
+
+  private static String first(List<String> tables) {
+    return tables.size() == 1
+        ? tables.get(0)
+        : tables.get(0) + " and " + (tables.size() - 1) + " more";
+  }
+}

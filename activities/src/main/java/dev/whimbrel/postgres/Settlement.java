@@ -1,0 +1,141 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.SwitchoverRequest;
+import java.sql.SQLException;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Makes one side the truth from any state. Every round begins from the top: new sessions, both
+ * locks, then the authority; nothing is remembered from the round before.
+ */
+final class Settlement {
+  /** Connecting, waiting for blockers, and advancing the base slot, before the pause. */
+  private static final Duration APPROACH = Duration.ofMinutes(3);
+
+  private static final Duration AGAIN = Duration.ofMillis(200);
+
+  private final Databases databases;
+  private final SwitchoverRequest request;
+  private final Followers followers;
+  private final Checkpoints checkpoints;
+  private final Pulse pulse;
+  private final Deadline patience;
+
+  Settlement(
+      Databases databases,
+      SwitchoverRequest request,
+      Followers followers,
+      Checkpoints checkpoints,
+      Pulse pulse) {
+    this.databases = databases;
+    this.request = request;
+    this.followers = followers;
+    this.checkpoints = checkpoints;
+    this.pulse = pulse;
+    this.patience = new Deadline(request.patience());
+  }
+
+  /** Goes on until the side is the truth, or until somebody must decide. */
+  HandOver bring() {
+    while (true) {
+      Round round = new Round();
+      try {
+        return round.run();
+      } catch (Sessions.Unreachable e) {
+        HandOver alone = withoutOther(e);
+        if (alone != null) {
+          return alone;
+        }
+      } catch (SQLException e) {
+        // Before the hand-over an attempt that failed is over: the servers have taken it back.
+        // After it, both sides may be closed, and only going on helps.
+        if (!round.mayBeHandedOver() || patience.passed()) {
+          throw SqlFailures.of("The switchover to the " + request.to().word() + " failed", e);
+        }
+      }
+      pulse.say(Progress.of("trying again: a server or a session went away"));
+      pause();
+    }
+  }
+
+  private void pause() {
+    try {
+      Thread.sleep(AGAIN.toMillis());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw Failures.transientFailure("Interrupted");
+    }
+  }
+
+  private @Nullable HandOver withoutOther(Sessions.Unreachable e) {
+    try {
+      return new OneSided(databases, request, e.side(), patience.passed(), followers, pulse)
+          .decide();
+    } catch (Sessions.Unreachable both) {
+      if (patience.passed()) {
+        throw SqlFailures.of("Neither database can be reached", both);
+      }
+      return null;
+    } catch (SQLException failure) {
+      throw SqlFailures.of("The switchover to the " + request.to().word() + " failed", failure);
+    }
+  }
+
+  /** One attempt. */
+  private final class Round {
+    private @Nullable Crossing crossing;
+
+    HandOver run() throws SQLException {
+      try (Sessions sessions =
+          Sessions.openBoth(databases, request.move(), "switchover", APPROACH)) {
+        checkpoints.at(Checkpoints.Point.LOCKED);
+        Truth truth = closeReturned(sessions, sessions.truth());
+        Crossing next = new Crossing(sessions, truth, request, followers, checkpoints, pulse);
+        crossing = next;
+        if (truth.side() == request.to()) {
+          return truth.open() ? next.followOnly() : next.finish();
+        }
+        return truth.open() ? next.whole() : next.takeBack();
+      }
+    }
+
+    boolean mayBeHandedOver() {
+      return crossing != null && crossing.mayBeHandedOver();
+    }
+  }
+
+  /**
+   * Closes a side that believes to be the truth and is not: it was away while somebody accepted its
+   * loss. Before anything else is done, since applications may be writing to it.
+   */
+  static Truth closeReturned(Sessions sessions, Truth truth) throws SQLException {
+    Side other = truth.side().other();
+    Authority.Row row = truth.on(other);
+    if (row.writable() != other || row.epoch() >= truth.decisive().epoch()) {
+      return truth;
+    }
+    if (!truth.open()) {
+      return truth; // Not returned: it has not heard of the hand-over because nobody opened yet.
+    }
+    sessions
+        .on(other)
+        .run(
+            "DO $$ DECLARE t record; BEGIN "
+                + Fence.closing()
+                + Authority.compareAndSet(
+                    row,
+                    truth.side(),
+                    truth.decisive().epoch(),
+                    null,
+                    "closed on its return: what was written here in the meantime is not on the "
+                        + truth.side().word())
+                + " END $$",
+            Duration.ofSeconds(30));
+    return sessions.truth();
+  }
+}

@@ -1,0 +1,153 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.Side;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Watches the stream from the target back to the source while a rollback is on offer: its lag, the
+ * writes at risk, and that a side which comes back is closed.
+ */
+final class WayBackWatch {
+  private static final Duration EVERY = Duration.ofSeconds(2);
+  private static final Duration CALL = Duration.ofSeconds(10);
+  private static final Duration MARKER = Duration.ofSeconds(5);
+
+  /** The opening has long been on disk: nobody needs the stream that came any more. */
+  private static final Duration OPEN_FOR = Duration.ofSeconds(60);
+
+  private static final int ROUNDS_BETWEEN_SEQUENCES = 5;
+
+  private final Databases databases;
+  private final Move move;
+  private final Names names;
+  private int round;
+
+  WayBackWatch(Databases databases, Move move) {
+    this.databases = databases;
+    this.move = move;
+    this.names = new Names(move.migration());
+  }
+
+  /** Never returns by itself. */
+  void watch(Pulse pulse) {
+    Deadline broken = new Deadline(Duration.ofMinutes(2));
+    while (true) {
+      try {
+        pulse.say(look());
+        broken = new Deadline(Duration.ofMinutes(2));
+      } catch (SQLException e) {
+        if (broken.passed()) {
+          throw Failures.needsHelp(
+              "The way back cannot be watched: " + SqlFailures.of("look", e).getMessage(),
+              "mend the connection to both databases, then retry",
+              "whimbrel retry " + move.migration());
+        }
+        pulse.say(Progress.of("the way back cannot be looked at (" + e.getSQLState() + ")"));
+      }
+      pulse.rest(EVERY);
+    }
+  }
+
+  private Progress look() throws SQLException {
+    try (Sessions sessions =
+        Sessions.openPolitely(databases, move, "watch-way-back", Duration.ofMinutes(1))) {
+      if (!sessions.locked()) {
+        return Progress.of("a switchover is at work");
+      }
+      Truth truth = Settlement.closeReturned(sessions, sessions.truth());
+      if (truth.side() != Side.TARGET || !truth.open()) {
+        return Progress.of("writes go to the " + truth.side().word() + ": nothing to go back from");
+      }
+      Session source = sessions.on(Side.SOURCE);
+      Session target = sessions.on(Side.TARGET);
+      mustRun(source, target);
+      if (round++ % ROUNDS_BETWEEN_SEQUENCES == 0) {
+        carrySequences(source, target);
+        dropForward(source, target);
+      }
+      UUID marker = Markers.write(target.connection(CALL), Side.TARGET, "watch");
+      Deadline travel = new Deadline(MARKER);
+      boolean arrived = Markers.await(source.connection(MARKER), Side.TARGET, marker, MARKER);
+      long millis = travel.elapsed().toMillis();
+      long bytes =
+          Long.parseLong(
+              Objects.requireNonNullElse(
+                  target.value(
+                      "SELECT greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn))::bigint FROM pg_replication_slots WHERE slot_name = "
+                          + Quoting.literal(names.liveSlot()),
+                      CALL),
+                  "0"));
+      return new Progress(
+          arrived
+              ? "the way back runs, %d ms behind".formatted(millis)
+              : "the way back is more than %d s behind".formatted(MARKER.toSeconds()),
+          null,
+          null,
+          millis,
+          bytes,
+          arrived ? 0L : null,
+          null,
+          Instant.now().toString());
+    }
+  }
+
+  private void mustRun(Session source, Session target) throws SQLException {
+    List<List<@Nullable String>> slot =
+        target
+            .rows(
+                "SELECT wal_status FROM pg_replication_slots WHERE slot_name = "
+                    + Quoting.literal(names.liveSlot()),
+                CALL)
+            .get(0);
+    List<List<@Nullable String>> subscription =
+        source
+            .rows(
+                "SELECT subenabled FROM pg_subscription WHERE subname = %s AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                    .formatted(Quoting.literal(names.reverseSubscription())),
+                CALL)
+            .get(0);
+    String why =
+        slot.isEmpty()
+            ? "slot " + names.liveSlot() + " is gone from the target"
+            : "lost".equals(slot.get(0).get(0))
+                ? "slot " + names.liveSlot() + " on the target has lost its WAL"
+                : subscription.isEmpty()
+                    ? "subscription " + names.reverseSubscription() + " is gone from the source"
+                    : "f".equals(subscription.get(0).get(0))
+                        ? "subscription " + names.reverseSubscription() + " is disabled"
+                        : null;
+    if (why != null) {
+      throw Failures.needsHelp(
+          "THE WAY BACK IS BROKEN: " + why,
+          "a rollback would lose what was written on the target since; decide whether to go on without one",
+          "whimbrel status " + move.migration());
+    }
+  }
+
+  private static void carrySequences(Session source, Session target) throws SQLException {
+    List<List<@Nullable String>> read =
+        target.rows(Sequences.read(target.rows(Sequences.LIST, CALL).get(0)), CALL).get(0);
+    source.run(Sequences.carry(read, Sequences.MARGIN), CALL);
+  }
+
+  private void dropForward(Session source, Session target) throws SQLException {
+    if (target.value(
+            "SELECT 1 FROM whimbrel.authority WHERE changed_at < clock_timestamp() - interval '%d seconds'"
+                .formatted(OPEN_FOR.toSeconds()),
+            CALL)
+        == null) {
+      return;
+    }
+    WayBack.dropSubscription(target, names.forwardSubscription());
+    WayBack.dropSlot(source, names.forwardSubscription());
+  }
+}
