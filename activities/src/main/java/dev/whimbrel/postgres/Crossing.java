@@ -299,11 +299,18 @@ final class Crossing {
                   request.pauseBudget().toMillis()),
           left);
     } catch (SQLException e) {
-      if (e.getSQLState() != null && !e.getSQLState().startsWith("08")) {
-        mayBeHandedOver = false; // The server itself says no.
-      }
+      mayBeHandedOver = inDoubt(e);
       throw e;
     }
+  }
+
+  /** A session that ended may have ended after its COMMIT; a statement that failed has not. */
+  private static boolean inDoubt(SQLException e) {
+    String state = e.getSQLState();
+    return state == null
+        || state.startsWith("08")
+        || state.startsWith("57P")
+        || state.startsWith("25P");
   }
 
   /** Step 9. Applications follow even where the stream back does not start at once. */

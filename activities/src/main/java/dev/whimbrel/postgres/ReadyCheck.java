@@ -8,7 +8,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +45,8 @@ final class ReadyCheck {
     awaitTravel();
     awaitBlockers();
     Session losing = sessions.on(from);
-    return new Readied(lock(losing), Sequences.read(losing.rows(Sequences.LIST, CALL).get(0)));
+    return new Readied(
+        TableLocks.statement(losing), Sequences.read(losing.rows(Sequences.LIST, CALL).get(0)));
   }
 
   private void fencesAreReady() throws SQLException {
@@ -132,24 +132,6 @@ final class ReadyCheck {
       }
       pulse.rest(Duration.ofMillis(250));
     }
-  }
-
-  /** Busiest last: the table that most writers wait for is locked for the shortest time. */
-  private static String lock(Session losing) throws SQLException {
-    List<String> tables = new ArrayList<>();
-    for (List<@Nullable String> row :
-        losing
-            .rows(
-                "SELECT format('ONLY %I.%I', n.nspname, c.relname), coalesce(pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid), 0) AS writes, c.oid FROM "
-                    + Fence.TABLES
-                    + " ORDER BY 2, 3",
-                CALL)
-            .get(0)) {
-      tables.add(Objects.requireNonNull(row.get(0)));
-    }
-    return tables.isEmpty()
-        ? "SELECT 1 WHERE false"
-        : "LOCK TABLE " + String.join(", ", tables) + " IN SHARE ROW EXCLUSIVE MODE";
   }
 
   private static String first(List<String> tables) {

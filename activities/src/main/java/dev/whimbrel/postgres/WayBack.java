@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.runbook.PeerSpec;
+import dev.whimbrel.runbook.PostgresUrl;
 import dev.whimbrel.secrets.Secrets;
 import java.security.SecureRandom;
 import java.sql.SQLException;
@@ -163,7 +164,10 @@ final class WayBack {
       Optional<String> own = ownRole(target);
       if (own.isPresent()) {
         try {
-          create(source, target, PeerConnection.of(peer, names.role(), own.get()));
+          create(
+              source,
+              target,
+              Conninfo.forStream(PostgresUrl.parse(peer.url()), names.role(), own.get()));
           return;
         } catch (SQLException e) {
           // The server lets only the configured role in: its password goes into the catalog then.
@@ -172,7 +176,8 @@ final class WayBack {
       }
     }
     String password = peer.password() == null ? null : secrets.resolve(peer.password());
-    create(source, target, PeerConnection.of(peer, null, password));
+    PostgresUrl url = PostgresUrl.parse(peer.url());
+    create(source, target, Conninfo.forStream(url, url.user(), password));
   }
 
   private void create(Session source, Session target, String connection) throws SQLException {
