@@ -1,0 +1,85 @@
+package dev.whimbrel.cli;
+
+import dev.whimbrel.migration.MigrationStatus;
+import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.migration.MigrationStatus.StepRecord;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** What is new between two looks at a migration, as lines for a log. */
+final class Changes {
+  private Changes() {}
+
+  static List<String> between(@Nullable Snapshot before, Snapshot after, ZoneId zone) {
+    List<String> lines = new ArrayList<>();
+    MigrationStatus was = before == null ? null : before.status();
+    MigrationStatus is = after.status();
+    Map<String, StepRecord> known = new HashMap<>();
+    if (was != null) {
+      was.steps().forEach(step -> known.put(step.id(), step));
+    }
+    for (StepRecord step : is.steps()) {
+      StepRecord earlier = known.get(step.id());
+      boolean told = earlier != null && sameMoment(earlier, step);
+      if (!told && step.started() != null) {
+        lines.add(StatusText.step(step, after.at(), zone));
+      }
+    }
+    boolean moved =
+        was == null || !was.writesGoTo().equals(is.writesGoTo()) || was.epoch() != is.epoch();
+    if (moved && after.answered()) {
+      lines.add(StatusText.headline(after, zone));
+    }
+    if (was == null || was.state() != is.state() || !sameWait(was, is)) {
+      lines.addAll(state(after));
+    }
+    return lines;
+  }
+
+  private static boolean sameMoment(StepRecord a, StepRecord b) {
+    return Objects.equals(a.started(), b.started())
+        && Objects.equals(a.ended(), b.ended())
+        && Objects.equals(a.outcome(), b.outcome());
+  }
+
+  private static boolean sameWait(MigrationStatus was, MigrationStatus is) {
+    return Objects.equals(was.waitingFor(), is.waitingFor()) && was.parked().equals(is.parked());
+  }
+
+  private static List<String> state(Snapshot snapshot) {
+    MigrationStatus s = snapshot.status();
+    List<String> lines = new ArrayList<>();
+    if (s.state() == State.RUNNING || s.state() == State.ENDED) {
+      return lines;
+    }
+    lines.add(s.state() + (s.waitingFor() == null ? "" : ": " + s.waitingFor()));
+    if (snapshot.trouble() != null) {
+      lines.add("  " + snapshot.trouble());
+    }
+    s.parked()
+        .forEach(
+            p -> {
+              lines.add("  " + p.step() + ": " + p.cause());
+              lines.add("  " + p.remedy() + (p.command() == null ? "" : " " + p.command()));
+            });
+    if (s.state() == State.NO_WORKER) {
+      lines.add("  whimbrel worker");
+    }
+    if (needsPerson(s.state())) {
+      s.nextSteps().forEach(next -> lines.add("  " + next));
+    }
+    return lines;
+  }
+
+  /** Whether nothing goes on until a person acts. */
+  static boolean needsPerson(State state) {
+    return state == State.WAITING_FOR_APPROVAL
+        || state == State.NEEDS_HELP
+        || state == State.PAUSED;
+  }
+}

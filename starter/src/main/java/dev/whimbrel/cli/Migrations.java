@@ -1,0 +1,338 @@
+package dev.whimbrel.cli;
+
+import com.google.protobuf.Timestamp;
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.Redaction;
+import dev.whimbrel.migration.MigrationResult;
+import dev.whimbrel.migration.MigrationStatus;
+import dev.whimbrel.migration.MigrationStatus.Lag;
+import dev.whimbrel.migration.MigrationStatus.RollbackOffer;
+import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.migration.MigrationWorkflow;
+import dev.whimbrel.migration.Mirror;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.temporal.api.common.v1.Payload;
+import io.temporal.api.common.v1.WorkflowExecution;
+import io.temporal.api.enums.v1.EventType;
+import io.temporal.api.enums.v1.HistoryEventFilterType;
+import io.temporal.api.enums.v1.WorkflowExecutionStatus;
+import io.temporal.api.failure.v1.Failure;
+import io.temporal.api.history.v1.HistoryEvent;
+import io.temporal.api.query.v1.WorkflowQuery;
+import io.temporal.api.workflow.v1.PendingActivityInfo;
+import io.temporal.api.workflow.v1.WorkflowExecutionInfo;
+import io.temporal.api.workflowservice.v1.DescribeWorkflowExecutionRequest;
+import io.temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse;
+import io.temporal.api.workflowservice.v1.GetWorkflowExecutionHistoryRequest;
+import io.temporal.api.workflowservice.v1.QueryWorkflowRequest;
+import io.temporal.api.workflowservice.v1.QueryWorkflowResponse;
+import io.temporal.common.converter.DataConverter;
+import io.temporal.common.converter.DataConverterException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** Looks at migrations: describes first, then queries with little patience, and merges. */
+final class Migrations {
+  /** A worker answers within milliseconds; without one the server would wait half a minute. */
+  private static final long QUERY_PATIENCE_SECONDS = 2;
+
+  private static final long DESCRIBE_PATIENCE_SECONDS = 10;
+
+  /** A worker killed once or twice is not a stuck engine. */
+  private static final int STUCK_FROM_ATTEMPT = 3;
+
+  /** A retry within the first minute is nothing to wake anyone for. */
+  private static final Duration QUIET_RETRIES = Duration.ofMinutes(1);
+
+  private final Temporal temporal;
+
+  Migrations(Temporal temporal) {
+    this.temporal = temporal;
+  }
+
+  /**
+   * Where a migration is.
+   *
+   * @throws CannotDo if there is no migration of that name
+   */
+  Snapshot look(String name) {
+    DescribeWorkflowExecutionResponse described = describe(name);
+    Instant now = Instant.now();
+    boolean stuck = described.getPendingWorkflowTask().getAttempt() >= STUCK_FROM_ATTEMPT;
+    MigrationStatus status = stuck ? null : query(name);
+    List<Snapshot.Activity> activities = new ArrayList<>();
+    List<Progress> progress = new ArrayList<>();
+    for (PendingActivityInfo pending : described.getPendingActivitiesList()) {
+      Progress reported = progress(pending);
+      if (reported != null) {
+        progress.add(reported);
+      }
+      activities.add(activity(pending, reported, now));
+    }
+    if (status != null) {
+      return new Snapshot(merged(status, progress), true, activities, null, now);
+    }
+    String trouble = stuck ? stuckBecause(described) : null;
+    return new Snapshot(fromMemo(name, described, stuck), false, activities, trouble, now);
+  }
+
+  /** Whether a migration of that name runs now. */
+  boolean isRunning(String name) {
+    try {
+      return rawDescribe(name).getWorkflowExecutionInfo().getStatus()
+          == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
+    } catch (StatusRuntimeException e) {
+      if (Temporal.isMissing(e) && !namesNamespace(e)) {
+        return false;
+      }
+      throw cannotRead(name, e);
+    }
+  }
+
+  private DescribeWorkflowExecutionResponse describe(String name) {
+    try {
+      return rawDescribe(name);
+    } catch (StatusRuntimeException e) {
+      throw cannotRead(name, e);
+    }
+  }
+
+  private DescribeWorkflowExecutionResponse rawDescribe(String name) {
+    return temporal
+        .stubs()
+        .blockingStub()
+        .withDeadlineAfter(DESCRIBE_PATIENCE_SECONDS, TimeUnit.SECONDS)
+        .describeWorkflowExecution(
+            DescribeWorkflowExecutionRequest.newBuilder()
+                .setNamespace(temporal.namespace())
+                .setExecution(execution(name))
+                .build());
+  }
+
+  private static boolean namesNamespace(StatusRuntimeException e) {
+    return String.valueOf(e.getMessage()).matches("(?is).*namespace \\S+ (is )?not found.*");
+  }
+
+  private CannotDo cannotRead(String name, StatusRuntimeException e) {
+    if (Temporal.isMissing(e) && !namesNamespace(e)) {
+      return new CannotDo(
+          "There is no migration '%s' in namespace %s at %s. `whimbrel list` shows those that there are."
+              .formatted(name, temporal.namespace(), temporal.address()));
+    }
+    if (Temporal.isMissing(e)) {
+      return new CannotDo(
+          "There is no namespace '%s' at %s. Fix: set TEMPORAL_NAMESPACE, or create it."
+              .formatted(temporal.namespace(), temporal.address()));
+    }
+    return new CannotDo.Unreachable(
+        "Cannot read migration '%s' from Temporal at %s: %s."
+            .formatted(name, temporal.address(), e.getStatus().getCode()));
+  }
+
+  private @Nullable MigrationStatus query(String name) {
+    try {
+      QueryWorkflowResponse response =
+          temporal
+              .stubs()
+              .blockingStub()
+              .withDeadlineAfter(QUERY_PATIENCE_SECONDS, TimeUnit.SECONDS)
+              .queryWorkflow(
+                  QueryWorkflowRequest.newBuilder()
+                      .setNamespace(temporal.namespace())
+                      .setExecution(execution(name))
+                      .setQuery(WorkflowQuery.newBuilder().setQueryType("status"))
+                      .build());
+      return converter()
+          .fromPayloads(
+              0,
+              Optional.of(response.getQueryResult()),
+              MigrationStatus.class,
+              MigrationStatus.class);
+    } catch (StatusRuntimeException e) {
+      if (e.getStatus().getCode() == Status.Code.UNAVAILABLE) {
+        throw cannotRead(name, e);
+      }
+      return null; // nobody answers in time, or what answers cannot: the memo has to do
+    }
+  }
+
+  private Snapshot.Activity activity(
+      PendingActivityInfo pending, @Nullable Progress progress, Instant now) {
+    Instant since = instant(pending.hasScheduledTime() ? pending.getScheduledTime() : null, now);
+    boolean retrying =
+        pending.getAttempt() > 1
+            && pending.hasLastFailure()
+            && Duration.between(since, now).compareTo(QUIET_RETRIES) > 0;
+    boolean longRetrying = retrying || pending.getAttempt() > 6;
+    return new Snapshot.Activity(
+        pending.getActivityType().getName(),
+        progress == null ? null : progress.line(),
+        progress == null ? null : progress.done(),
+        progress == null ? null : progress.total(),
+        pending.getAttempt(),
+        longRetrying && pending.hasLastFailure() ? words(pending.getLastFailure()) : null);
+  }
+
+  private @Nullable Progress progress(PendingActivityInfo pending) {
+    if (!pending.hasHeartbeatDetails() || pending.getHeartbeatDetails().getPayloadsCount() == 0) {
+      return null;
+    }
+    try {
+      return converter()
+          .fromPayloads(
+              0, Optional.of(pending.getHeartbeatDetails()), Progress.class, Progress.class);
+    } catch (DataConverterException e) {
+      return null; // a heartbeat of another kind is no progress that could be shown
+    }
+  }
+
+  /** The status with the figures that are fresher in the heartbeats. */
+  private static MigrationStatus merged(MigrationStatus s, List<Progress> progress) {
+    Lag lag = s.lag();
+    RollbackOffer rollback = s.rollback();
+    for (Progress p : progress) {
+      if (p.lagMillis() != null) {
+        long bytes = p.lagBytes() != null ? p.lagBytes() : lag == null ? 0 : lag.bytes();
+        lag = new Lag(bytes, p.lagMillis());
+      }
+      if (p.writesAtRisk() != null) {
+        rollback =
+            new RollbackOffer(
+                rollback.possible(),
+                rollback.until(),
+                rollback.estimatedSeconds(),
+                p.writesAtRisk());
+      }
+    }
+    return with(s, rollback, lag);
+  }
+
+  private static MigrationStatus with(
+      MigrationStatus s, RollbackOffer rollback, @Nullable Lag lag) {
+    return new MigrationStatus(
+        s.name(),
+        s.phase(),
+        s.step(),
+        s.state(),
+        s.since(),
+        s.waitingFor(),
+        s.result(),
+        s.writesGoTo(),
+        s.writesSince(),
+        s.epoch(),
+        s.nextSteps(),
+        rollback,
+        lag,
+        s.verification(),
+        s.findings(),
+        s.switchover(),
+        s.parked(),
+        s.steps());
+  }
+
+  private MigrationStatus fromMemo(
+      String name, DescribeWorkflowExecutionResponse described, boolean stuck) {
+    WorkflowExecutionInfo info = described.getWorkflowExecutionInfo();
+    boolean running = info.getStatus() == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
+    Instant started = instant(info.getStartTime(), Instant.EPOCH);
+    String since = memo(info, Mirror.SINCE, "");
+    MigrationResult result = running ? null : result(name);
+    State state = !running ? State.ENDED : stuck ? State.ENGINE_STUCK : State.NO_WORKER;
+    String step = memo(info, Mirror.STEP, "");
+    String waitingFor = memo(info, Mirror.WAITING_FOR, "");
+    return new MigrationStatus(
+        name,
+        memo(info, Mirror.PHASE, "prepare"),
+        step.isEmpty() ? null : step,
+        state,
+        since.isEmpty() ? started : Instant.parse(since),
+        waitingFor.isEmpty() ? null : waitingFor,
+        result == null ? null : result.ending(),
+        memo(info, Mirror.WRITES_GO_TO, "source"),
+        null,
+        0,
+        List.of(),
+        new RollbackOffer(false, null, 0, 0),
+        null,
+        null,
+        null,
+        null,
+        List.of(),
+        List.of());
+  }
+
+  /** What the memo says, which is as of the last change of state. */
+  String memo(WorkflowExecutionInfo info, String key, String otherwise) {
+    Payload payload = info.getMemo().getFieldsMap().get(key);
+    if (payload == null) {
+      return otherwise;
+    }
+    String value = converter().fromPayload(payload, String.class, String.class);
+    return value == null || value.isEmpty() ? otherwise : value;
+  }
+
+  /** How a migration ended, or null where it ended without saying. */
+  @Nullable MigrationResult result(String name) {
+    List<HistoryEvent> events =
+        temporal
+            .stubs()
+            .blockingStub()
+            .withDeadlineAfter(DESCRIBE_PATIENCE_SECONDS, TimeUnit.SECONDS)
+            .getWorkflowExecutionHistory(
+                GetWorkflowExecutionHistoryRequest.newBuilder()
+                    .setNamespace(temporal.namespace())
+                    .setExecution(execution(name))
+                    .setHistoryEventFilterType(
+                        HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+                    .build())
+            .getHistory()
+            .getEventsList();
+    if (events.isEmpty()) {
+      return null;
+    }
+    HistoryEvent last = events.get(events.size() - 1);
+    if (last.getEventType() != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED) {
+      return null;
+    }
+    return converter()
+        .fromPayloads(
+            0,
+            Optional.of(last.getWorkflowExecutionCompletedEventAttributes().getResult()),
+            MigrationResult.class,
+            MigrationResult.class);
+  }
+
+  private String stuckBecause(DescribeWorkflowExecutionResponse described) {
+    return "the workflow's task has failed %d times; it goes on by itself when fixed code is deployed. The worker's log says why."
+        .formatted(described.getPendingWorkflowTask().getAttempt() - 1);
+  }
+
+  /** The innermost message: what went wrong, not who passed it on. */
+  private static String words(Failure failure) {
+    Failure innermost = failure;
+    while (innermost.hasCause()) {
+      innermost = innermost.getCause();
+    }
+    return Redaction.redact(innermost.getMessage());
+  }
+
+  private DataConverter converter() {
+    return temporal.client().getOptions().getDataConverter();
+  }
+
+  static WorkflowExecution execution(String name) {
+    return WorkflowExecution.newBuilder().setWorkflowId(MigrationWorkflow.ID_PREFIX + name).build();
+  }
+
+  static Instant instant(@Nullable Timestamp timestamp, Instant otherwise) {
+    return timestamp == null
+        ? otherwise
+        : Instant.ofEpochSecond(timestamp.getSeconds(), timestamp.getNanos());
+  }
+}

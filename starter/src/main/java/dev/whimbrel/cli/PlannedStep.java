@@ -1,0 +1,128 @@
+package dev.whimbrel.cli;
+
+import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.migration.Step;
+import dev.whimbrel.runbook.Runbook;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One step of a plan.
+ *
+ * @param id the step's id
+ * @param title what it does
+ * @param configured whether the runbook, and this release, have it done
+ * @param predictedSeconds how long it will take; null where that depends on people, or on what only
+ *     the step itself finds
+ * @param note what the prediction rests on, or null
+ */
+record PlannedStep(
+    String id,
+    String title,
+    boolean configured,
+    @Nullable Long predictedSeconds,
+    @Nullable String note) {
+
+  /** Bytes a second and job of the initial copy over a network: cautious, and said in the note. */
+  private static final long COPY_RATE = 20_000_000;
+
+  /** Bytes a second at which indexes are built. */
+  private static final long INDEX_RATE = 40_000_000;
+
+  /** Bytes a second at which both databases are compared. */
+  private static final long VERIFY_RATE = 50_000_000;
+
+  /** Bytes a second at which statistics are gathered. */
+  private static final long ANALYZE_RATE = 300_000_000;
+
+  /** Every step from the first to the last, the way back left out. */
+  static List<PlannedStep> of(Runbook runbook, @Nullable PreflightReport report) {
+    List<PlannedStep> steps = new ArrayList<>();
+    for (Step step : Step.values()) {
+      if (!step.phase().equals("rollback")) {
+        steps.add(of(step, runbook, report));
+      }
+    }
+    return List.copyOf(steps);
+  }
+
+  private static PlannedStep of(Step step, Runbook runbook, @Nullable PreflightReport report) {
+    if (!configured(step, runbook)) {
+      return new PlannedStep(step.id(), step.title(), false, null, null);
+    }
+    Long bytes = report == null ? null : report.sourceBytes();
+    int jobs = Math.min(4, runbook.replicate().jobs());
+    return switch (step) {
+      case PREFLIGHT, SUBSCRIBE, SEQUENCES, REHEARSE_REVERSE, STOP_REVERSE -> fixed(step, 5);
+      case SCHEMA -> fixed(step, 20);
+      case LOWER_TTL, RESTORE_TTL, SHIFT_TRAFFIC -> open(step, "one whole TTL in force before it");
+      case COPY -> sized(step, bytes, COPY_RATE * jobs);
+      case INDEXES -> sized(step, bytes, INDEX_RATE);
+      case ANALYZE -> sized(step, bytes, ANALYZE_RATE);
+      case VERIFY_DATA, FRESH_VERIFY -> sized(step, bytes, VERIFY_RATE);
+      case SOAK -> timed(step, runbook.replicate().soak());
+      case MONITOR -> timed(step, runbook.cutover().monitor());
+      case WINDOW -> timed(step, runbook.rollback().window());
+      case APPROVAL, END_APPROVAL -> open(step, "a person");
+      case OPENING -> open(step, runbook.cutover().window());
+      case SWITCHOVER -> switchover(step, runbook, report);
+      case CATCH_UP -> open(step, "what was written during the copy");
+      default -> new PlannedStep(step.id(), step.title(), true, null, null);
+    };
+  }
+
+  private static boolean configured(Step step, Runbook runbook) {
+    return switch (step) {
+      case LOWER_TTL, SHIFT_TRAFFIC, RESTORE_TTL -> runbook.dns() != null;
+      case SMOKE, SMOKE_AGAIN -> !runbook.validate().smoke().isEmpty();
+      case APPROVAL -> runbook.cutover().approvalRequired();
+      case END_APPROVAL -> runbook.decommission().approvalRequired();
+      case OPENING -> runbook.cutover().window() != null;
+      default -> step.built();
+    };
+  }
+
+  private static PlannedStep switchover(
+      Step step, Runbook runbook, @Nullable PreflightReport report) {
+    String budget = "at most " + Words.duration(runbook.cutover().pauseBudget());
+    String note =
+        report == null
+            ? "writes pause for " + budget
+            : "writes pause for about " + report.predictedPauseMillis() + " ms, " + budget;
+    return new PlannedStep(step.id(), step.title(), true, 5L, note);
+  }
+
+  private static PlannedStep fixed(Step step, long seconds) {
+    return new PlannedStep(step.id(), step.title(), true, seconds, null);
+  }
+
+  private static PlannedStep timed(Step step, Duration duration) {
+    return new PlannedStep(
+        step.id(), step.title(), true, duration.toSeconds(), "as the runbook says");
+  }
+
+  private static PlannedStep open(Step step, @Nullable String note) {
+    return new PlannedStep(step.id(), step.title(), true, null, note);
+  }
+
+  private static PlannedStep sized(Step step, @Nullable Long bytes, long rate) {
+    if (bytes == null) {
+      return open(step, "the size of the database");
+    }
+    String note = Words.bytes(bytes) + " at " + Words.bytes(rate) + "/s";
+    return new PlannedStep(step.id(), step.title(), true, Math.max(1, bytes / rate), note);
+  }
+
+  /** The step in one line. */
+  String line() {
+    if (!configured) {
+      return "- %-26s %-12s not configured".formatted(id, "");
+    }
+    String time =
+        predictedSeconds == null ? "" : "~ " + Words.duration(Duration.ofSeconds(predictedSeconds));
+    return ("· %-26s %-12s %s".formatted(id, time, title) + (note == null ? "" : " (" + note + ")"))
+        .stripTrailing();
+  }
+}

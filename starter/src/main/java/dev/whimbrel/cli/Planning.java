@@ -1,0 +1,174 @@
+package dev.whimbrel.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.runbook.InvalidRunbook;
+import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.RunbookFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code whimbrel plan}. */
+@Command(
+    name = "plan",
+    description = {
+      "Say what a migration would do, how long it would take and what stands in its way.",
+      "Changes nothing, but writes NAME.card.md: the changes to go forward or back by hand.",
+      "Ends with 1 when something stands in the way, 2 when the file is not right."
+    })
+final class Planning extends Verb {
+  @Parameters(index = "0", paramLabel = "RUNBOOK", description = "the runbook file")
+  Path file = Path.of("runbook.yaml");
+
+  @Option(names = "--offline", description = "check the file alone, without worker and databases")
+  boolean offline;
+
+  @Option(
+      names = "--card",
+      paramLabel = "FILE",
+      description = "where the card is written; NAME.card.md in this directory when absent")
+  @Nullable Path card;
+
+  Planning(Context context) {
+    super(context);
+  }
+
+  @Override
+  public Integer call() {
+    if (json()) {
+      printMistakesAsDocument();
+    }
+    RunbookSource source = RunbookSource.read(file);
+    PreflightReport report = null;
+    if (!offline) {
+      try (Temporal temporal = context.connect()) {
+        report = new Planner(context, temporal).plan(source);
+      }
+    }
+    Path written = write(source.runbook());
+    List<PlannedStep> steps = PlannedStep.of(source.runbook(), report);
+    if (json()) {
+      Json.print(console(), document(source.runbook(), steps, report, written));
+    } else {
+      print(source.runbook(), steps, report, written);
+    }
+    return report != null && !report.blockers().isEmpty() ? ExitCode.FAILED : ExitCode.DONE;
+  }
+
+  private Path write(Runbook runbook) {
+    Path path = card == null ? Path.of(runbook.name() + ".card.md") : card;
+    try {
+      Files.writeString(path, Card.of(runbook));
+      return path;
+    } catch (IOException e) {
+      throw new CannotDo("Cannot write " + path + ": " + e.getMessage());
+    }
+  }
+
+  private void print(
+      Runbook runbook, List<PlannedStep> steps, @Nullable PreflightReport report, Path written) {
+    Console console = console();
+    console.out().println(console.bold(runbook.name() + ": " + Words.plural(steps.size(), "step")));
+    steps.forEach(step -> console.out().println("  " + step.line()));
+    long seconds =
+        steps.stream()
+            .map(PlannedStep::predictedSeconds)
+            .filter(s -> s != null)
+            .mapToLong(Long::longValue)
+            .sum();
+    console
+        .out()
+        .println(
+            "IN ALL: about " + Words.duration(Duration.ofSeconds(seconds)) + ", and the waits");
+    if (report == null) {
+      console.out().println("Checked the file alone; the databases were not asked.");
+    } else {
+      print(report);
+    }
+    console.out().println("CARD: " + written + ", to go forward or back by hand");
+  }
+
+  private void print(PreflightReport report) {
+    Console console = console();
+    console
+        .out()
+        .println(
+            "DATABASES: PostgreSQL %s (%s) to %s"
+                .formatted(
+                    report.sourceVersion(),
+                    Words.bytes(report.sourceBytes()),
+                    report.targetVersion()));
+    console.out().println("WRITE PAUSE: about " + report.predictedPauseMillis() + " ms");
+    console
+        .out()
+        .println(
+            report.canGoBack()
+                ? "WAY BACK: open until decommission"
+                : console.red("WAY BACK: NONE AFTER THE HAND-OVER"));
+    for (PreflightReport.DatabaseUser user : report.users()) {
+      console
+          .out()
+          .println(
+              "USES THE SOURCE: %s from %s (%s), %s, follows by: %s"
+                  .formatted(
+                      user.role(),
+                      user.address(),
+                      user.application(),
+                      user.writes() ? "writes" : "reads",
+                      user.follows()));
+    }
+    for (Finding finding : report.findings()) {
+      String level = finding.level().toString();
+      boolean blocker = finding.level() == Finding.Level.BLOCKER;
+      console
+          .out()
+          .println(
+              (blocker ? console.red(level) : level)
+                  + " "
+                  + finding.check()
+                  + ": "
+                  + finding.line());
+    }
+    console
+        .out()
+        .println(
+            report.blockers().isEmpty()
+                ? console.green("Nothing stands in the way.")
+                : Words.plural(report.blockers().size(), "blocker") + " to mend before the start.");
+  }
+
+  private static ObjectNode document(
+      Runbook runbook, List<PlannedStep> steps, @Nullable PreflightReport report, Path written) {
+    ObjectNode document = Json.MAPPER.createObjectNode();
+    document.put("name", runbook.name());
+    document.put("offline", report == null);
+    document.set("steps", Json.MAPPER.valueToTree(steps));
+    document.put("card", written.toString());
+    if (report != null) {
+      document.setAll((ObjectNode) Json.MAPPER.valueToTree(report));
+    }
+    return document;
+  }
+
+  /** A program that reads the document finds the mistakes in it, too. */
+  private void printMistakesAsDocument() {
+    try {
+      RunbookFile.parse(Files.readString(file));
+    } catch (InvalidRunbook e) {
+      ObjectNode document = Json.MAPPER.createObjectNode().put("file", file.toString());
+      document.set("errors", Json.MAPPER.valueToTree(e.errors()));
+      Json.print(console(), document);
+    } catch (IOException e) {
+      // Said where the file is read to be used.
+      return;
+    }
+  }
+}

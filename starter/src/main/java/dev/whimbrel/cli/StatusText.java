@@ -1,0 +1,179 @@
+package dev.whimbrel.cli;
+
+import dev.whimbrel.migration.MigrationStatus;
+import dev.whimbrel.migration.MigrationStatus.Parked;
+import dev.whimbrel.migration.MigrationStatus.RollbackOffer;
+import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.migration.MigrationStatus.StepRecord;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** A status in an operator's words. */
+final class StatusText {
+  private StatusText() {}
+
+  /** Every line of {@code whimbrel status}. */
+  static List<String> of(Snapshot snapshot, ZoneId zone) {
+    MigrationStatus s = snapshot.status();
+    List<String> lines = new ArrayList<>();
+    lines.add(headline(snapshot, zone));
+    lines.add(state(snapshot, zone));
+    if (snapshot.trouble() != null) {
+      lines.add("  " + snapshot.trouble());
+    }
+    for (Parked parked : s.parked()) {
+      lines.add("NEEDS HELP: " + parked.step() + ": " + parked.cause());
+      lines.add("  " + parked.remedy());
+      if (parked.command() != null) {
+        parked.command().lines().forEach(line -> lines.add("    " + line));
+      }
+    }
+    for (Snapshot.Activity activity : snapshot.now()) {
+      now(activity, lines);
+    }
+    if (s.findings() != null) {
+      lines.add("TO APPROVE (" + shortHash(s.findings().hash()) + "):");
+      s.findings().lines().forEach(line -> lines.add("  " + line));
+    }
+    figures(s, snapshot.at(), lines);
+    if (!s.steps().isEmpty()) {
+      lines.add("STEPS:");
+      s.steps().forEach(step -> lines.add("  " + step(step, snapshot.at(), zone)));
+    }
+    for (String next : s.nextSteps()) {
+      lines.add("NEXT: " + next);
+    }
+    if (s.state() == State.NO_WORKER) {
+      lines.add("NEXT: whimbrel worker");
+    }
+    return lines;
+  }
+
+  /** The first line: where writes go and whether one can go back. */
+  static String headline(Snapshot snapshot, ZoneId zone) {
+    MigrationStatus s = snapshot.status();
+    StringBuilder line = new StringBuilder("WRITES GO TO: ").append(s.writesGoTo());
+    if (snapshot.answered()) {
+      line.append(" (");
+      if (s.writesSince() != null) {
+        line.append("since ").append(Words.time(s.writesSince(), snapshot.at(), zone)).append(", ");
+      }
+      line.append("epoch ").append(s.epoch()).append(")");
+    } else {
+      line.append(s.result() == null ? " (as last recorded)" : "");
+    }
+    return line.append(". GO BACK: ").append(goBack(snapshot, zone)).toString();
+  }
+
+  private static String goBack(Snapshot snapshot, ZoneId zone) {
+    MigrationStatus s = snapshot.status();
+    RollbackOffer offer = s.rollback();
+    if (s.state() == State.ENDED) {
+      return "no, the migration has ended";
+    }
+    if (!snapshot.answered()) {
+      return s.state() == State.ENGINE_STUCK
+          ? "not known, the engine is stuck"
+          : "not known, no worker answers";
+    }
+    if (s.phase().equals("rollback")) {
+      return "under way";
+    }
+    if (!offer.possible()) {
+      return s.phase().equals("decommission") ? "no, the way back is closed" : "NO";
+    }
+    return "yes, %s, about %d s, %s at risk: whimbrel rollback %s"
+        .formatted(
+            offer.until() == null
+                ? "at any time"
+                : "until " + Words.time(offer.until(), snapshot.at(), zone),
+            offer.estimatedSeconds(),
+            Words.plural(offer.writesAtRisk(), "write"),
+            s.name());
+  }
+
+  private static String state(Snapshot snapshot, ZoneId zone) {
+    MigrationStatus s = snapshot.status();
+    StringBuilder line = new StringBuilder(s.name()).append(": ").append(s.state());
+    if (s.result() != null) {
+      line.append(", ").append(s.result());
+    }
+    line.append(", phase ").append(s.phase());
+    if (s.step() != null) {
+      line.append(", step ").append(s.step());
+    }
+    line.append(", since ").append(Words.time(s.since(), snapshot.at(), zone));
+    if (s.waitingFor() != null) {
+      line.append(", waiting for ").append(s.waitingFor());
+    }
+    return line.toString();
+  }
+
+  private static void now(Snapshot.Activity activity, List<String> lines) {
+    if (activity.line() != null) {
+      lines.add("NOW: " + activity.line() + share(activity.done(), activity.total()));
+    }
+    if (activity.lastFailure() != null) {
+      lines.add(
+          "RETRYING: %s, attempt %d: %s"
+              .formatted(activity.activity(), activity.attempt(), activity.lastFailure()));
+    }
+  }
+
+  private static String share(@Nullable Long done, @Nullable Long total) {
+    return done == null || total == null || total <= 0
+        ? ""
+        : String.format(Locale.ROOT, " (%d %%)", Math.min(100, done * 100 / total));
+  }
+
+  private static void figures(MigrationStatus s, Instant at, List<String> lines) {
+    if (s.lag() != null) {
+      lines.add("LAG: %d ms, %s".formatted(s.lag().millis(), Words.bytes(s.lag().bytes())));
+    }
+    MigrationStatus.Verified verified = s.verification();
+    if (verified != null) {
+      lines.add(
+          "VERIFIED: %s ago, %s, %s%s"
+              .formatted(
+                  Words.duration(Duration.between(verified.at(), at)),
+                  Words.plural(verified.rows(), "row"),
+                  Words.plural(verified.differences(), "difference"),
+                  verified.notCompared().isEmpty()
+                      ? ""
+                      : ", not compared: " + String.join("; ", verified.notCompared())));
+    }
+    if (s.switchover() != null) {
+      lines.add(
+          "SWITCHOVER: writes paused for %d ms, %s"
+              .formatted(
+                  s.switchover().writePauseMillis(),
+                  Words.plural(s.switchover().attempts(), "attempt")));
+    }
+  }
+
+  /** One step in one line. */
+  static String step(StepRecord step, Instant now, ZoneId zone) {
+    String mark = step.started() == null ? "-" : step.ended() == null ? ">" : "+";
+    StringBuilder line = new StringBuilder(mark).append(" ");
+    line.append(String.format(Locale.ROOT, "%-26s", step.id()));
+    if (step.started() != null) {
+      Instant end = step.ended() == null ? now : step.ended();
+      line.append(Words.time(step.started(), now, zone))
+          .append("  ")
+          .append(Words.duration(Duration.between(step.started(), end)));
+    }
+    if (step.outcome() != null) {
+      line.append("  ").append(step.outcome());
+    }
+    return line.toString().stripTrailing();
+  }
+
+  static String shortHash(String hash) {
+    return hash.length() > 12 ? hash.substring(0, 12) : hash;
+  }
+}

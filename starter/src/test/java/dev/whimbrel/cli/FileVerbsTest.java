@@ -1,0 +1,150 @@
+package dev.whimbrel.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.whimbrel.runbook.RunbookFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What needs no Temporal. */
+class FileVerbsTest {
+  private static final String RUNBOOK =
+      """
+      name: shop
+      source: {postgres: {url: "postgresql://migrator@127.0.0.1:5431/shop"}, addresses: [192.0.2.1]}
+      target: {postgres: {url: "postgresql://migrator@127.0.0.1:5432/shop"}, addresses: [192.0.2.2, "2001:db8::2"]}
+      connect: [manual, {command: {do: [./point, target], undo: [./point, source]}}]
+      dns: {rfc2136: {server: "127.0.0.1:5353", zone: example.com}, names: [shop.example.com]}
+      """;
+
+  @TempDir Path directory;
+
+  private final Shell shell =
+      new Shell(
+          () -> {
+            throw new AssertionError("needs no Temporal");
+          });
+
+  @Test
+  void initWritesARunbookThatIsRight() throws IOException {
+    Path file = directory.resolve("new.yaml");
+
+    assertThat(shell.run("init", file.toString())).isZero();
+    assertThat(shell.out()).contains("Wrote " + file);
+    assertThat(RunbookFile.parse(Files.readString(file)).name()).isEqualTo("shop");
+    assertThat(shell.run("init", file.toString())).isEqualTo(1);
+    assertThat(shell.err()).contains("is there already").contains("--force");
+    assertThat(shell.run("init", "--force", file.toString())).isZero();
+  }
+
+  @Test
+  void everyCommentedPartOfTheTemplateIsRightToo() {
+    String all = Init.template().replaceAll("(?m)^( *)# (?=[a-zA-Z]+: |  |- |[a-zA-Z]+:$)", "$1");
+
+    assertThat(all).contains("\ndns:").contains("\nguards:").contains("\n  - pgbouncer:");
+    assertThat(RunbookFile.parse(all).guards()).hasSize(1);
+  }
+
+  @Test
+  void planOfflineShowsEveryStepAndWritesTheCard() throws IOException {
+    Path file = write(RUNBOOK);
+    Path card = directory.resolve("shop.card.md");
+
+    int code = shell.run("plan", file.toString(), "--offline", "--card", card.toString());
+
+    assertThat(shell.err()).isEmpty();
+    assertThat(code).isZero();
+    assertThat(shell.out())
+        .contains("· prepare.preflight")
+        .contains("- prepare.backup")
+        .contains("not configured")
+        .containsPattern("replicate.soak +~ 24 h +lag stays under the limit")
+        .contains("writes pause for at most 5 s")
+        .contains("Checked the file alone");
+    assertThat(Files.readString(card))
+        .contains("## Forward: from source to target", "## Back: from target to source")
+        .contains("ALTER SUBSCRIPTION whimbrel_shop_forward DISABLE;")
+        .contains("update add shop.example.com. 60 AAAA 2001:db8::2")
+        .contains("`./point target`", "`./point source`")
+        .doesNotContain("%1$", "%%");
+  }
+
+  @Test
+  void planPrintsOneDocument() throws IOException {
+    Path file = write(RUNBOOK);
+
+    int code =
+        shell.run(
+            "plan",
+            file.toString(),
+            "--offline",
+            "--card",
+            directory.resolve("c").toString(),
+            "-o",
+            "json");
+
+    assertThat(code).isZero();
+    assertThat(new ObjectMapper().readTree(shell.out()).at("/steps/0/id").asText())
+        .isEqualTo("prepare.preflight");
+  }
+
+  @Test
+  void aBadRunbookShowsEveryMistakeAndEndsWithTwo() throws IOException {
+    Path file = write("name: Shop\nsource: {}\nconnect: [manuel]\n");
+
+    assertThat(shell.run("plan", file.toString(), "--offline")).isEqualTo(2);
+    assertThat(shell.err())
+        .contains(file + ":1:7: name: expected a lower-case letter")
+        .contains(":1:1: target: missing")
+        .contains(":2:9: source.postgres: missing")
+        .contains(":3:11: connect[0]: ")
+        .contains("4 mistakes.");
+    assertThat(shell.run("plan", file.toString(), "--offline", "-o", "json")).isEqualTo(2);
+    assertThat(new ObjectMapper().readTree(shell.out()).path("errors")).hasSize(4);
+  }
+
+  @Test
+  void usageErrorsEndWithTwo() {
+    assertThat(shell.run()).isEqualTo(2);
+    assertThat(shell.run("strat", "x")).isEqualTo(2);
+    assertThat(shell.err()).contains("strat").contains("Did you mean");
+    assertThat(shell.run("plan", directory.resolve("none.yaml").toString())).isEqualTo(2);
+    assertThat(shell.err()).contains("There is no file").contains("whimbrel init");
+    assertThat(shell.run("approve")).isEqualTo(2);
+  }
+
+  @Test
+  void helpNamesEveryVerbOfTheDesign() {
+    assertThat(shell.run("--help")).isZero();
+    assertThat(shell.out())
+        .contains(
+            "init",
+            "plan",
+            "start",
+            "status",
+            "list",
+            "wait",
+            "approve",
+            "reject",
+            "rollback",
+            "pause",
+            "resume",
+            "retry",
+            "skip",
+            "abandon",
+            "history",
+            "verify",
+            "report",
+            "inspect",
+            "worker",
+            "demo");
+  }
+
+  private Path write(String text) throws IOException {
+    return Files.writeString(directory.resolve("shop.yaml"), text);
+  }
+}

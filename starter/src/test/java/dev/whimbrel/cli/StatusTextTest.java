@@ -1,0 +1,127 @@
+package dev.whimbrel.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whimbrel.migration.MigrationStatus;
+import dev.whimbrel.migration.MigrationStatus.Parked;
+import dev.whimbrel.migration.MigrationStatus.RollbackOffer;
+import dev.whimbrel.migration.MigrationStatus.State;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class StatusTextTest {
+  @Test
+  void saysFirstWhereWritesGoAndWhetherOneCanGoBack() {
+    assertThat(StatusText.of(Statuses.inTheWindow(), ZoneOffset.UTC).get(0))
+        .isEqualTo(
+            "WRITES GO TO: target (since 02:14:07, epoch 3). GO BACK: yes, until Wed 02:14, about 2 s,"
+                + " 0 writes at risk: whimbrel rollback shop");
+  }
+
+  @Test
+  void showsWhatIsDoneNowAndWhatRetries() {
+    assertThat(StatusText.of(Statuses.inTheWindow(), ZoneOffset.UTC))
+        .contains(
+            "shop: WAITING_FOR_TIME, phase cutover, step cutover.window, since 02:15:00, waiting for"
+                + " the end of the rollback window",
+            "NOW: the way back is 3 ms behind (50 %)",
+            "RETRYING: AwaitTail, attempt 9: 2 clients are left",
+            "LAG: 3 ms, 0 B",
+            "VERIFIED: 3 min ago, 41,213,870 rows, 0 differences, not compared: public.blobs: no key",
+            "SWITCHOVER: writes paused for 38 ms, 1 attempt",
+            "NEXT: whimbrel rollback shop --reason …");
+  }
+
+  @Test
+  void shoutsWhenThereIsNoWayBack() {
+    assertThat(
+            headline(State.WAITING_FOR_TIME, "cutover", new RollbackOffer(false, null, 0, 0), true))
+        .endsWith("GO BACK: NO");
+    assertThat(headline(State.RUNNING, "decommission", new RollbackOffer(false, null, 0, 0), true))
+        .endsWith("GO BACK: no, the way back is closed");
+    assertThat(headline(State.ENDED, "decommission", new RollbackOffer(false, null, 0, 0), true))
+        .endsWith("GO BACK: no, the migration has ended");
+  }
+
+  @Test
+  void promisesNothingWhenNobodyAnswers() {
+    assertThat(headline(State.NO_WORKER, "cutover", new RollbackOffer(false, null, 0, 0), false))
+        .isEqualTo(
+            "WRITES GO TO: source (as last recorded). GO BACK: not known, no worker answers");
+    assertThat(headline(State.ENGINE_STUCK, "cutover", new RollbackOffer(false, null, 0, 0), false))
+        .endsWith("GO BACK: not known, the engine is stuck");
+  }
+
+  @Test
+  void showsTheRemedyOfAParkedStep() {
+    MigrationStatus s =
+        status(
+            State.NEEDS_HELP,
+            "replicate",
+            new RollbackOffer(true, null, 4, 0),
+            List.of(
+                new Parked(
+                    "replicate.catch-up",
+                    Statuses.NOW,
+                    "orders has no key",
+                    "give it one",
+                    "ALTER TABLE orders\n  ADD PRIMARY KEY (id);",
+                    false)));
+
+    List<String> lines =
+        StatusText.of(new Snapshot(s, true, List.of(), null, Statuses.NOW), ZoneOffset.UTC);
+
+    assertThat(lines)
+        .containsSubsequence(
+            "NEEDS HELP: replicate.catch-up: orders has no key",
+            "  give it one",
+            "    ALTER TABLE orders",
+            "      ADD PRIMARY KEY (id);");
+  }
+
+  @Test
+  void speaksOfTimeAndAmountsAsPeopleDo() {
+    Instant now = Statuses.NOW;
+
+    assertThat(Words.time(now.plusSeconds(60), now, ZoneOffset.UTC)).isEqualTo("02:21:00");
+    assertThat(Words.time(now.plusSeconds(86_400), now, ZoneOffset.UTC)).isEqualTo("Wed 02:20");
+    assertThat(Words.time(now.plusSeconds(864_000), now, ZoneOffset.UTC))
+        .isEqualTo("2026-03-13 02:20");
+    assertThat(Words.bytes(999)).isEqualTo("999 B");
+    assertThat(Words.bytes(1_400_000_000)).isEqualTo("1.4 GB");
+    assertThat(Words.bytes(999_999)).isEqualTo("1.0 MB");
+    assertThat(Words.plural(1, "write")).isEqualTo("1 write");
+  }
+
+  private static String headline(State state, String phase, RollbackOffer offer, boolean answered) {
+    return StatusText.headline(
+        new Snapshot(
+            status(state, phase, offer, List.of()), answered, List.of(), null, Statuses.NOW),
+        ZoneOffset.UTC);
+  }
+
+  private static MigrationStatus status(
+      State state, String phase, RollbackOffer offer, List<Parked> parked) {
+    return new MigrationStatus(
+        "shop",
+        phase,
+        null,
+        state,
+        Statuses.NOW,
+        null,
+        null,
+        "source",
+        null,
+        1,
+        List.of(),
+        offer,
+        null,
+        null,
+        null,
+        null,
+        parked,
+        List.of());
+  }
+}

@@ -1,0 +1,201 @@
+package dev.whimbrel.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.whimbrel.migration.MigrationWorkflow;
+import io.temporal.testing.TestWorkflowEnvironment;
+import io.temporal.worker.Worker;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What needs Temporal, on the in-process server. */
+class WorkflowVerbsTest {
+  @TempDir Path directory;
+
+  private final TestWorkflowEnvironment environment = TestWorkflowEnvironment.newInstance();
+  private final Shell shell = new Shell(() -> Temporal.of(environment.getWorkflowClient()));
+
+  @BeforeEach
+  void startWorker() {
+    Worker worker = environment.newWorker(MigrationWorkflow.TASK_QUEUE);
+    worker.registerWorkflowImplementationTypes(FakeMigration.class, FakePlan.class);
+    environment.start();
+  }
+
+  @AfterEach
+  void stop() {
+    environment.close();
+  }
+
+  @Test
+  void startsAMigrationOnceAndRefusesTheSecondStart() throws IOException {
+    assertThat(shell.run("start", runbook("shop"))).as(shell.err()).isZero();
+    assertThat(shell.out()).contains("Started shop. See: whimbrel status shop");
+    assertThat(shell.err()).contains("WARNING workers");
+
+    assertThat(shell.run("start", runbook("shop"))).isEqualTo(1);
+    assertThat(shell.err())
+        .contains("Cannot start shop: a migration of that name is running")
+        .contains("WAITING_FOR_APPROVAL, phase cutover");
+  }
+
+  @Test
+  void refusesToStartWhatIsBlocked() throws IOException {
+    assertThat(shell.run("start", runbook("blocked"))).isEqualTo(1);
+    assertThat(shell.err())
+        .contains("BLOCKER replica-identity: public.orders: UPDATE and DELETE cannot be replicated")
+        .contains("Fix: ALTER TABLE public.orders REPLICA IDENTITY FULL;")
+        .contains("Not started: 1 blocker.");
+    assertThat(shell.run("status", "shop")).isEqualTo(1);
+    assertThat(shell.err()).contains("There is no migration 'shop'").contains("whimbrel list");
+  }
+
+  @Test
+  void plansOnAWorker() throws IOException {
+    String card = directory.resolve("card.md").toString();
+
+    assertThat(shell.run("plan", runbook("shop"), "--card", card)).as(shell.err()).isZero();
+    assertThat(shell.out())
+        .contains("DATABASES: PostgreSQL 15.15 (4.0 GB) to 18.1")
+        .contains("WRITE PAUSE: about 41 ms")
+        .contains("WAY BACK: open until decommission")
+        .contains("USES THE SOURCE: app from 192.0.2.7 (shop), writes, follows by: manual")
+        .containsPattern("replicate.copy +~ 50 s")
+        .contains("Nothing stands in the way.");
+
+    assertThat(shell.run("plan", runbook("blocked"), "--card", card, "-o", "json")).isEqualTo(1);
+    assertThat(json().at("/findings/0/check").asText()).isEqualTo("replica-identity");
+  }
+
+  @Test
+  void showsTheStatus() throws IOException {
+    shell.run("start", runbook("shop"));
+
+    assertThat(shell.run("status", "shop")).isZero();
+    assertThat(shell.out().lines())
+        .first()
+        .isEqualTo(
+            "WRITES GO TO: source (epoch 1). GO BACK: yes, at any time, about 2 s, 0 writes at risk:"
+                + " whimbrel rollback shop");
+    assertThat(shell.out())
+        .contains("TO APPROVE (0123456789ab):")
+        .containsPattern("- prepare.backup +not configured")
+        .contains("NEXT: whimbrel approve shop --findings 0123456789ab");
+
+    assertThat(shell.run("status", "shop", "--output", "json")).isZero();
+    assertThat(json().path("state").asText()).isEqualTo("WAITING_FOR_APPROVAL");
+    assertThat(json().at("/rollback/possible").asBoolean()).isTrue();
+    assertThat(json().path("result").isNull()).isTrue();
+    assertThat(json().at("/lag/millis").asLong()).isEqualTo(3);
+    assertThat(json().at("/steps/0/started").asText()).contains("T");
+  }
+
+  @Test
+  void approvesWhatWasShownAndPrintsARefusal() throws IOException {
+    shell.run("start", runbook("shop"));
+
+    assertThat(shell.run("approve", "shop", "--by", "bob@example.com")).isEqualTo(1);
+    assertThat(shell.err())
+        .contains("41,213,870 rows, 0 differences")
+        .contains("Cannot approve: bob@example.com may not. The runbook's approvers names");
+
+    assertThat(shell.run("approve", "shop", "--by", "ana@example.com", "--dry-run")).isZero();
+    assertThat(shell.out()).contains("Dry run, nothing is sent. As ana@example.com (claimed)");
+
+    assertThat(shell.run("approve", "shop", "--by", "ana@example.com")).isZero();
+    assertThat(shell.out()).contains("Approved (as ana@example.com, claimed)");
+
+    assertThat(shell.run("wait", "shop")).isZero();
+    assertThat(shell.out())
+        .contains("shop: MIGRATED. told: approve by ana@example.com of 0123456789abcdef")
+        .contains("left over: slot whimbrel_shop_base on the target");
+    assertThat(shell.run("approve", "shop", "--by", "ana@example.com")).isEqualTo(1);
+    assertThat(shell.err()).contains("Cannot approve: the migration 'shop' has ended (MIGRATED).");
+  }
+
+  @Test
+  void waitsForAPersonWithThreeAndEndsWithFourAfterARollback() throws IOException {
+    shell.run("start", runbook("shop"));
+
+    assertThat(shell.run("wait", "shop")).isEqualTo(3);
+    assertThat(shell.out()).contains("WAITING_FOR_APPROVAL: approval by ana@example.com");
+
+    assertThat(shell.run("rollback", "shop", "--reason", "too slow", "-o", "json")).isZero();
+    assertThat(json().path("answer").asText()).isEqualTo("Rolling back");
+  }
+
+  @Test
+  void asksBeforeARollbackOnATerminal() throws IOException {
+    shell.run("start", runbook("shop"));
+
+    assertThat(shell.typing("no").run("rollback", "shop")).isEqualTo(1);
+    assertThat(shell.err())
+        .contains("WRITES GO TO: source")
+        .contains("This will: the source keeps the writes")
+        .contains("Roll back shop? [y/N]")
+        .contains("Nothing was sent.");
+
+    assertThat(shell.typing("yes").run("rollback", "shop", "--accept-loss")).isZero();
+    assertThat(shell.err()).contains("AND ACCEPT THE LOSS");
+    assertThat(shell.run("wait", "shop")).isEqualTo(4);
+    assertThat(shell.out()).contains("ROLLED_BACK. told: rollback by ana accepting loss");
+  }
+
+  @Test
+  void sendsEveryOtherDecision() throws IOException {
+    shell.run("start", runbook("shop"));
+
+    for (String verb : new String[] {"reject", "pause", "resume", "verify"}) {
+      assertThat(shell.run(verb, "shop", "--reason", "because")).as(verb).isZero();
+      assertThat(shell.out()).contains("Noted: " + verb + " because because (as ana, claimed)");
+    }
+    assertThat(shell.run("skip", "shop", "--step", "cutover.tail", "--reason", "gone")).isZero();
+    assertThat(shell.out()).contains("Noted: skip cutover.tail because gone");
+    assertThat(shell.run("retry", "shop")).isZero();
+
+    assertThat(shell.run("history", "shop")).isZero();
+    assertThat(shell.out())
+        .contains("started by ana (claimed)")
+        .contains("pause by ana (claimed): because")
+        .contains("skip by ana (claimed): cutover.tail, gone")
+        .contains("events in Temporal's history");
+
+    assertThat(shell.run("report", "shop")).isZero();
+    assertThat(shell.out()).startsWith("# Migration shop").contains("| prepare.backup |");
+
+    assertThat(shell.run("abandon", "shop")).isZero();
+    assertThat(shell.run("wait", "shop")).isEqualTo(1);
+    assertThat(shell.out()).contains("ABANDONED");
+  }
+
+  @Test
+  void givesUpWaitingAtTheTimeout() throws IOException {
+    assertThat(shell.run("wait", "shop", "--timeout", "soon")).isEqualTo(2);
+    assertThat(shell.err()).contains("--timeout: expected a duration");
+  }
+
+  private JsonNode json() throws IOException {
+    return new ObjectMapper().readTree(shell.out());
+  }
+
+  private String runbook(String service) throws IOException {
+    return Files.writeString(
+            directory.resolve(service + ".yaml"),
+            """
+            name: shop
+            service: %s
+            source: {postgres: {url: "postgresql://migrator@127.0.0.1:5431/shop"}}
+            target: {postgres: {url: "postgresql://migrator@127.0.0.1:5432/shop"}}
+            connect: [manual]
+            """
+                .formatted(service))
+        .toString();
+  }
+}
