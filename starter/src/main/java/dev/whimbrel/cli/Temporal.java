@@ -58,7 +58,9 @@ final class Temporal implements AutoCloseable {
     try {
       stubs = WorkflowServiceStubs.newConnectedServiceStubs(options, CONNECT);
     } catch (StatusRuntimeException | IllegalStateException e) {
-      throw new CannotDo.Unreachable(unreachable(options.getTarget(), e));
+      // Absent means the SDK's own default.
+      String target = options.getTarget() == null ? "127.0.0.1:7233" : options.getTarget();
+      throw new CannotDo.Unreachable(unreachable(target, e));
     }
     WorkflowClientOptions client =
         WorkflowClientOptions.newBuilder(profile.toWorkflowClientOptions())

@@ -27,6 +27,8 @@ public final class Whimbrel {
 
   /** Runs one command and ends the process with its exit code. */
   public static void main(String[] arguments) {
+    // Named, so that a program that has this one on its class path keeps its own.
+    System.setProperty("logback.configurationFile", "dev/whimbrel/cli/logback.xml");
     Console console = Console.ofProcess();
     int code = run(new Context(console, Temporal::connect), arguments);
     console.out().flush();
