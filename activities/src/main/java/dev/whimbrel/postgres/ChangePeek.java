@@ -116,10 +116,13 @@ final class ChangePeek {
 
   private static String text(ByteBuffer message) {
     int start = message.position();
-    while (message.get() != 0) {
-      // to the end of the text
+    int end = start;
+    while (message.get(end) != 0) {
+      end++;
     }
-    return new String(
-        message.array(), start, message.position() - start - 1, StandardCharsets.UTF_8);
+    byte[] bytes = new byte[end - start];
+    message.get(bytes);
+    message.get();
+    return new String(bytes, StandardCharsets.UTF_8);
   }
 }

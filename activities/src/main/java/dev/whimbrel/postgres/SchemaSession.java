@@ -118,7 +118,7 @@ final class SchemaSession implements AutoCloseable {
     String doing = "Cannot create on the target " + entry.label().strip();
     if (ALREADY_THERE.contains(state)) {
       return Failures.needsHelp(
-          doing + ": " + e.getMessage().lines().findFirst().orElse("it exists already"),
+          doing + ": " + SqlFailures.firstLine(e),
           "drop on the target what stands in the way, or move into an empty database; then retry",
           null);
     }

@@ -62,7 +62,8 @@ final class SqlFailures {
     return Failures.needsHelp(message, "mend the cause on the server, then retry", null);
   }
 
-  private static String firstLine(SQLException e) {
+  /** The first line of the server's message, which holds no row. */
+  static String firstLine(SQLException e) {
     String message = e.getMessage();
     return message == null ? e.getClass().getSimpleName() : message.lines().findFirst().orElse("");
   }

@@ -1,0 +1,104 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Preflight;
+import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.secrets.Secrets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+
+/** Looks at both databases before anything is changed, and claims them. */
+public final class PostgresPreflight implements Preflight {
+  private static final Duration ANSWER = Duration.ofSeconds(60);
+
+  private final Databases databases;
+
+  /** A preflight whose connections use these secrets. */
+  public PostgresPreflight(Secrets secrets) {
+    this.databases = new Databases(secrets);
+  }
+
+  @Override
+  public PreflightReport preflight(Move move) {
+    try (Connection source = open(move, Side.SOURCE, "preflight");
+        Connection target = open(move, Side.TARGET, "preflight")) {
+      return preflight(new Look(move, source, target));
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot look at the databases", e);
+    }
+  }
+
+  private PreflightReport preflight(Look look) throws SQLException {
+    Findings findings = new Findings();
+    new ServerChecks(look, findings).run();
+    new DatabaseChecks(look, findings).run();
+    new TableChecks(look, findings).run();
+    Heartbeats.beat("checked servers, databases and tables");
+    RightsChecks rights = new RightsChecks(look, findings);
+    rights.run();
+    boolean canGoBack = rights.canGoBack();
+    new ActivityChecks(look, findings).run();
+    List<PreflightReport.DatabaseUser> users = new UserChecks(look, findings, databases).run();
+    DistanceChecks distance = new DistanceChecks(look, findings);
+    distance.reach();
+    long pause = distance.predictPause();
+    return new PreflightReport(
+        Instant.now(),
+        findings.gravestFirst(),
+        users,
+        look.setting(Side.SOURCE, "server_version"),
+        look.setting(Side.TARGET, "server_version"),
+        look.number(Side.SOURCE, "SELECT pg_database_size(current_database())"),
+        pause,
+        canGoBack);
+  }
+
+  @Override
+  public Outcome claim(Move move) {
+    try (Connection source = open(move, Side.SOURCE, "claim");
+        Connection target = open(move, Side.TARGET, "claim")) {
+      boolean sourceWasFree = Authority.read(source).isEmpty();
+      Authority.claim(source, move.migration(), Side.SOURCE);
+      try {
+        Authority.claim(target, move.migration(), Side.TARGET);
+      } catch (SQLException | RuntimeException e) {
+        if (sourceWasFree) {
+          Authority.release(source, move.migration());
+        }
+        throw e;
+      }
+      return new Outcome("both databases are claimed by " + move.migration());
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot claim the databases for " + move.migration(), e);
+    }
+  }
+
+  @Override
+  public Outcome release(Move move) {
+    for (Side side : List.of(Side.TARGET, Side.SOURCE)) {
+      try (Connection database = open(move, side, "release")) {
+        // With the steps' locks, none of their late attempts is at work; without the claim none
+        // will.
+        StepLock.take(database, "schema " + move.migration());
+        StepLock.take(database, "stream " + move.migration());
+        Authority.release(database, move.migration());
+      } catch (SQLException e) {
+        throw SqlFailures.of("Cannot release the " + side.word() + " database", e);
+      }
+    }
+    return new Outcome("neither database is claimed by " + move.migration() + " any more");
+  }
+
+  private Connection open(Move move, Side side, String step) throws SQLException {
+    try {
+      return databases.open(move.on(side), Names.applicationName(move.migration(), step), ANSWER);
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot connect to the " + side.word() + " database", e);
+    }
+  }
+}

@@ -1,0 +1,262 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Side;
+import java.sql.SQLException;
+
+/** What of the source's tables a stream cannot carry, or carries differently than one may think. */
+final class TableChecks {
+  private static final String TABLES =
+      " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_' AND"
+          + " n.nspname NOT IN ('information_schema', 'whimbrel') AND NOT EXISTS (SELECT FROM"
+          + " pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid"
+          + " AND e.deptype = 'e') AND ";
+
+  private static final String NAME = "SELECT format('%I.%I', n.nspname, c.relname)";
+
+  /** Types without an equality, by which a row under REPLICA IDENTITY FULL is never found. */
+  private static final String NO_EQUALITY =
+      "('json', 'xml', 'point', 'box', 'path', 'polygon', 'line', 'lseg', 'circle')";
+
+  private static final long MANY_ROWS = 10_000;
+
+  private final Look look;
+  private final Findings findings;
+
+  TableChecks(Look look, Findings findings) {
+    this.look = look;
+    this.findings = findings;
+  }
+
+  void run() throws SQLException {
+    replicaIdentity();
+    identityByAllColumns();
+    generatedIdentity();
+    notCarried();
+    largeObjects();
+    triggers();
+    indexes();
+    sequences();
+  }
+
+  private void replicaIdentity() throws SQLException {
+    for (Look.Row row :
+        look.rows(
+            Side.SOURCE,
+            NAME
+                + ", c.relreplident, EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid"
+                + " AND i.indisprimary), (SELECT quote_ident(x.relname) FROM pg_index i JOIN"
+                + " pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisunique"
+                + " AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL"
+                + " AND i.indexprs IS NULL AND NOT EXISTS (SELECT FROM pg_attribute a"
+                + " WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey) AND NOT a.attnotnull)"
+                + " ORDER BY 1 LIMIT 1)"
+                + TABLES
+                + "c.relkind = 'r' AND c.relpersistence = 'p' AND NOT "
+                + PublishedTables.HAS_IDENTITY
+                + " ORDER BY 1")) {
+      String why =
+          switch (row.text(2)) {
+            case "n" -> "its replica identity is NOTHING";
+            case "i" -> "the index of its replica identity is gone";
+            default -> row.holds(3) ? "its primary key is deferrable" : "no primary key";
+          };
+      findings.blocker(
+          "replica-identity",
+          Look.shortName(row.text(1)),
+          "UPDATE and DELETE cannot be replicated: " + why + ".",
+          "ALTER TABLE %s REPLICA IDENTITY %s;"
+              .formatted(
+                  row.text(1), row.text(4).isEmpty() ? "FULL" : "USING INDEX " + row.text(4)));
+    }
+  }
+
+  private void identityByAllColumns() throws SQLException {
+    String full = TABLES + "c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident = 'f'";
+    for (Look.Row row :
+        look.rows(
+            Side.SOURCE,
+            NAME
+                + ", string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, NULL), ', ')"
+                + full.replace(
+                    " WHERE ",
+                    " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT"
+                        + " a.attisdropped JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b"
+                        + " ON b.oid IN (t.typbasetype, t.typelem) WHERE (t.typname IN "
+                        + NO_EQUALITY
+                        + " OR b.typname IN "
+                        + NO_EQUALITY
+                        + ") AND ")
+                + " GROUP BY 1")) {
+      findings.blocker(
+          "identity-without-equality",
+          Look.shortName(row.text(1)),
+          "UPDATE and DELETE would stop the stream: REPLICA IDENTITY FULL compares "
+              + row.text(2)
+              + ", a type without equality.",
+          "ALTER TABLE "
+              + row.text(1)
+              + " ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, REPLICA IDENTITY"
+              + " DEFAULT;");
+    }
+    for (Look.Row row :
+        look.rows(
+            Side.SOURCE,
+            NAME + ", c.reltuples::bigint" + full + " AND c.reltuples > " + MANY_ROWS)) {
+      findings.warning(
+          "identity-full",
+          Look.shortName(row.text(1)),
+          "has REPLICA IDENTITY FULL: each UPDATE and DELETE searches "
+              + row.number(2)
+              + " rows on the target"
+              + (look.major(Side.TARGET) >= 16 ? ", unless an index helps." : "."),
+          "give it a primary key");
+    }
+  }
+
+  private void generatedIdentity() throws SQLException {
+    for (Look.Row row :
+        look.rows(
+            Side.SOURCE,
+            NAME
+                + ", quote_ident(a.attname)"
+                + TABLES.replace(
+                    " WHERE ",
+                    " JOIN pg_index i ON i.indrelid = c.oid AND (i.indisreplident OR i.indisprimary"
+                        + " AND c.relreplident = 'd') JOIN pg_attribute a ON a.attrelid = c.oid AND"
+                        + " a.attnum = ANY (i.indkey) AND a.attgenerated <> '' WHERE ")
+                + "c.relkind = 'r'")) {
+      findings.blocker(
+          "generated-identity",
+          Look.shortName(row.text(1)),
+          "its key holds the generated column " + row.text(2) + ", which a stream does not carry.",
+          "ALTER TABLE " + row.text(1) + " REPLICA IDENTITY FULL;");
+    }
+  }
+
+  private void notCarried() throws SQLException {
+    for (Look.Row row :
+        look.rows(
+            Side.SOURCE, NAME + TABLES + "c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1")) {
+      findings.warning(
+          "unlogged",
+          Look.shortName(row.text(1)),
+          "is unlogged: the table is carried, its rows are not.",
+          "ALTER TABLE " + row.text(1) + " SET LOGGED;");
+    }
+    for (Look.Row row : look.rows(Side.SOURCE, NAME + TABLES + "c.relkind = 'f' ORDER BY 1")) {
+      findings.warning(
+          "foreign-table",
+          Look.shortName(row.text(1)),
+          "is a foreign table: its definition is carried; the target's server must reach what is"
+              + " behind it, and writes to it pass the fence.",
+          null);
+    }
+    for (Look.Row row :
+        look.rows(Side.SOURCE, NAME + TABLES + "c.relkind = 'm' AND c.relispopulated ORDER BY 1")) {
+      findings.note(
+          "materialized-view",
+          Look.shortName(row.text(1)),
+          "is refreshed on the target at the end of the copy, and not by the stream");
+    }
+    for (Look.Row row :
+        look.rows(
+            Side.SOURCE,
+            NAME
+                + ", string_agg(quote_ident(a.attname), ', ')"
+                + TABLES.replace(
+                    " WHERE ",
+                    " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attgenerated <> '' WHERE ")
+                + "c.relkind = 'r' GROUP BY 1 ORDER BY 1")) {
+      findings.note(
+          "generated-columns",
+          Look.shortName(row.text(1)),
+          "the target computes " + row.text(2) + " itself");
+    }
+    long temporary =
+        look.number(
+            Side.SOURCE,
+            "SELECT count(*) FROM pg_class WHERE relpersistence = 't' AND relkind = 'r'");
+    if (temporary > 0) {
+      findings.note(
+          "temporary-tables",
+          "source",
+          temporary + " temporary tables are in use: sessions lose theirs at the switchover");
+    }
+  }
+
+  private void largeObjects() throws SQLException {
+    long count = look.number(Side.SOURCE, "SELECT count(*) FROM pg_largeobject_metadata");
+    if (count > 0) {
+      findings.blocker(
+          "large-objects",
+          "source",
+          "holds " + count + " large objects, which no stream carries.",
+          "move them into a column, for example: UPDATE t SET data = lo_get(t.lob_oid); then SELECT"
+              + " lo_unlink(oid) FROM pg_largeobject_metadata;");
+    }
+  }
+
+  private void triggers() throws SQLException {
+    for (Look.Row row :
+        look.rows(
+            Side.SOURCE,
+            NAME
+                + ", quote_ident(g.tgname), g.tgenabled"
+                + TABLES.replace(" WHERE ", " JOIN pg_trigger g ON g.tgrelid = c.oid WHERE ")
+                + "NOT g.tgisinternal AND g.tgenabled IN ('A', 'R')"
+                + " AND g.tgname !~ '^whimbrel_'")) {
+      findings.warning(
+          "always-trigger",
+          Look.shortName(row.text(1)),
+          "its trigger %s (ENABLE %s) fires on the target for every replicated row too."
+              .formatted(row.text(2), row.text(3).equals("A") ? "ALWAYS" : "REPLICA"),
+          "ALTER TABLE %s ENABLE TRIGGER %s;".formatted(row.text(1), row.text(2)));
+    }
+    for (Look.Row row :
+        look.rows(
+            Side.SOURCE,
+            "SELECT quote_ident(evtname), evtevent FROM pg_event_trigger"
+                + " WHERE evtname !~ '^whimbrel_' AND evtenabled <> 'D'")) {
+      String message = "is an event trigger (" + row.text(2) + "): it fires for Whimbrel's DDL too";
+      if (look.isSuperuser(Side.TARGET)) {
+        findings.warning("event-trigger", row.text(1), message + ".", null);
+      } else {
+        findings.blocker(
+            "event-trigger",
+            row.text(1),
+            message + ", and only a superuser may create it on the target.",
+            "DROP EVENT TRIGGER " + row.text(1) + ";");
+      }
+    }
+  }
+
+  private void indexes() throws SQLException {
+    for (Look.Row row :
+        look.rows(
+            Side.SOURCE,
+            NAME
+                + TABLES.replace(" WHERE ", " JOIN pg_index i ON i.indexrelid = c.oid WHERE ")
+                + "NOT i.indisvalid AND c.relkind = 'i'")) {
+      findings.warning(
+          "invalid-index",
+          Look.shortName(row.text(1)),
+          "is an invalid index and is not carried.",
+          "REINDEX INDEX " + row.text(1) + "; -- or DROP INDEX " + row.text(1) + ";");
+    }
+  }
+
+  private void sequences() throws SQLException {
+    for (Look.Row row :
+        look.rows(
+            Side.SOURCE,
+            NAME
+                + TABLES
+                + "c.relkind = 'S' AND NOT has_sequence_privilege(c.oid, 'SELECT') ORDER BY 1")) {
+      findings.blocker(
+          "sequence-privilege",
+          Look.shortName(row.text(1)),
+          "cannot be read, so that its value cannot be carried.",
+          "GRANT SELECT ON SEQUENCE " + row.text(1) + " TO " + look.role(Side.SOURCE) + ";");
+    }
+  }
+}
