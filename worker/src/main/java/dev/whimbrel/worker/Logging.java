@@ -41,5 +41,7 @@ final class Logging {
     context.getLogger("io.temporal").setLevel(Level.WARN);
     // While the server is away each poller logs a stack trace every few seconds.
     context.getLogger("io.temporal.internal.worker.BasePoller").setLevel(Level.OFF);
+    // An older server does without an optional service: nothing that anybody has to do.
+    context.getLogger("io.temporal.internal.worker.HeartbeatManager").setLevel(Level.ERROR);
   }
 }

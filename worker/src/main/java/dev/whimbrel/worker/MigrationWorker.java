@@ -21,6 +21,8 @@ final class MigrationWorker implements AutoCloseable {
   /** How long steps may take to end when the worker stops; what lasts longer goes on elsewhere. */
   private static final Duration PATIENCE = Duration.ofSeconds(15);
 
+  private static final Duration LAST_ANSWER = Duration.ofSeconds(1);
+
   private static final WorkerOptions OPTIONS =
       WorkerOptions.newBuilder()
           // A timer of a dead worker's workflow fires this much late.
@@ -75,16 +77,23 @@ final class MigrationWorker implements AutoCloseable {
 
   /**
    * Takes no more work and lets what runs end: 15 s, and as long as a switchover is in flight up to
-   * two minutes.
+   * two minutes more.
    */
   @Override
   public void close() {
+    close(PATIENCE);
+  }
+
+  /** As {@link #close()}, with another patience with steps that are no switchover. */
+  void close(Duration patience) {
     factory.shutdown();
-    factory.awaitTermination(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-    long deadline = System.nanoTime() + SwitchoversInFlight.LONGEST.minus(PATIENCE).toNanos();
+    factory.awaitTermination(patience.toMillis(), TimeUnit.MILLISECONDS);
+    long deadline = System.nanoTime() + SwitchoversInFlight.LONGEST.toNanos();
     while (inFlight.any() && !factory.isTerminated() && System.nanoTime() < deadline) {
-      factory.awaitTermination(1, TimeUnit.SECONDS);
+      factory.awaitTermination(100, TimeUnit.MILLISECONDS);
     }
+    // What a switchover has just returned is still on its way to Temporal.
+    factory.awaitTermination(LAST_ANSWER.toMillis(), TimeUnit.MILLISECONDS);
     factory.shutdownNow();
   }
 }

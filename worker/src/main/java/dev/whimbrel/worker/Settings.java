@@ -32,6 +32,8 @@ record Settings(String taskQueue, Optional<InetSocketAddress> metrics, String lo
       List.of(
           PREFIX + "TEMPORAL",
           PREFIX + "PG_BIN",
+          PREFIX + "CORPUS",
+          PREFIX + "DEBUG",
           PREFIX + "HOME",
           PREFIX + "CACHE",
           PREFIX + "JAVA_OPTS");

@@ -1,5 +1,6 @@
 package dev.whimbrel.worker;
 
+import dev.whimbrel.activity.Redaction;
 import dev.whimbrel.checks.WeekWindows;
 import dev.whimbrel.dns.RegistryDns;
 import dev.whimbrel.migration.Migrations;
@@ -55,7 +56,8 @@ public final class WorkerMain {
     ClientConfigProfile profile = profile();
     WorkflowServiceStubsOptions.Builder stubs =
         WorkflowServiceStubsOptions.newBuilder(profile.toWorkflowServiceStubsOptions());
-    WorkflowClientOptions client = profile.toWorkflowClientOptions();
+    WorkflowClientOptions client =
+        profile.toWorkflowClientOptions().toBuilder().validateAndBuildWithDefaults();
 
     Endpoints endpoints = null;
     if (settings.metrics().isPresent()) {
@@ -82,9 +84,15 @@ public final class WorkerMain {
   }
 
   /** Temporal's own settings; a key in the file that it does not know stops the start. */
-  private static ClientConfigProfile profile() throws IOException {
-    return ClientConfigProfile.load(
-        LoadClientConfigProfileOptions.newBuilder().setConfigFileStrict(true).build());
+  private static ClientConfigProfile profile() {
+    try {
+      return ClientConfigProfile.load(
+          LoadClientConfigProfileOptions.newBuilder().setConfigFileStrict(true).build());
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          "Temporal's settings cannot be read: "
+              + Redaction.redact(String.valueOf(e.getMessage()).lines().findFirst().orElse("")));
+    }
   }
 
   private static WorkflowServiceStubs connect(WorkflowServiceStubsOptions options)
