@@ -6,6 +6,7 @@ import dev.whimbrel.dns.RegistryDns;
 import dev.whimbrel.migration.Migrations;
 import dev.whimbrel.postgres.PostgresReplication;
 import dev.whimbrel.postgres.PostgresSchema;
+import dev.whimbrel.postgres.PostgresSwitchover;
 import dev.whimbrel.postgres.PostgresVerification;
 import dev.whimbrel.secrets.Secrets;
 import io.temporal.client.WorkflowClientOptions;
@@ -45,6 +46,7 @@ public final class WorkerMain {
         new PostgresSchema(secrets),
         new PostgresReplication(secrets),
         new PostgresVerification(secrets),
+        new PostgresSwitchover(secrets),
         new RegistryDns(secrets),
         new WeekWindows());
   }
