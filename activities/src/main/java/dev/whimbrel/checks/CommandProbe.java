@@ -1,0 +1,101 @@
+package dev.whimbrel.checks;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/** Runs a command that must end with 0, without a shell. */
+final class CommandProbe {
+  private static final int LAST_LINES = 5;
+  private static final int LONGEST_LINE = 300;
+
+  /** How long the last output may take to arrive after the command has ended. */
+  private static final Duration OUTPUT = Duration.ofSeconds(1);
+
+  /** How long a command may take to clean up when it is asked to stop. */
+  private static final Duration GRACE = Duration.ofSeconds(2);
+
+  private CommandProbe() {}
+
+  /**
+   * Runs a command; ends it, and everything it started, at its limit or when this thread is
+   * interrupted.
+   *
+   * @throws IOException when it cannot be started on this worker; the message says so
+   * @return empty when it ended with 0, otherwise what happened and the last lines of its output
+   */
+  static Optional<String> run(List<String> command, Duration limit)
+      throws IOException, InterruptedException {
+    Process process;
+    try {
+      process = new ProcessBuilder(command).redirectErrorStream(true).start();
+      process.getOutputStream().close();
+    } catch (IOException e) {
+      throw new IOException("it cannot be started on this worker: " + e.getMessage(), e);
+    }
+    Deque<String> output = new ArrayDeque<>();
+    Thread reader = new Thread(() -> read(process, output), "command output");
+    reader.setDaemon(true);
+    reader.start();
+    try {
+      boolean ended = process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS);
+      if (!ended) {
+        end(process);
+      }
+      // What the command left running may hold its output open: it is not waited for.
+      reader.join(OUTPUT.toMillis());
+      if (ended && process.exitValue() == 0) {
+        return Optional.empty();
+      }
+      String what =
+          ended
+              ? "ended with " + process.exitValue()
+              : "did not end within " + limit.toSeconds() + " s and was stopped";
+      return Optional.of(what + lastLines(output));
+    } catch (InterruptedException e) {
+      end(process);
+      throw e;
+    }
+  }
+
+  private static void end(Process process) throws InterruptedException {
+    List<ProcessHandle> tree = process.descendants().toList();
+    process.destroy();
+    tree.forEach(ProcessHandle::destroy);
+    boolean gone = process.waitFor(GRACE.toMillis(), TimeUnit.MILLISECONDS);
+    if (!gone) {
+      process.descendants().forEach(ProcessHandle::destroyForcibly);
+      process.destroyForcibly();
+    }
+    tree.stream().filter(ProcessHandle::isAlive).forEach(ProcessHandle::destroyForcibly);
+  }
+
+  private static void read(Process process, Deque<String> output) {
+    try (BufferedReader reader = process.inputReader(StandardCharsets.UTF_8)) {
+      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        synchronized (output) {
+          output.addLast(
+              line.length() > LONGEST_LINE ? line.substring(0, LONGEST_LINE) + "…" : line);
+          if (output.size() > LAST_LINES) {
+            output.removeFirst();
+          }
+        }
+      }
+    } catch (IOException | UncheckedIOException e) {
+      // The command is gone; what it said before is kept.
+    }
+  }
+
+  private static String lastLines(Deque<String> output) {
+    synchronized (output) {
+      return output.isEmpty() ? ", without output" : "; it said: " + String.join(" / ", output);
+    }
+  }
+}

@@ -1,0 +1,129 @@
+package dev.whimbrel.checks;
+
+import dev.whimbrel.checks.GuardWindow.Kind;
+import dev.whimbrel.checks.GuardWindow.Sample;
+import dev.whimbrel.checks.GuardWindow.Verdict;
+import dev.whimbrel.runbook.GuardSpec;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes a sample at every interval, whether or not the one before has been answered, and whatever
+ * the thread that reports is waiting for. A look that is not answered within its limit is bad.
+ */
+final class GuardWatch implements AutoCloseable {
+  /** Behind so many missed looks, and this, nothing is known any more. */
+  private static final int MISSED = 3;
+
+  private static final Duration HICCUP = Duration.ofSeconds(5);
+
+  private final Look look;
+  private final Duration limit;
+  private final int atOnce;
+  private final Clock clock;
+  private final GuardWindow window;
+  private final AtomicInteger running = new AtomicInteger();
+  private final ScheduledExecutorService ticks =
+      Executors.newSingleThreadScheduledExecutor(daemon());
+  private final ExecutorService looks = Executors.newCachedThreadPool(daemon());
+
+  /** One look at the guard's subject. */
+  interface Look {
+    /** Looks; a failure to look is what was seen. */
+    Seen look() throws InterruptedException;
+  }
+
+  /** What one look has seen, in words. */
+  record Seen(Kind kind, String text) {}
+
+  /**
+   * @param limit how long one look may take before it counts as bad
+   * @param atOnce how many looks may be under way; while so many are, none is started
+   */
+  GuardWatch(GuardSpec guard, Look look, Duration limit, int atOnce, Clock clock) {
+    this.look = look;
+    this.limit = limit;
+    this.atOnce = atOnce;
+    this.clock = clock;
+    this.window = new GuardWindow(guard, guard.interval().multipliedBy(MISSED).plus(HICCUP));
+    ticks.scheduleAtFixedRate(
+        this::tick, 0, Math.max(1, guard.interval().toMillis()), TimeUnit.MILLISECONDS);
+  }
+
+  /** What is known now. */
+  synchronized Verdict judge() {
+    return window.judge(clock.instant());
+  }
+
+  synchronized @Nullable Instant heldSince() {
+    return window.heldSince();
+  }
+
+  synchronized @Nullable Instant lastLooked() {
+    return window.lastLooked();
+  }
+
+  private void tick() {
+    Instant at = clock.instant();
+    long start = System.nanoTime();
+    synchronized (this) {
+      window.look(at);
+    }
+    if (running.incrementAndGet() > atOnce) {
+      running.decrementAndGet();
+      return;
+    }
+    CompletableFuture<Seen> answer = new CompletableFuture<>();
+    var thread =
+        looks.submit(
+            () -> {
+              try {
+                answer.complete(look.look());
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              } catch (RuntimeException e) {
+                // Such as a secret that this worker lacks: it tells nothing about the service.
+                answer.complete(new Seen(Kind.UNKNOWN, String.valueOf(e.getMessage())));
+              }
+            });
+    var unused =
+        answer
+            .completeOnTimeout(
+                new Seen(Kind.BAD, "no answer within " + limit.toMillis() + " ms"),
+                limit.toMillis(),
+                TimeUnit.MILLISECONDS)
+            .thenAccept(
+                seen -> {
+                  thread.cancel(true);
+                  running.decrementAndGet();
+                  add(at, Duration.ofNanos(System.nanoTime() - start), seen);
+                });
+  }
+
+  private synchronized void add(Instant at, Duration took, Seen seen) {
+    window.add(new Sample(at, took, seen.kind(), seen.text()), clock.instant());
+  }
+
+  @Override
+  public void close() {
+    ticks.shutdownNow();
+    looks.shutdownNow();
+  }
+
+  private static ThreadFactory daemon() {
+    return work -> {
+      Thread thread = new Thread(work, "guard");
+      thread.setDaemon(true);
+      return thread;
+    };
+  }
+}

@@ -1,0 +1,245 @@
+package dev.whimbrel.checks;
+
+import dev.whimbrel.activity.Failures;
+import java.io.BufferedInputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.SSLSocketFactory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks a URL once, over HTTP/1.1, at an address of the caller's choice: name, {@code Host}, SNI and
+ * the certificate's check stay those of the URL, which no client of the JDK can do. Redirects are
+ * answers like any other.
+ */
+final class HttpProbe {
+  /** More of a body than this is not read; the answer counts as complete. */
+  private static final long LARGEST_BODY = 8L << 20;
+
+  private static final int LONGEST_LINE = 16 << 10;
+
+  /** Ends probes at their deadline, also in the middle of a handshake or of a slow body. */
+  private static final ScheduledExecutorService DEADLINES =
+      Executors.newSingleThreadScheduledExecutor(
+          work -> {
+            Thread thread = new Thread(work, "probe deadlines");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  private final SSLSocketFactory tls;
+
+  HttpProbe(SSLSocketFactory tls) {
+    this.tls = tls;
+  }
+
+  /**
+   * A URL of the runbook.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} if it is none, or not of http
+   *     or https
+   */
+  static URI url(String text) {
+    try {
+      URI url = URI.create(text);
+      String scheme = String.valueOf(url.getScheme()).toLowerCase(Locale.ROOT);
+      if ((scheme.equals("http") || scheme.equals("https")) && url.getHost() != null) {
+        return url;
+      }
+    } catch (IllegalArgumentException e) {
+      // Said below, together with URLs of other kinds.
+    }
+    throw Failures.needsHelp(
+        "Cannot ask '" + text + "': expected a URL such as https://shop.example.com/healthz",
+        "correct it in the runbook",
+        null);
+  }
+
+  /**
+   * Asks a URL.
+   *
+   * @param url http or https
+   * @param at the address to ask, or null for the name's own, the first that answers
+   * @param limit how long name, connection, handshake and the whole answer may take
+   * @return the status
+   * @throws IOException with a message for people when there is no complete answer
+   */
+  int ask(URI url, @Nullable InetAddress at, Duration limit) throws IOException {
+    long deadline = System.nanoTime() + limit.toNanos();
+    String host = host(url);
+    InetAddress[] addresses = at == null ? InetAddress.getAllByName(host) : new InetAddress[] {at};
+    IOException last = new IOException(host + " has no address");
+    for (InetAddress address : addresses) {
+      try {
+        return ask(url, host, address, deadline, limit);
+      } catch (SocketTimeoutException e) {
+        throw e;
+      } catch (IOException e) {
+        last = e;
+      }
+    }
+    throw last;
+  }
+
+  private int ask(URI url, String host, InetAddress address, long deadline, Duration limit)
+      throws IOException {
+    boolean secure = "https".equalsIgnoreCase(url.getScheme());
+    int port = url.getPort() > 0 ? url.getPort() : secure ? 443 : 80;
+    try (Socket plain = new Socket()) {
+      ScheduledFuture<?> end =
+          DEADLINES.schedule(
+              () -> close(plain), deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+      try {
+        plain.setTcpNoDelay(true);
+        plain.connect(new InetSocketAddress(address, port), 0);
+        Socket socket = secure ? handshake(plain, host, port) : plain;
+        send(socket.getOutputStream(), url, host);
+        return receive(new BufferedInputStream(socket.getInputStream()));
+      } catch (IOException e) {
+        if (System.nanoTime() >= deadline) {
+          throw new SocketTimeoutException("no complete answer within " + shown(limit));
+        }
+        throw e;
+      } finally {
+        end.cancel(false);
+      }
+    }
+  }
+
+  private Socket handshake(Socket plain, String host, int port) throws IOException {
+    SSLSocket socket = (SSLSocket) tls.createSocket(plain, host, port, true);
+    SSLParameters parameters = socket.getSSLParameters();
+    parameters.setEndpointIdentificationAlgorithm("HTTPS");
+    socket.setSSLParameters(parameters);
+    socket.startHandshake();
+    return socket;
+  }
+
+  private static void send(OutputStream out, URI url, String host) throws IOException {
+    String path = url.getRawPath() == null || url.getRawPath().isEmpty() ? "/" : url.getRawPath();
+    String query = url.getRawQuery() == null ? "" : "?" + url.getRawQuery();
+    String authority = host.contains(":") ? "[" + host + "]" : host;
+    String port = url.getPort() > 0 ? ":" + url.getPort() : "";
+    String request =
+        ("GET %s%s HTTP/1.1\r\nHost: %s%s\r\nUser-Agent: whimbrel\r\nAccept: */*\r\n"
+                + "Connection: close\r\n\r\n")
+            .formatted(path, query, authority, port);
+    out.write(request.getBytes(StandardCharsets.ISO_8859_1));
+    out.flush();
+  }
+
+  private static int receive(InputStream in) throws IOException {
+    int status;
+    do {
+      status = status(line(in));
+      long length = -1;
+      boolean chunked = false;
+      for (String line = line(in); !line.isEmpty(); line = line(in)) {
+        String header = line.toLowerCase(Locale.ROOT);
+        if (header.startsWith("content-length:")) {
+          length = number(header.substring("content-length:".length()), 10);
+        } else if (header.startsWith("transfer-encoding:")) {
+          chunked = header.contains("chunked");
+        }
+      }
+      if (status >= 200) {
+        body(in, status, chunked, length);
+      }
+    } while (status < 200);
+    return status;
+  }
+
+  private static void body(InputStream in, int status, boolean chunked, long length)
+      throws IOException {
+    if (status == 204 || status == 304) {
+      return;
+    }
+    if (chunked) {
+      long size;
+      long read = 0;
+      do {
+        size = number(line(in).replaceFirst(";.*", ""), 16);
+        skip(in, Math.min(size, LARGEST_BODY));
+        line(in);
+        read += size;
+      } while (size > 0 && read < LARGEST_BODY);
+    } else if (length >= 0) {
+      skip(in, Math.min(length, LARGEST_BODY));
+    } else {
+      byte[] buffer = new byte[8192];
+      long read = 0;
+      for (int n = in.read(buffer); n >= 0 && read < LARGEST_BODY; n = in.read(buffer)) {
+        read += n;
+      }
+    }
+  }
+
+  private static void skip(InputStream in, long bytes) throws IOException {
+    try {
+      in.skipNBytes(bytes);
+    } catch (EOFException e) {
+      throw new IOException("the answer broke off in its body", e);
+    }
+  }
+
+  private static int status(String line) throws IOException {
+    if (!line.matches("HTTP/1\\.[01] [1-5]\\d\\d( .*)?")) {
+      throw new IOException("the answer is not HTTP/1.1");
+    }
+    return Integer.parseInt(line.substring(9, 12));
+  }
+
+  private static long number(String text, int radix) throws IOException {
+    try {
+      return Long.parseLong(text.strip(), radix);
+    } catch (NumberFormatException e) {
+      throw new IOException("the answer is not HTTP/1.1: it holds a length that is no number", e);
+    }
+  }
+
+  private static String line(InputStream in) throws IOException {
+    StringBuilder line = new StringBuilder();
+    for (int c = in.read(); c != '\n'; c = in.read()) {
+      if (c < 0) {
+        throw new IOException("the connection was closed before the answer was complete");
+      }
+      if (line.length() == LONGEST_LINE) {
+        throw new IOException("the answer holds a line that is too long");
+      }
+      line.append((char) c);
+    }
+    return line.toString().stripTrailing();
+  }
+
+  private static String host(URI url) {
+    return url.getHost().replaceAll("^\\[|]$", "");
+  }
+
+  private static void close(Socket socket) {
+    try {
+      socket.close();
+    } catch (IOException e) {
+      // It is of no use any more, which is what was wanted.
+    }
+  }
+
+  private static String shown(Duration limit) {
+    return limit.toMillis() % 1000 == 0 ? limit.toSeconds() + " s" : limit.toMillis() + " ms";
+  }
+}
