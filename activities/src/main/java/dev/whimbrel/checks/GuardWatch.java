@@ -1,5 +1,6 @@
 package dev.whimbrel.checks;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.checks.GuardWindow.Kind;
 import dev.whimbrel.checks.GuardWindow.Sample;
 import dev.whimbrel.checks.GuardWindow.Verdict;
@@ -11,6 +12,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -34,6 +36,7 @@ final class GuardWatch implements AutoCloseable {
   private final AtomicInteger running = new AtomicInteger();
   private final ScheduledExecutorService ticks =
       Executors.newSingleThreadScheduledExecutor(daemon());
+  private final ScheduledFuture<?> ticking;
   private final ExecutorService looks = Executors.newCachedThreadPool(daemon());
 
   /** One look at the guard's subject. */
@@ -55,12 +58,20 @@ final class GuardWatch implements AutoCloseable {
     this.atOnce = atOnce;
     this.clock = clock;
     this.window = new GuardWindow(guard, guard.interval().multipliedBy(MISSED).plus(HICCUP));
-    ticks.scheduleAtFixedRate(
-        this::tick, 0, Math.max(1, guard.interval().toMillis()), TimeUnit.MILLISECONDS);
+    this.ticking =
+        ticks.scheduleAtFixedRate(
+            this::tick, 0, Math.max(1, guard.interval().toMillis()), TimeUnit.MILLISECONDS);
   }
 
-  /** What is known now. */
+  /**
+   * What is known now.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} when nobody looks any more
+   */
   synchronized Verdict judge() {
+    if (ticking.isDone()) {
+      throw Failures.transientFailure("Cannot watch on: the guard has stopped looking");
+    }
     return window.judge(clock.instant());
   }
 
