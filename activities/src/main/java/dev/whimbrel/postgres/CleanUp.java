@@ -51,7 +51,7 @@ final class CleanUp {
       WayBack.dropSlot(source, names.forwardSubscription());
       source.run(
           "DROP PUBLICATION IF EXISTS " + Quoting.identifier(names.forwardPublication()), CALL);
-      dropForwardRole(source);
+      WayBack.dropRole(source, names.role());
       Fence.close(source.connection(LONG));
       int roles = revokeConnect(source);
       source.run("DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse", CALL);
@@ -72,15 +72,6 @@ final class CleanUp {
               .formatted(truth.side().word(), truth.decisive().epoch()),
           "hand over first",
           "whimbrel status " + move.migration());
-    }
-  }
-
-  private void dropForwardRole(Session source) throws SQLException {
-    if (source.value(
-            "SELECT 1 FROM pg_roles WHERE rolname = " + Quoting.literal(names.role()), CALL)
-        != null) {
-      String role = Quoting.identifier(names.role());
-      source.run("DROP OWNED BY %1$s; DROP ROLE %1$s".formatted(role), CALL);
     }
   }
 

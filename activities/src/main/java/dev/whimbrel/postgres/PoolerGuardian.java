@@ -114,6 +114,8 @@ public final class PoolerGuardian {
       properties.setProperty("password", password);
     }
     properties.setProperty("preferQueryMode", "simple");
+    properties.setProperty("assumeMinServerVersion", "9.0");
+    properties.setProperty("ApplicationName", "whimbrel guardian");
     properties.setProperty("connectTimeout", "2");
     properties.setProperty("socketTimeout", "5");
     String host = url.host().contains(":") ? "[" + url.host() + "]" : url.host();

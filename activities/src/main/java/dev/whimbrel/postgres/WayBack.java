@@ -6,11 +6,9 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.runbook.PeerSpec;
 import dev.whimbrel.runbook.PostgresUrl;
 import dev.whimbrel.secrets.Secrets;
-import java.security.SecureRandom;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -25,12 +23,6 @@ final class WayBack {
 
   /** Creating a slot waits for every transaction that is running on the target. */
   private static final Duration SLOT = Duration.ofSeconds(30);
-
-  /** Keeps the password out of the server's log, where the rights allow it. */
-  private static final String QUIET =
-      "DO $$ BEGIN PERFORM set_config('log_statement', 'none', false),"
-          + " set_config('log_min_duration_statement', '-1', false);"
-          + " EXCEPTION WHEN OTHERS THEN NULL; END $$; ";
 
   private final Secrets secrets;
   private final Move move;
@@ -129,10 +121,7 @@ final class WayBack {
 
   /** Drops the migration's own role where it exists. Again is harmless. */
   static void dropRole(Session server, String role) throws SQLException {
-    if (server.value("SELECT 1 FROM pg_roles WHERE rolname = " + Quoting.literal(role), CALL)
-        != null) {
-      server.run("DROP ROLE " + Quoting.identifier(role), CALL);
-    }
+    new StreamRole(server.connection(CALL), role).drop();
   }
 
   private String tables(Session source) throws SQLException {
@@ -161,7 +150,7 @@ final class WayBack {
     dropSubscription(source);
     PeerSpec peer = move.target().reachedByPeer();
     if (move.target().peer() == null) {
-      Optional<String> own = ownRole(target);
+      Optional<String> own = new StreamRole(target.connection(CALL), names.role()).ensure();
       if (own.isPresent()) {
         try {
           create(
@@ -195,26 +184,6 @@ final class WayBack {
   /** Rows that came from the other side are not sent back; 16 and later on both ends. */
   private static boolean knowOrigins(Session session) throws SQLException {
     return session.connection().getMetaData().getDatabaseMajorVersion() >= 16;
-  }
-
-  /** Makes the migration's own role on the target and returns its new password. */
-  private Optional<String> ownRole(Session target) {
-    byte[] random = new byte[24];
-    new SecureRandom().nextBytes(random);
-    String password = HexFormat.of().formatHex(random);
-    String role = Quoting.identifier(names.role());
-    try {
-      if (target.value(
-              "SELECT 1 FROM pg_roles WHERE rolname = " + Quoting.literal(names.role()), CALL)
-          == null) {
-        target.run("CREATE ROLE " + role + " LOGIN REPLICATION", CALL);
-      }
-      target.run(
-          QUIET + "ALTER ROLE " + role + " LOGIN REPLICATION PASSWORD '" + password + "'", CALL);
-      return Optional.of(password);
-    } catch (SQLException e) {
-      return Optional.empty();
-    }
   }
 
   private static String firstLine(SQLException e) {

@@ -1,13 +1,17 @@
 package dev.whimbrel.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Side;
+import java.sql.Connection;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class PostgresSwitchoverTest {
   private static Pairs pair;
@@ -24,11 +28,11 @@ class PostgresSwitchoverTest {
 
   @Test
   void losesNoAcknowledgedWriteForwardOrBackUnderEightWriters() throws Exception {
-    World world = new World(pair).prepared();
     HandOver there;
     HandOver back;
 
-    try (Load load = world.load(8);
+    try (World world = new World(pair).prepared();
+        Load load = world.load(8);
         Prober prober = new Prober(pair, world.name())) {
       Wait.until("writes flow", Duration.ofSeconds(10), () -> load.acknowledged() > 500);
       load.resetGap();
@@ -59,7 +63,9 @@ class PostgresSwitchoverTest {
       assertThat(prober.overlaps(Side.TARGET)).isEmpty();
       load.close();
 
-      assertThat(load.faults(world.connect(Side.SOURCE))).isEmpty();
+      try (Connection source = world.connect(Side.SOURCE)) {
+        assertThat(load.faults(source)).isEmpty();
+      }
     }
 
     assertThat(there.writesGoTo()).isEqualTo(Side.TARGET);
@@ -70,5 +76,171 @@ class PostgresSwitchoverTest {
     assertThat(back.writesGoTo()).isEqualTo(Side.SOURCE);
     assertThat(back.epoch()).isEqualTo(3);
     assertThat(back.roundTrips()).isBetween(1, 12);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"13, 15", "15, 15", "16, 18"})
+  void goesOverAndBackBetween(int from, int to) throws Exception {
+    try (Pairs versions = Pairs.of(from, to);
+        World world = new World(versions).prepared();
+        Load load = world.load(2)) {
+      Wait.until("writes flow", Duration.ofSeconds(10), () -> load.acknowledged() > 100);
+
+      HandOver there = world.switchover().handOver(world.to(Side.TARGET));
+      long before = load.acknowledged();
+      Wait.until(
+          "writes flow again", Duration.ofSeconds(10), () -> load.acknowledged() > before + 100);
+      HandOver back = world.switchover().settle(world.to(Side.SOURCE));
+      load.close();
+
+      assertThat(there.canGoBack()).isTrue();
+      assertThat(back.writesGoTo()).isEqualTo(Side.SOURCE);
+      try (Connection source = world.connect(Side.SOURCE)) {
+        assertThat(load.faults(source)).isEmpty();
+      }
+    }
+  }
+
+  @Test
+  void opensTheSourceAgainOnlyWhenSomebodyAcceptsTheLossOfADeadTarget() throws Exception {
+    try (Pairs own = Pairs.of(15, 16);
+        World world = new World(own).prepared()) {
+      world.switchover().handOver(world.to(Side.TARGET));
+      own.target().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 1)");
+      world.awaitArrival(Side.TARGET);
+      own.target().stopImmediate();
+      Duration patience = Duration.ofSeconds(1);
+
+      assertThatThrownBy(
+              () -> world.switchover().settle(world.request(Side.SOURCE, null, patience)))
+          .hasMessageContaining("The target cannot be reached for 1 s")
+          .hasMessageContaining("may be missing");
+      HandOver alone =
+          world.switchover().settle(world.request(Side.SOURCE, "ana@example.com", patience));
+
+      assertThat(alone.epoch()).isEqualTo(3);
+      assertThat(alone.line()).contains("loss accepted by ana@example.com");
+      own.source().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 2)");
+      assertThat(Pairs.value(own.source(), world.name(), "SELECT count(*) FROM entry"))
+          .isEqualTo("2");
+
+      own.target().start();
+      own.target().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 3)");
+      world.switchover().settle(world.to(Side.SOURCE));
+
+      assertThatThrownBy(
+              () ->
+                  own.target().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 4)"))
+          .hasStackTraceContaining("this database is closed");
+    }
+  }
+
+  @Test
+  void promotesTheTargetOnlyWhenSomebodyAcceptsTheLossOfADeadSource() throws Exception {
+    try (Pairs own = Pairs.of(15, 16);
+        World world = new World(own).prepared()) {
+      own.source().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 1)");
+      world.awaitArrival(Side.SOURCE);
+      own.source().stopImmediate();
+      Duration patience = Duration.ofSeconds(1);
+
+      assertThatThrownBy(
+              () -> world.switchover().handOver(world.request(Side.TARGET, null, patience)))
+          .hasMessageContaining("The source cannot be reached for 1 s")
+          .hasMessageContaining("it is the truth (epoch 1");
+      HandOver alone =
+          world.switchover().handOver(world.request(Side.TARGET, "ana@example.com", patience));
+
+      assertThat(alone.epoch()).isEqualTo(2);
+      own.target().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 2)");
+
+      own.source().start();
+      world.switchover().settle(world.to(Side.TARGET));
+      assertThatThrownBy(
+              () ->
+                  own.source().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 3)"))
+          .hasStackTraceContaining("this database is closed");
+    }
+  }
+
+  @Test
+  void abortsWhenATableWasAddedAfterItWasPrepared() throws Exception {
+    try (World world = new World(pair).prepared()) {
+      pair.source().execute(world.name(), "CREATE TABLE later (id int PRIMARY KEY)");
+
+      assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
+          .hasMessageContaining("no fence on public.later");
+      pair.source()
+          .execute(world.name(), "DROP TABLE later", "ALTER TABLE counter ADD COLUMN later int");
+      assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
+          .hasMessageContaining("is no longer the one that the switchover was prepared for");
+
+      pair.source().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 1)");
+    }
+  }
+
+  @Test
+  void namesWhoHoldsATableForTooLong() throws Exception {
+    try (World world = new World(pair).prepared();
+        Connection blocker = world.connect(Side.SOURCE)) {
+      blocker.setAutoCommit(false);
+      blocker.createStatement().execute("INSERT INTO entry (writer, n) VALUES (1, 1)");
+
+      assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
+          .hasMessageContaining("entry")
+          .hasMessageContaining("pg_terminate_backend");
+    }
+  }
+
+  @Test
+  void leavesNothingButTheClosedFenceBehind() throws Exception {
+    try (World world = new World(pair).prepared()) {
+      world.switchover().handOver(world.to(Side.TARGET));
+
+      world.switchover().stopReverse(world.move());
+      world.switchover().stopReverse(world.move());
+      world.switchover().cleanUp(world.move());
+      world.switchover().cleanUp(world.move());
+
+      assertThatThrownBy(
+              () ->
+                  pair.source()
+                      .execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 1)"))
+          .hasStackTraceContaining("this database is closed");
+      assertThatThrownBy(() -> pair.source().connect(world.name(), "app", null).close())
+          .hasMessageContaining("permission denied for database");
+      for (Side side : Side.values()) {
+        assertThat(
+                Pairs.value(
+                    world.server(side),
+                    world.name(),
+                    "SELECT (SELECT count(*) FROM pg_replication_slots WHERE database = current_database())"
+                        + " + (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'whimbrel%')"
+                        + " + (SELECT count(*) FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))"))
+            .isEqualTo("0");
+      }
+      assertThat(
+              Pairs.value(
+                  pair.target(), world.name(), "SELECT to_regnamespace('whimbrel') IS NULL"))
+          .isEqualTo("t");
+      pair.target().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 1)");
+    }
+  }
+
+  @Test
+  void takesItsPreparationBack() throws Exception {
+    try (World world = new World(pair).prepared()) {
+      world.switchover().unprepareSwitchover(world.move());
+      world.switchover().unprepareSwitchover(world.move());
+
+      assertThat(
+              Pairs.value(
+                  pair.source(),
+                  world.name(),
+                  "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'whimbrel%'"))
+          .isEqualTo("0");
+      assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
+          .hasMessageContaining("The switchover is not prepared");
+    }
   }
 }

@@ -1,6 +1,7 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.runbook.Connect;
@@ -8,13 +9,14 @@ import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.PostgresServer;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /** Two databases with a running forward stream, ready to be prepared for a switchover. */
-final class World {
+final class World implements AutoCloseable {
   private static final AtomicInteger NUMBER = new AtomicInteger();
 
   private final Pairs pair;
@@ -104,7 +106,10 @@ final class World {
   }
 
   World prepared() {
-    switchover().prepareSwitchover(move);
+    Readiness readiness = switchover().prepareSwitchover(move);
+    if (!readiness.canGoBack()) {
+      throw new AssertionError("no way back: " + readiness.findings());
+    }
     return this;
   }
 
@@ -132,6 +137,41 @@ final class World {
       if (!Markers.await(there, from, marker, Duration.ofSeconds(30))) {
         throw new AssertionError("the stream from the " + from.word() + " stands still");
       }
+    }
+  }
+
+  /** Removes streams and slots, of which a server has few. */
+  @Override
+  public void close() throws SQLException {
+    for (Side side : Side.values()) {
+      try (Connection connection = connect(side);
+          Statement statement = connection.createStatement()) {
+        statement.execute(
+            """
+            DO $$ DECLARE s record; BEGIN
+              FOR s IN SELECT subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) LOOP
+                EXECUTE format('ALTER SUBSCRIPTION %1$I DISABLE', s.subname);
+                EXECUTE format('ALTER SUBSCRIPTION %1$I SET (slot_name = NONE)', s.subname);
+                EXECUTE format('DROP SUBSCRIPTION %I', s.subname);
+              END LOOP;
+            END $$""");
+      }
+    }
+    for (Side side : Side.values()) {
+      Wait.until(
+          "slots are dropped",
+          Duration.ofSeconds(20),
+          () -> {
+            Pairs.value(
+                server(side),
+                name,
+                "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL AND database = current_database()");
+            Pairs.value(
+                server(side),
+                name,
+                "SELECT count(pg_drop_replication_slot(slot_name)) FROM pg_replication_slots WHERE database = current_database()");
+            return true;
+          });
     }
   }
 }
