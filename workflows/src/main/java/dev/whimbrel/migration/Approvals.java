@@ -10,7 +10,6 @@ final class Approvals {
   private final List<String> approvers;
   private @Nullable Approval granted;
   private @Nullable Findings approved;
-  private @Nullable Decision rejected;
 
   Approvals(Board board, List<String> approvers) {
     this.board = board;
@@ -48,16 +47,7 @@ final class Approvals {
   void clear() {
     approved = null;
     granted = null;
-    rejected = null;
     board.ask(null);
-  }
-
-  boolean isRejected() {
-    return rejected != null;
-  }
-
-  @Nullable Decision rejection() {
-    return rejected;
   }
 
   void validate(Approval approval) {
@@ -87,13 +77,16 @@ final class Approvals {
   String approve(Approval approval) {
     granted = approval;
     approved = board.asked();
-    rejected = null;
     board.ask(null);
     return "approved by " + approval.by();
   }
 
   String reject(Decision decision) {
-    rejected = decision;
+    board.await(
+        MigrationStatus.State.WAITING_FOR_APPROVAL,
+        "rejected by %s%s; a rollback or a new approval"
+            .formatted(
+                decision.by(), decision.reason() == null ? "" : " (" + decision.reason() + ")"));
     return "rejected by %s; the migration waits for a rollback or a new approval"
         .formatted(decision.by());
   }

@@ -8,7 +8,6 @@ import io.temporal.workflow.Workflow;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -226,10 +225,13 @@ final class Board {
         result == null ? null : result.ending(),
         writesGoTo(),
         handOver == null ? null : handOver.at(),
-        handOver == null ? 1 : handOver.epoch(),
+        handOver == null ? 0 : handOver.epoch(),
         NextSteps.of(start.runbook().name(), state, findings, parking.all(), wayBack),
         new MigrationStatus.RollbackOffer(
-            wayBack && result == null, wayBackUntil, Math.max(2, predictedPauseMillis / 1000), 0),
+            wayBack && result == null && !parking.holds(Step.WATCH_WAY_BACK.id()),
+            wayBackUntil,
+            Math.max(2, predictedPauseMillis / 1000),
+            0),
         null,
         verification == null
             ? null
@@ -245,9 +247,5 @@ final class Board {
                 handOver.writePauseMillis(), switchoverAttempts),
         parking.all(),
         new ArrayList<>(records.values()));
-  }
-
-  List<StepRecord> records() {
-    return List.copyOf(records.values());
   }
 }

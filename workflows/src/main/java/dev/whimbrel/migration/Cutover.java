@@ -33,7 +33,9 @@ final class Cutover {
         new Background(migration.board, Step.KEEP_BASE, step -> watching(step).keepBase(move));
     this.watchWayBack =
         new Background(
-            migration.board, Step.WATCH_WAY_BACK, step -> watching(step).watchWayBack(move));
+            migration.board,
+            Step.WATCH_WAY_BACK,
+            step -> call(Switchover.class, Timeouts.GUARD, step).watchWayBack(move));
   }
 
   void run() {

@@ -51,7 +51,11 @@ final class Evidence {
     }
     warnings(preflight.findings(), lines);
     if (readiness != null) {
-      warnings(readiness.findings(), lines);
+      // What else a rehearsal finds, such as a long transaction, comes and goes with the hour.
+      readiness.findings().stream()
+          .filter(finding -> !canGoBack && finding.check().equals("way-back"))
+          .map(Finding::line)
+          .forEach(lines::add);
     }
     for (LeftBehind left : runbook.leftBehind()) {
       lines.add("Stays behind: " + left.role() + ", " + left.because());

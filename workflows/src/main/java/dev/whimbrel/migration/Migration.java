@@ -121,6 +121,7 @@ final class Migration {
 
   void learn(Readiness ready) {
     readiness = ready;
+    lookedAt = null; // the cutover compares once more, whatever was compared before
     board.predictPause(ready.predictedPauseMillis());
   }
 

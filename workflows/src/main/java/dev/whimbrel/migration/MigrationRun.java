@@ -186,12 +186,19 @@ public final class MigrationRun implements MigrationWorkflow {
 
   @Override
   public String skip(StepDecision decision) {
-    return board.parking().decide(decision, false);
+    return migration.steps.isRunning(decision)
+        ? migration.steps.skipRunning(decision)
+        : board.parking().decide(decision, false);
   }
 
   @Override
   public void validateSkip(StepDecision decision) {
-    board.parking().validate(decision, false);
+    if (migration.steps.isRunning(decision)) {
+      Refusals.unlessNamed("skip", decision.by());
+      Refusals.unlessReasoned("skip", decision.reason());
+    } else {
+      board.parking().validate(decision, false);
+    }
   }
 
   @Override

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param writesGoTo source, target or, between hand-over and opening, none
  * @param writesSince when the writes began to go there by a hand-over; null on the source from the
  *     start
- * @param epoch the epoch of the side that takes the writes
+ * @param epoch the epoch of the side that takes the writes; 0 until this migration has handed over
  * @param nextSteps commands that make sense now
  * @param rollback whether going back is possible, until when, how long it takes
  * @param lag latest lag, or null when no stream runs

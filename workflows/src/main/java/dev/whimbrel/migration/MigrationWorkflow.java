@@ -73,7 +73,10 @@ public interface MigrationWorkflow {
   @UpdateValidatorMethod(updateName = "retry")
   void validateRetry(StepDecision decision);
 
-  /** Goes on without a parked step. Never for fence, drain, hand-over, authority. */
+  /**
+   * Goes on without a parked step, or without waiting for the end of a running one that is named.
+   * Never for fence, drain, hand-over, authority.
+   */
   @UpdateMethod
   String skip(StepDecision decision);
 

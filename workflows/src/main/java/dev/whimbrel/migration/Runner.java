@@ -7,6 +7,7 @@ import io.temporal.workflow.Promise;
 import io.temporal.workflow.TimerOptions;
 import io.temporal.workflow.Workflow;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +19,8 @@ import org.jspecify.annotations.Nullable;
 final class Runner {
   private final Board board;
   private final Map<Step, String> skipped = new EnumMap<>(Step.class);
+
+  private @Nullable Running running;
 
   Runner(Board board) {
     this.board = board;
@@ -40,38 +43,101 @@ final class Runner {
   /** As {@link #get}, but null when a person skipped the step. */
   <R> @Nullable R attempt(
       Step step, Function<Step, R> work, Function<R, String> line, boolean skippable) {
-    awaitMayGoOn(step);
-    board.begin(step);
     while (true) {
+      awaitMayGoOn(step);
+      board.begin(step);
       try {
-        R result = work.apply(step);
-        skipped.remove(step);
-        board.end(step, line.apply(result));
+        R result = perform(step, work, skippable);
+        if (result != null) {
+          skipped.remove(step);
+          board.end(step, line.apply(result));
+        }
         return result;
       } catch (TemporalFailure e) {
         rethrowIfCancelled(e);
         Parking.Verdict verdict =
             board.parking().park(step.id(), Judgement.help(step, e), skippable);
         if (!verdict.retry()) {
-          String who = "skipped by " + verdict.decision().by() + ": " + verdict.decision().reason();
-          skipped.put(step, step.id() + " " + who);
-          board.end(step, who);
+          skip(step, verdict.decision());
           return null;
         }
       }
     }
   }
 
-  /** Carries a step out without parking it: its failure is the caller's. */
-  void once(Step step, Function<Step, Outcome> work) {
+  /**
+   * Carries a step out without parking it: its failure is the caller's.
+   *
+   * @return whether it was carried out, and not skipped
+   */
+  boolean once(Step step, Function<Step, Outcome> work) {
     board.begin(step);
     try {
-      board.end(step, work.apply(step).line());
+      Outcome outcome = perform(step, work, step.skippable());
+      if (outcome != null) {
+        board.end(step, outcome.line());
+      }
+      return outcome != null;
     } catch (TemporalFailure e) {
       if (!CancellationScope.current().isCancelRequested()) {
         board.end(step, "FAILED: " + Judgement.help(step, e).cause());
       }
       throw e;
+    }
+  }
+
+  /** Does the work in a scope of its own, so that a person can go on without waiting for it. */
+  private <R> @Nullable R perform(Step step, Function<Step, R> work, boolean skippable) {
+    List<R> results = new ArrayList<>(1);
+    CancellationScope scope = Workflow.newCancellationScope(() -> results.add(work.apply(step)));
+    Running now = new Running(step, scope);
+    running = skippable ? now : null;
+    try {
+      scope.run();
+    } catch (TemporalFailure e) {
+      rethrowIfCancelled(e);
+      if (now.skip == null) {
+        throw e;
+      }
+    } finally {
+      running = null;
+    }
+    if (results.isEmpty() && now.skip != null) {
+      skip(step, now.skip);
+    }
+    return results.isEmpty() ? null : results.get(0);
+  }
+
+  private void skip(Step step, StepDecision decision) {
+    String who = "skipped by " + decision.by() + ": " + decision.reason();
+    skipped.put(step, step.id() + " " + who);
+    board.end(step, who);
+  }
+
+  /** Whether a decision names a step that runs and may be skipped. */
+  boolean isRunning(StepDecision decision) {
+    return running != null && running.step.id().equals(decision.step());
+  }
+
+  /** Goes on without the step that runs. */
+  String skipRunning(StepDecision decision) {
+    Running now = running;
+    if (now == null) {
+      return "it has just ended by itself";
+    }
+    now.skip = decision;
+    now.scope.cancel("skipped by " + decision.by());
+    return "going on without: " + now.step.id();
+  }
+
+  private static final class Running {
+    final Step step;
+    final CancellationScope scope;
+    @Nullable StepDecision skip;
+
+    Running(Step step, CancellationScope scope) {
+      this.step = step;
+      this.scope = scope;
     }
   }
 

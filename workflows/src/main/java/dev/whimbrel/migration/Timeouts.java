@@ -101,8 +101,8 @@ final class Timeouts {
           .build();
 
   /**
-   * A guard. As a watcher, but nobody waits for it to have stopped: it changes nothing, and a
-   * rollback must not be held up by it.
+   * A guard, or the watch over the way back. As a watcher, but nobody waits for it to have stopped:
+   * it changes nothing, and a rollback must not be held up by it.
    */
   static final ActivityOptions GUARD =
       ActivityOptions.newBuilder(WATCH)

@@ -29,6 +29,8 @@ final class Undo {
   }
 
   private void register(Entry entry) {
+    // What would be undone is not begun any more.
+    CancellationScope.throwCanceled();
     if (entries.stream().noneMatch(known -> known.step() == entry.step())) {
       entries.push(entry);
     }
@@ -53,7 +55,9 @@ final class Undo {
         continue;
       }
       try {
-        runner.once(entry.step(), entry.work());
+        if (!runner.once(entry.step(), entry.work())) {
+          leftOver.add(entry.step().title() + ": skipped");
+        }
       } catch (TemporalFailure e) {
         if (CancellationScope.current().isCancelRequested()) {
           throw e;

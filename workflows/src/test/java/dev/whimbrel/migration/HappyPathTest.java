@@ -3,7 +3,10 @@ package dev.whimbrel.migration;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
+@Execution(ExecutionMode.CONCURRENT)
 class HappyPathTest {
 
   @Test
@@ -31,6 +34,7 @@ class HappyPathTest {
               "verify against the source",
               "1 checks",
               "prepare the switchover",
+              "verify against the source",
               "hand over to the target",
               "1 checks",
               "first writes seen",

@@ -2,15 +2,23 @@ package dev.whimbrel.migration;
 
 import io.temporal.api.common.v1.WorkflowExecution;
 import io.temporal.api.enums.v1.IndexedValueType;
+import io.temporal.api.history.v1.HistoryEvent;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowOptions;
 import io.temporal.client.WorkflowStub;
+import io.temporal.client.WorkflowUpdateException;
 import io.temporal.common.WorkflowExecutionHistory;
+import io.temporal.failure.ApplicationFailure;
 import io.temporal.testing.TestEnvironmentOptions;
 import io.temporal.testing.TestWorkflowEnvironment;
 import io.temporal.worker.Worker;
+import io.temporal.worker.WorkerOptions;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /** One migration on Temporal's in-process server, whose clock one thread drives. */
@@ -22,6 +30,11 @@ final class Stage implements AutoCloseable {
   final World world;
 
   Stage(Runbooks runbooks) {
+    this(runbooks, world -> {});
+  }
+
+  /** A stage whose world is set up before the migration starts. */
+  Stage(Runbooks runbooks, Consumer<World> setUp) {
     env =
         TestWorkflowEnvironment.newInstance(
             TestEnvironmentOptions.newBuilder()
@@ -33,7 +46,13 @@ final class Stage implements AutoCloseable {
                     "WhimbrelService", IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
                 .build());
     world = new World(() -> Instant.ofEpochMilli(env.currentTimeMillis()));
-    Worker worker = env.newWorker(MigrationWorkflow.TASK_QUEUE);
+    setUp.accept(world);
+    Worker worker =
+        env.newWorker(
+            MigrationWorkflow.TASK_QUEUE,
+            WorkerOptions.newBuilder()
+                .setMaxHeartbeatThrottleInterval(Duration.ofMillis(20))
+                .build());
     worker.registerWorkflowImplementationTypes(Migrations.workflowTypes());
     worker.registerActivitiesImplementations(world);
     env.start();
@@ -75,7 +94,50 @@ final class Stage implements AutoCloseable {
       env.sleep(Duration.ofMinutes(10));
       status = status();
     }
-    throw new AssertionError("waited in vain until " + what + "; now " + status);
+    throw new AssertionError(
+        "waited in vain until "
+            + what
+            + "; now "
+            + status.step()
+            + " "
+            + status.state()
+            + " "
+            + status.waitingFor()
+            + "; pending: "
+            + untyped().describe().getRawDescription().getPendingActivitiesList()
+            + "; last: "
+            + lastEvents());
+  }
+
+  /** Waits for a step to wait for something. */
+  MigrationStatus awaitAt(Step step, MigrationStatus.State state) {
+    return await(state + " at " + step.id(), s -> s.state() == state && step.id().equals(s.step()));
+  }
+
+  MigrationStatus awaitState(MigrationStatus.State state) {
+    return await(state.name(), s -> s.state() == state);
+  }
+
+  /** What an update is refused with. */
+  static String refusal(Runnable update) {
+    try {
+      update.run();
+    } catch (WorkflowUpdateException e) {
+      return e.getCause() instanceof ApplicationFailure refused
+          ? refused.getOriginalMessage()
+          : String.valueOf(e.getCause());
+    }
+    throw new AssertionError("nothing was refused");
+  }
+
+  /** What the memo says, as the CLI reads it while no worker answers. */
+  String memo(String key) {
+    return String.valueOf(untyped().describe().getMemo(key, String.class));
+  }
+
+  private String lastEvents() {
+    List<HistoryEvent> events = history().getEvents();
+    return events.subList(Math.max(0, events.size() - 12), events.size()).toString();
   }
 
   void sleep(Duration time) {
@@ -83,7 +145,11 @@ final class Stage implements AutoCloseable {
   }
 
   MigrationResult result() {
-    return WorkflowStub.fromTyped(workflow).getResult(MigrationResult.class);
+    try {
+      return untyped().getResult(15, TimeUnit.SECONDS, MigrationResult.class);
+    } catch (TimeoutException e) {
+      throw new AssertionError("no result; " + status() + "; last: " + lastEvents(), e);
+    }
   }
 
   WorkflowExecutionHistory history() {
