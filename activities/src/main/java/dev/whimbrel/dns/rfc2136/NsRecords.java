@@ -1,13 +1,16 @@
 package dev.whimbrel.dns.rfc2136;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.dns.Addresses;
 import dev.whimbrel.dns.Nameserver;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.xbill.DNS.NSRecord;
+import org.xbill.DNS.Name;
 import org.xbill.DNS.Record;
 import org.xbill.DNS.Section;
 import org.xbill.DNS.Type;
@@ -28,7 +31,7 @@ final class NsRecords {
     List<Nameserver> servers = new ArrayList<>();
     for (Record record : primary.ask(zone, Type.NS).getSection(Section.ANSWER)) {
       if (record instanceof NSRecord ns) {
-        servers.addAll(at(ns.getTarget().toString(true)));
+        servers.addAll(at(ns.getTarget()));
       }
     }
     if (servers.isEmpty()) {
@@ -42,20 +45,33 @@ final class NsRecords {
   }
 
   /** Only IPv4 where the name has both: the same server, and workers without IPv6 are common. */
-  private static List<Nameserver> at(String host) {
-    InetAddress[] all;
-    try {
-      all = InetAddress.getAllByName(host);
-    } catch (UnknownHostException e) {
+  private List<Nameserver> at(Name host) {
+    String label = host.toString(true);
+    Addresses addresses = host.subdomain(Names.absolute(zone)) ? inZone(label) : elsewhere(label);
+    if (addresses.isEmpty()) {
       throw Failures.needsHelp(
-          "The zone's name server %s has no address that this worker can find".formatted(host),
+          "The zone's name server %s has no address that this worker can find".formatted(label),
           "list the servers as the workers reach them under dns.rfc2136.authoritative",
-          "getent hosts " + host);
+          "getent hosts " + label);
     }
-    boolean v4 = List.of(all).stream().anyMatch(a -> a.getAddress().length == 4);
-    return List.of(all).stream()
-        .filter(a -> !v4 || a.getAddress().length == 4)
-        .map(a -> new Nameserver(host + ":" + PORT, new InetSocketAddress(a, PORT), false))
-        .toList();
+    return (addresses.v4().isEmpty() ? addresses.v6() : addresses.v4())
+        .stream()
+            .map(each -> new InetSocketAddress(each, PORT))
+            .map(each -> new Nameserver(label + ":" + PORT, each, false))
+            .toList();
+  }
+
+  /** As the zone itself says: a worker's own resolver need not know an internal zone. */
+  private Addresses inZone(String host) {
+    return primary.addresses(host).addresses();
+  }
+
+  private static Addresses elsewhere(String host) {
+    try {
+      return Addresses.parse(
+          Stream.of(InetAddress.getAllByName(host)).map(InetAddress::getHostAddress).toList());
+    } catch (UnknownHostException e) {
+      return Addresses.parse(List.of());
+    }
   }
 }
