@@ -1,9 +1,11 @@
 package dev.whimbrel.worker;
 
 import dev.whimbrel.activity.Redaction;
+import dev.whimbrel.checks.RunChecks;
 import dev.whimbrel.checks.WeekWindows;
 import dev.whimbrel.dns.RegistryDns;
 import dev.whimbrel.migration.Migrations;
+import dev.whimbrel.postgres.PostgresPreflight;
 import dev.whimbrel.postgres.PostgresReplication;
 import dev.whimbrel.postgres.PostgresSchema;
 import dev.whimbrel.postgres.PostgresSwitchover;
@@ -43,11 +45,13 @@ public final class WorkerMain {
   private static void register(Worker worker, Secrets secrets) {
     worker.registerWorkflowImplementationTypes(Migrations.workflowTypes());
     worker.registerActivitiesImplementations(
+        new PostgresPreflight(secrets),
         new PostgresSchema(secrets),
         new PostgresReplication(secrets),
         new PostgresVerification(secrets),
         new PostgresSwitchover(secrets),
         new RegistryDns(secrets),
+        new RunChecks(secrets),
         new WeekWindows());
   }
 
