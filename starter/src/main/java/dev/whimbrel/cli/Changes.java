@@ -67,10 +67,7 @@ final class Changes {
               lines.add("  " + p.step() + ": " + p.cause());
               lines.add("  " + p.remedy() + (p.command() == null ? "" : " " + p.command()));
             });
-    if (s.state() == State.NO_WORKER) {
-      lines.add("  whimbrel worker");
-    }
-    if (needsPerson(s.state())) {
+    if (needsPerson(s.state()) || s.state() == State.NO_WORKER) {
       s.nextSteps().forEach(next -> lines.add("  " + next));
     }
     return lines;

@@ -53,7 +53,12 @@ abstract class Decide extends Verb {
       if (snapshot.status().state() == State.ENDED) {
         throw new CannotDo(
             "Cannot %s: the migration '%s' has ended (%s)."
-                .formatted(verb(), name, snapshot.status().result()));
+                .formatted(
+                    verb(),
+                    name,
+                    snapshot.status().result() == null
+                        ? "without a result"
+                        : snapshot.status().result()));
       }
       if (dryRun) {
         say("Dry run, nothing is sent. As " + who() + " (claimed): " + intent(snapshot));

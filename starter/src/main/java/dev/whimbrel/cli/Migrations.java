@@ -257,7 +257,7 @@ final class Migrations {
         memo(info, Mirror.WRITES_GO_TO, "source"),
         null,
         0,
-        List.of(),
+        state == State.NO_WORKER ? List.of("whimbrel worker") : List.of(),
         new RollbackOffer(false, null, 0, 0),
         null,
         null,

@@ -48,9 +48,6 @@ final class StatusText {
     for (String next : s.nextSteps()) {
       lines.add("NEXT: " + next);
     }
-    if (s.state() == State.NO_WORKER) {
-      lines.add("NEXT: whimbrel worker");
-    }
     return lines;
   }
 
