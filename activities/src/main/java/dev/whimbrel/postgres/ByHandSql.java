@@ -1,0 +1,97 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Side;
+import java.util.Locale;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/** The SQL of the steps by hand: what the switchover runs, in a form that a person can read. */
+final class ByHandSql {
+  /** Closes every table, also one that was made after the fence was. */
+  static final String CLOSING =
+      """
+      FOR t IN SELECT c.oid, n.nspname, c.relname FROM %s ORDER BY c.oid LOOP
+        IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t.oid AND tgname = 'whimbrel_fence') THEN
+          EXECUTE format('CREATE TRIGGER whimbrel_fence BEFORE INSERT OR UPDATE OR DELETE ON %%I.%%I FOR EACH STATEMENT EXECUTE FUNCTION whimbrel.fence()', t.nspname, t.relname);
+        END IF;
+        IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t.oid AND tgname = 'whimbrel_fence_truncate') THEN
+          EXECUTE format('CREATE TRIGGER whimbrel_fence_truncate BEFORE TRUNCATE ON %%I.%%I FOR EACH STATEMENT EXECUTE FUNCTION whimbrel.fence()', t.nspname, t.relname);
+        END IF;
+        EXECUTE format('ALTER TABLE ONLY %%I.%%I ENABLE ALWAYS TRIGGER whimbrel_fence, ENABLE TRIGGER whimbrel_fence_truncate', t.nspname, t.relname);
+      END LOOP;
+      """
+          .formatted(Fence.TABLES);
+
+  /** Opens every table that has a fence. */
+  static final String OPENING =
+      """
+      FOR t IN SELECT n.nspname, c.relname, g.tgname FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
+                 JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE g.tgname IN ('whimbrel_fence', 'whimbrel_fence_truncate') AND NOT g.tgisinternal LOOP
+        EXECUTE format('ALTER TABLE ONLY %I.%I DISABLE TRIGGER %I', t.nspname, t.relname, t.tgname);
+      END LOOP;
+      """;
+
+  /**
+   * Writes one statement for each sequence that has been used: its value and a margin for what was
+   * handed out while it was read, where the sequence has room for it; never lower than it is there.
+   */
+  static final String SEQUENCES =
+      String.format(
+          Locale.ROOT,
+          """
+          SELECT format('SELECT setval(%%L::regclass, %%s) FROM pg_sequences WHERE schemaname = %%L AND sequencename = %%L AND coalesce(last_value %%s %%s, true);', format('%%I.%%I', schemaname, sequencename), v, schemaname, sequencename, CASE WHEN increment_by > 0 THEN '<' ELSE '>' END, v)
+            FROM (SELECT s.*, CASE WHEN (CASE WHEN increment_by > 0 THEN max_value::numeric - last_value ELSE last_value::numeric - min_value END) > 100.0 * %1$d * abs(increment_by) THEN last_value + %1$d * increment_by ELSE last_value END AS v
+                    FROM pg_sequences s WHERE last_value IS NOT NULL AND schemaname <> 'whimbrel') s;""",
+          1000);
+
+  private ByHandSql() {}
+
+  static String moveWayBack(Names names) {
+    return """
+    SELECT pg_replication_slot_advance(%1$s, pg_current_wal_insert_lsn());
+    SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %2$s;
+    SELECT pg_copy_logical_replication_slot(%1$s, %2$s);"""
+        .formatted(Quoting.literal(names.baseSlot()), Quoting.literal(names.liveSlot()));
+  }
+
+  static String opening(
+      Authority.Row gaining, Side losing, long epoch, @Nullable UUID marker, String stream) {
+    String proof =
+        marker == null
+            ? ""
+            : "IF NOT %s THEN RAISE EXCEPTION 'not everything has arrived'; END IF;\n"
+                .formatted(arrived(losing, marker));
+    return openingWith(
+        proof, Authority.compareAndSet(gaining, gaining.side(), epoch, null, null), stream);
+  }
+
+  static String openAlone(Authority.Row row, long epoch, @Nullable String stream) {
+    return openingWith(
+        "",
+        Authority.compareAndSet(row, row.side(), epoch, null, "by hand, as inspect printed it"),
+        stream);
+  }
+
+  private static String openingWith(String proof, String compareAndSet, @Nullable String stream) {
+    return """
+        BEGIN;
+        SET LOCAL synchronous_commit = on;
+        SET LOCAL statement_timeout = '15s';
+        DO $$ DECLARE t record; BEGIN
+        %s%s%s%sEND $$;
+        COMMIT;"""
+        .formatted(
+            proof,
+            stream == null
+                ? ""
+                : "EXECUTE 'ALTER SUBSCRIPTION %s DISABLE';\n"
+                    .formatted(Quoting.identifier(stream)),
+            compareAndSet,
+            OPENING);
+  }
+
+  static String arrived(Side from, UUID marker) {
+    return "EXISTS (SELECT FROM %s WHERE id = '%s')".formatted(Markers.table(from), marker);
+  }
+}
