@@ -17,6 +17,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** A migration that only waits for an approval, and notes what it is told. */
@@ -40,7 +41,7 @@ public class FakeMigration implements MigrationWorkflow {
             Mirror.WRITES_GO_TO, "source"));
     Workflow.await(() -> ending != null);
     return new MigrationResult(
-        ending,
+        Objects.requireNonNull(ending),
         "told: " + String.join(", ", told),
         List.of("slot whimbrel_shop_base on the target"));
   }
