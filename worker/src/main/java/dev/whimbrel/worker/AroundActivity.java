@@ -25,6 +25,8 @@ final class AroundActivity extends ActivityInboundCallsInterceptorBase {
   private final StepFailures failures;
   private final SwitchoversInFlight inFlight;
   private ActivityInfo info;
+  private ActivityExecutionContext context;
+  private volatile @Nullable SignsOfLife signs;
 
   @SuppressWarnings("NullAway.Init") // The SDK calls init before anything else.
   AroundActivity(
@@ -36,6 +38,7 @@ final class AroundActivity extends ActivityInboundCallsInterceptorBase {
 
   @Override
   public void init(ActivityExecutionContext context) {
+    this.context = context;
     info = context.getInfo();
     super.init(new MasksProgress(context));
   }
@@ -46,6 +49,8 @@ final class AroundActivity extends ActivityInboundCallsInterceptorBase {
     MDC.put(LogLines.MIGRATION, LogLines.migrationOf(info.getWorkflowId()));
     MDC.put(LogLines.STEP, step);
     inFlight.begin(info.getActivityType());
+    SignsOfLife alive = new SignsOfLife(context, step + " is at work");
+    signs = alive;
     try {
       return new ActivityOutput(masked(super.execute(input).getResult()));
     } catch (ActivityCompletionException e) {
@@ -59,6 +64,7 @@ final class AroundActivity extends ActivityInboundCallsInterceptorBase {
       }
       throw failures.of(step, thrown);
     } finally {
+      alive.end();
       inFlight.end(info.getActivityType());
       MDC.remove(LogLines.MIGRATION);
       MDC.remove(LogLines.STEP);
@@ -103,6 +109,10 @@ final class AroundActivity extends ActivityInboundCallsInterceptorBase {
     @Override
     @SuppressWarnings("unchecked") // masked returns the kind that it was given.
     public <V> void heartbeat(V details) {
+      SignsOfLife alive = signs;
+      if (alive != null) {
+        alive.end();
+      }
       super.heartbeat((V) masked(details));
     }
   }

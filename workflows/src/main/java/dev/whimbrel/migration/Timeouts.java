@@ -51,12 +51,19 @@ final class Timeouts {
           .build();
 
   /**
+   * How long a worker's silence may last before a step that was at work there comes again: the
+   * worker beats for activities that do not do so themselves, three times within this.
+   */
+  private static final Duration SILENCE = Duration.ofSeconds(10);
+
+  /**
    * One short call to a server: a claim, a DNS update, a window's opening. Two minutes leave room
-   * for a server that answers slowly; it says nothing in between, so it has no heartbeat.
+   * for a server that answers slowly.
    */
   static final ActivityOptions CALL =
       ActivityOptions.newBuilder()
           .setStartToCloseTimeout(Duration.ofMinutes(2))
+          .setHeartbeatTimeout(SILENCE)
           .setRetryOptions(A_DOZEN)
           .setCancellationType(ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
           .build();
