@@ -6,10 +6,12 @@ import java.sql.SQLException;
 /** What of the source's tables a stream cannot carry, or carries differently than one may think. */
 final class TableChecks {
   private static final String TABLES =
-      " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_' AND"
-          + " n.nspname NOT IN ('information_schema', 'whimbrel') AND NOT EXISTS (SELECT FROM"
-          + " pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid"
-          + " AND e.deptype = 'e') AND ";
+      " WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'whimbrel')"
+          + " AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass"
+          + " AND e.objid = c.oid AND e.deptype = 'e') AND ";
+
+  private static final String CLASSES =
+      " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace";
 
   private static final String NAME = "SELECT format('%I.%I', n.nspname, c.relname)";
 
@@ -50,6 +52,7 @@ final class TableChecks {
                 + " AND i.indexprs IS NULL AND NOT EXISTS (SELECT FROM pg_attribute a"
                 + " WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey) AND NOT a.attnotnull)"
                 + " ORDER BY 1 LIMIT 1)"
+                + CLASSES
                 + TABLES
                 + "c.relkind = 'r' AND c.relpersistence = 'p' AND NOT "
                 + PublishedTables.HAS_IDENTITY
@@ -77,15 +80,16 @@ final class TableChecks {
             Side.SOURCE,
             NAME
                 + ", string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, NULL), ', ')"
-                + full.replace(
-                    " WHERE ",
-                    " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT"
-                        + " a.attisdropped JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b"
-                        + " ON b.oid IN (t.typbasetype, t.typelem) WHERE (t.typname IN "
-                        + NO_EQUALITY
-                        + " OR b.typname IN "
-                        + NO_EQUALITY
-                        + ") AND ")
+                + CLASSES
+                + " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT"
+                + " a.attisdropped JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b"
+                + " ON b.oid IN (t.typbasetype, t.typelem)"
+                + full
+                + " AND (t.typname IN "
+                + NO_EQUALITY
+                + " OR b.typname IN "
+                + NO_EQUALITY
+                + ")"
                 + " GROUP BY 1")) {
       findings.blocker(
           "identity-without-equality",
@@ -101,7 +105,7 @@ final class TableChecks {
     for (Look.Row row :
         look.rows(
             Side.SOURCE,
-            NAME + ", c.reltuples::bigint" + full + " AND c.reltuples > " + MANY_ROWS)) {
+            NAME + ", c.reltuples::bigint" + CLASSES + full + " AND c.reltuples > " + MANY_ROWS)) {
       findings.warning(
           "identity-full",
           Look.shortName(row.text(1)),
@@ -119,11 +123,11 @@ final class TableChecks {
             Side.SOURCE,
             NAME
                 + ", quote_ident(a.attname)"
-                + TABLES.replace(
-                    " WHERE ",
-                    " JOIN pg_index i ON i.indrelid = c.oid AND (i.indisreplident OR i.indisprimary"
-                        + " AND c.relreplident = 'd') JOIN pg_attribute a ON a.attrelid = c.oid AND"
-                        + " a.attnum = ANY (i.indkey) AND a.attgenerated <> '' WHERE ")
+                + CLASSES
+                + " JOIN pg_index i ON i.indrelid = c.oid AND (i.indisreplident OR i.indisprimary"
+                + " AND c.relreplident = 'd') JOIN pg_attribute a ON a.attrelid = c.oid AND"
+                + " a.attnum = ANY (i.indkey) AND a.attgenerated <> ''"
+                + TABLES
                 + "c.relkind = 'r'")) {
       findings.blocker(
           "generated-identity",
@@ -136,14 +140,16 @@ final class TableChecks {
   private void notCarried() throws SQLException {
     for (Look.Row row :
         look.rows(
-            Side.SOURCE, NAME + TABLES + "c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1")) {
+            Side.SOURCE,
+            NAME + CLASSES + TABLES + "c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1")) {
       findings.warning(
           "unlogged",
           Look.shortName(row.text(1)),
           "is unlogged: the table is carried, its rows are not.",
           "ALTER TABLE " + row.text(1) + " SET LOGGED;");
     }
-    for (Look.Row row : look.rows(Side.SOURCE, NAME + TABLES + "c.relkind = 'f' ORDER BY 1")) {
+    for (Look.Row row :
+        look.rows(Side.SOURCE, NAME + CLASSES + TABLES + "c.relkind = 'f' ORDER BY 1")) {
       findings.warning(
           "foreign-table",
           Look.shortName(row.text(1)),
@@ -152,7 +158,9 @@ final class TableChecks {
           null);
     }
     for (Look.Row row :
-        look.rows(Side.SOURCE, NAME + TABLES + "c.relkind = 'm' AND c.relispopulated ORDER BY 1")) {
+        look.rows(
+            Side.SOURCE,
+            NAME + CLASSES + TABLES + "c.relkind = 'm' AND c.relispopulated ORDER BY 1")) {
       findings.note(
           "materialized-view",
           Look.shortName(row.text(1)),
@@ -163,9 +171,9 @@ final class TableChecks {
             Side.SOURCE,
             NAME
                 + ", string_agg(quote_ident(a.attname), ', ')"
-                + TABLES.replace(
-                    " WHERE ",
-                    " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attgenerated <> '' WHERE ")
+                + CLASSES
+                + " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attgenerated <> ''"
+                + TABLES
                 + "c.relkind = 'r' GROUP BY 1 ORDER BY 1")) {
       findings.note(
           "generated-columns",
@@ -202,7 +210,9 @@ final class TableChecks {
             Side.SOURCE,
             NAME
                 + ", quote_ident(g.tgname), g.tgenabled"
-                + TABLES.replace(" WHERE ", " JOIN pg_trigger g ON g.tgrelid = c.oid WHERE ")
+                + CLASSES
+                + " JOIN pg_trigger g ON g.tgrelid = c.oid"
+                + TABLES
                 + "NOT g.tgisinternal AND g.tgenabled IN ('A', 'R')"
                 + " AND g.tgname !~ '^whimbrel_'")) {
       findings.warning(
@@ -235,7 +245,9 @@ final class TableChecks {
         look.rows(
             Side.SOURCE,
             NAME
-                + TABLES.replace(" WHERE ", " JOIN pg_index i ON i.indexrelid = c.oid WHERE ")
+                + CLASSES
+                + " JOIN pg_index i ON i.indexrelid = c.oid"
+                + TABLES
                 + "NOT i.indisvalid AND c.relkind = 'i'")) {
       findings.warning(
           "invalid-index",
@@ -250,8 +262,10 @@ final class TableChecks {
         look.rows(
             Side.SOURCE,
             NAME
+                + CLASSES
                 + TABLES
-                + "c.relkind = 'S' AND NOT has_sequence_privilege(c.oid, 'SELECT') ORDER BY 1")) {
+                + "CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(c.oid, 'SELECT')"
+                + " ELSE false END ORDER BY 1")) {
       findings.blocker(
           "sequence-privilege",
           Look.shortName(row.text(1)),
