@@ -55,14 +55,14 @@ final class StatusText {
   static String headline(Snapshot snapshot, ZoneId zone) {
     MigrationStatus s = snapshot.status();
     StringBuilder line = new StringBuilder("WRITES GO TO: ").append(s.writesGoTo());
-    if (snapshot.answered()) {
-      line.append(" (");
-      if (s.writesSince() != null) {
-        line.append("since ").append(Words.time(s.writesSince(), snapshot.at(), zone)).append(", ");
-      }
-      line.append("epoch ").append(s.epoch()).append(")");
-    } else {
+    if (!snapshot.answered()) {
       line.append(s.result() == null ? " (as last recorded)" : "");
+    } else if (s.epoch() > 0) {
+      String since =
+          s.writesSince() == null
+              ? ""
+              : "since " + Words.time(s.writesSince(), snapshot.at(), zone) + ", ";
+      line.append(" (").append(since).append("epoch ").append(s.epoch()).append(")");
     }
     return line.append(". GO BACK: ").append(goBack(snapshot, zone)).toString();
   }

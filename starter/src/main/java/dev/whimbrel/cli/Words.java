@@ -33,7 +33,8 @@ final class Words {
   static String duration(Duration duration) {
     long seconds = duration.toSeconds();
     if (seconds < 1) {
-      return duration.toMillis() + " ms";
+      // Two clocks may disagree by a moment.
+      return Math.max(0, duration.toMillis()) + " ms";
     }
     if (seconds < 120) {
       return seconds + " s";
