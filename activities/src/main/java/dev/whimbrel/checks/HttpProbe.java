@@ -13,6 +13,7 @@ import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
@@ -136,11 +137,15 @@ final class HttpProbe {
     String query = url.getRawQuery() == null ? "" : "?" + url.getRawQuery();
     String authority = host.contains(":") ? "[" + host + "]" : host;
     String port = url.getPort() > 0 ? ":" + url.getPort() : "";
-    String request =
-        ("GET %s%s HTTP/1.1\r\nHost: %s%s\r\nUser-Agent: whimbrel\r\nAccept: */*\r\n"
-                + "Connection: close\r\n\r\n")
-            .formatted(path, query, authority, port);
-    out.write(request.getBytes(StandardCharsets.ISO_8859_1));
+    List<String> request =
+        List.of(
+            "GET " + path + query + " HTTP/1.1",
+            "Host: " + authority + port,
+            "User-Agent: whimbrel",
+            "Accept: */*",
+            "Connection: close");
+    String text = String.join("\r\n", request) + "\r\n\r\n";
+    out.write(text.getBytes(StandardCharsets.ISO_8859_1));
     out.flush();
   }
 

@@ -52,13 +52,37 @@ public final class PostgresVerification implements Verification {
     Tally tally = new Tally(request.truth());
     try (Pair catalogs = open(request);
         StreamPoint stream = stream(request)) {
-      stream.pass();
+      awaitStream(stream, tally);
       Queue<Task> tasks = tasks(request, tally, catalogs, stream);
       work(request, tally, tasks);
       return tally.report(Instant.now());
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot compare the databases of " + request.move().migration(), e);
     }
+  }
+
+  /** Proves that the stream moves, with heartbeats: it may be a minute behind. */
+  private void awaitStream(StreamPoint stream, Tally tally) throws SQLException {
+    ExecutorService thread = Executors.newSingleThreadExecutor(PostgresVerification::daemon);
+    try {
+      CompletionService<Tally> running = new ExecutorCompletionService<>(thread);
+      running.submit(
+          () -> {
+            stream.pass();
+            return tally;
+          });
+      do {
+        heartbeat.accept(Progress.of("waiting for the stream to carry a marker"));
+      } while (!ended(running));
+    } finally {
+      thread.shutdownNow();
+    }
+  }
+
+  private static Thread daemon(Runnable work) {
+    Thread thread = new Thread(work, "verification");
+    thread.setDaemon(true);
+    return thread;
   }
 
   /** A piece of work with its own name in messages. */
@@ -142,14 +166,7 @@ public final class PostgresVerification implements Verification {
     Queue<Task> tasks = new ConcurrentLinkedQueue<>(all);
     Queue<Pair> pairs = new ConcurrentLinkedQueue<>();
     int jobs = Math.max(1, Math.min(request.move().jobs(), total));
-    ExecutorService threads =
-        Executors.newFixedThreadPool(
-            jobs,
-            work -> {
-              Thread thread = new Thread(work, "verification");
-              thread.setDaemon(true);
-              return thread;
-            });
+    ExecutorService threads = Executors.newFixedThreadPool(jobs, PostgresVerification::daemon);
     try {
       CompletionService<Tally> running = new ExecutorCompletionService<>(threads);
       for (int i = 0; i < jobs; i++) {

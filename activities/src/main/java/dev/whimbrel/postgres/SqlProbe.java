@@ -71,7 +71,7 @@ public final class SqlProbe {
     return databases.open(
         move.on(side),
         Names.applicationName(move.migration(), "check"),
-        limit.plus(Duration.ofSeconds(1)));
+        limit.plus(Duration.ofSeconds(5)));
   }
 
   private static Optional<String> judge(ResultSet rows) throws SQLException {

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class HttpProbeTest {
   private static final InetAddress HERE = InetAddress.getLoopbackAddress();
-  private static final Duration SOON = Duration.ofSeconds(5);
+  private static final Duration SOON = Duration.ofSeconds(20);
 
   private final BlockingQueue<String> journal = new LinkedBlockingQueue<>();
 
@@ -127,7 +127,7 @@ class HttpProbeTest {
                           Duration.ofMillis(300)))
           .hasMessage("no complete answer within 300 ms");
 
-      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(3));
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
     }
   }
 

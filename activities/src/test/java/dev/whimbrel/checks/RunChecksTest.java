@@ -76,7 +76,10 @@ class RunChecksTest {
   @Test
   void passesWhenEveryCheckIsGreen() {
     assertThat(
-            smoke(http("target", SHORT), sql("select count(*) > 0 from orders"), command("true"))
+            smoke(
+                    http("target", Duration.ofSeconds(5)),
+                    sql("select count(*) > 0 from orders"),
+                    command("true"))
                 .line())
         .isEqualTo("3 checks green");
   }
@@ -88,7 +91,7 @@ class RunChecksTest {
     assertThatThrownBy(
             () ->
                 smoke(
-                    http("target", SHORT),
+                    http("target", Duration.ofSeconds(5)),
                     sql("select count(*) > 1 from orders"),
                     sql("select 1, 2"),
                     sql("select true where false"),
@@ -144,7 +147,7 @@ class RunChecksTest {
     assertThatThrownBy(() -> checks.awaitBreach(guard(null, null)))
         .isInstanceOf(CancellationException.class);
 
-    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
+    assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(30));
   }
 
   @Test
