@@ -51,7 +51,7 @@ final class Corpus {
   }
 
   /** Loads the schema as {@code pg_dump | psql} would: what a correct copy has to look like. */
-  static void restoreSchema(PostgresServer from, PostgresServer to, String database)
+  static void restoreSchema(PostgresServer from, String database, PostgresServer to, String scratch)
       throws IOException {
     Path plain = Files.createTempFile("whimbrel-schema", ".sql");
     try {
@@ -65,7 +65,7 @@ final class Corpus {
               "--file=" + plain,
               "--dbname=" + Conninfo.withoutPassword(from.url(database))));
       Files.writeString(plain, Files.readString(plain).replace("SET transaction_timeout = 0;", ""));
-      run(psql(to, database, "-f", plain.toString()));
+      run(psql(to, scratch, "-f", plain.toString()));
     } finally {
       Files.delete(plain);
     }

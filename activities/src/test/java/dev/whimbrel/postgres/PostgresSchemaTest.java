@@ -1,10 +1,14 @@
 package dev.whimbrel.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.servers.PostgresServer;
+import io.temporal.failure.ApplicationFailure;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -38,6 +42,147 @@ class PostgresSchemaTest {
 
     assertThat(tables.line()).matches("\\d+ tables, \\d+ columns, \\d+ objects created.*");
     assertThat(Corpus.schema(pair.target(), name)).isEqualTo(reference(name));
+  }
+
+  @Test
+  void carriesEverythingThatCopiesHaveBeenSeenToLose() throws Exception {
+    Move move = pair.database("nasty");
+    NastySchema.create(pair.source(), "nasty");
+
+    Outcome tables = schema.createTables(move);
+    schema.createKeys(move);
+    PostgresReplication replication = new PostgresReplication(new Secrets());
+    replication.subscribe(move);
+    replication.awaitCopied(move);
+    Outcome rest = schema.createRest(move);
+
+    assertThat(tables.line()).contains("roles created without a password: nasty \"Reader\", ");
+    assertThat(rest.line())
+        .contains("2 materialized views refreshed")
+        .doesNotContain("not allowed");
+    assertThat(Corpus.schema(pair.target(), "nasty")).isEqualTo(reference("nasty"));
+    assertThat(settings(pair.target())).isEqualTo(settings(pair.source())).contains("work_mem");
+    assertThat(onTarget("nasty", "SELECT n FROM a_m2")).isEqualTo("3");
+    assertThat(onTarget("nasty", "SELECT count(*) FROM secret")).isEqualTo("1");
+    assertThat(onTarget("nasty", "SELECT count(*) FROM parts")).isEqualTo("3");
+    assertThat(onTarget("nasty", "SELECT count(*) FROM nothing")).isEqualTo("1");
+    replication.unsubscribe(move);
+
+    assertThat(schema.dropSchema(move).line())
+        .isEqualTo("what this migration created on the target is dropped");
+    assertThat(onTarget("nasty", "SELECT count(*) FROM pg_roles WHERE rolname ~ '^nasty'"))
+        .isEqualTo("0");
+    assertThat(onTarget("nasty", "SELECT count(*) FROM pg_db_role_setting")).isEqualTo("0");
+  }
+
+  @Test
+  void goesOnBehindAnAttemptThatWasKilledHalfWay() throws Exception {
+    Move move = pair.database("killed");
+    Corpus.load(pair.source(), "killed", "pagila");
+    for (int round = 0; round < 8; round++) {
+      CompletableFuture<Outcome> attempt =
+          CompletableFuture.supplyAsync(
+              () -> {
+                schema.createTables(move);
+                schema.createKeys(move);
+                return schema.createRest(move);
+              });
+      int later = 30 + 60 * round;
+      Thread.sleep(later);
+      ProcessHandle.current()
+          .descendants()
+          .filter(child -> child.info().command().orElse("").matches(".*/pg_(dump|restore)"))
+          .forEach(ProcessHandle::destroyForcibly);
+      pair.target()
+          .execute(
+              "postgres",
+              "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                  + " WHERE application_name LIKE 'whimbrel killed %'");
+      assertThat(attempt.handle((outcome, failure) -> failure).get())
+          .satisfiesAnyOf(
+              f -> assertThat(f).isNull(),
+              f -> assertThat(f).rootCause().isInstanceOf(ApplicationFailure.class));
+    }
+
+    schema.createTables(move);
+    schema.createKeys(move);
+    schema.createRest(move);
+
+    assertThat(Corpus.schema(pair.target(), "killed")).isEqualTo(reference("killed"));
+  }
+
+  @Test
+  void endsAnOlderAttemptThatIsStillAlive() throws Exception {
+    Move move = pair.database("older");
+    Databases databases = new Databases(new Secrets());
+    try (SchemaSession older = SchemaSession.open(databases, move, "schema")) {
+      schema.createTables(move);
+
+      assertThat(older.connection().isValid(5)).isFalse();
+    }
+  }
+
+  @Test
+  void createsNothingOnceTheClaimIsReleased() throws Exception {
+    Move move = pair.database("released");
+    new PostgresPreflight(new Secrets()).release(move);
+
+    assertThatThrownBy(() -> schema.createTables(move))
+        .hasMessageContaining("The target database is not claimed by released");
+    assertThat(schema.dropSchema(move).line())
+        .isEqualTo("the target is not claimed: nothing of this migration is there");
+  }
+
+  @Test
+  void saysWhatStandsInTheWay() throws Exception {
+    Move move = pair.database("blocked");
+    pair.source().execute("blocked", "CREATE TABLE a (id int)", "CREATE TABLE b (id int)");
+    pair.target().execute("blocked", "CREATE TABLE b (other text)");
+
+    assertThatThrownBy(() -> schema.createTables(move))
+        .hasMessageContaining(
+            "Cannot create on the target TABLE public b postgres: ERROR: relation \"b\" already"
+                + " exists");
+    assertThat(onTarget("blocked", "SELECT to_regclass('a')")).isEqualTo("null");
+  }
+
+  @Test
+  void refusesToDropWhatSomebodyElseBuiltOn() throws Exception {
+    Move move = pair.database("built");
+    pair.source().execute("built", "CREATE TABLE a (id int PRIMARY KEY)");
+    schema.createTables(move);
+    pair.target().execute("built", "CREATE VIEW theirs AS SELECT * FROM a");
+
+    assertThatThrownBy(() -> schema.dropSchema(move))
+        .hasMessageContaining(
+            "something that this migration did not create depends on it: view public.theirs"
+                + " depends on table public.a");
+  }
+
+  @Test
+  void refusesASourceThatChangedMeanwhile() throws Exception {
+    Move move = pair.database("changed");
+    pair.source().execute("changed", "CREATE TABLE a (id int PRIMARY KEY)");
+    schema.createTables(move);
+    pair.source().execute("changed", "CREATE TABLE late (id int PRIMARY KEY)");
+
+    assertThatThrownBy(() -> schema.createRest(move))
+        .hasMessageContaining(
+            "since the schema was carried, the source has got TABLE public late postgres");
+  }
+
+  @Test
+  void closesTheTargetWhenTheSchemaIsComplete() throws Exception {
+    Move move = pair.database("closed");
+    pair.source().execute("closed", "CREATE TABLE a (id int PRIMARY KEY)");
+    schema.createTables(move);
+    schema.createKeys(move);
+
+    schema.createRest(move);
+
+    assertThatThrownBy(() -> pair.target().execute("closed", "INSERT INTO a VALUES (1)"))
+        .rootCause()
+        .hasMessageContaining("this database is closed");
   }
 
   @Test
@@ -83,16 +228,26 @@ class PostgresSchemaTest {
     assertThat(before).contains("others");
   }
 
+  private static String onTarget(String database, String sql) throws Exception {
+    return Pairs.value(pair.target(), database, sql);
+  }
+
+  private static String settings(PostgresServer server) throws Exception {
+    return Pairs.value(
+        server,
+        "nasty",
+        "SELECT string_agg(setrole::regrole || ' ' || setconfig::text, '; ' ORDER BY 1)"
+            + " FROM pg_db_role_setting WHERE setdatabase ="
+            + " (SELECT oid FROM pg_database WHERE datname = 'nasty')");
+  }
+
   /** The schema as it looks after {@code pg_dump | psql} into the target's server. */
   private static String reference(String name) throws Exception {
-    pair.target().execute("postgres", "ALTER DATABASE \"" + name + "\" RENAME TO kept");
-    pair.target().createDatabase(name);
-    try {
-      Corpus.restoreSchema(pair.source(), pair.target(), name);
-      return Corpus.schema(pair.target(), name);
-    } finally {
-      pair.target().execute("postgres", "DROP DATABASE \"" + name + "\"");
-      pair.target().execute("postgres", "ALTER DATABASE kept RENAME TO \"" + name + "\"");
-    }
+    String scratch = name + "_reference";
+    pair.target().createDatabase(scratch);
+    Corpus.restoreSchema(pair.source(), name, pair.target(), scratch);
+    String schema = Corpus.schema(pair.target(), scratch);
+    pair.target().execute("postgres", "DROP DATABASE \"" + scratch + "\"");
+    return schema;
   }
 }
