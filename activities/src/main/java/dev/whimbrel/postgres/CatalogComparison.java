@@ -47,7 +47,9 @@ final class CatalogComparison {
           select format('%I.%I.%I', n.nspname, c.relname, a.attname), format('%I.%I', n.nspname, c.relname),
             concat_ws(' ', format_type(a.atttypid, a.atttypmod),
               case when a.attnotnull then 'not null' end,
-              case a.attidentity when 'a' then 'identity always' when 'd' then 'identity' end,
+              -- PostgreSQL 17 gave partitions the identity of their root
+              case when not c.relispartition then
+                case a.attidentity when 'a' then 'identity always' when 'd' then 'identity' end end,
               case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end,
               'default ' || pg_get_expr(d.adbin, d.adrelid),
               case when a.attcollation <> t.typcollation then 'collate '

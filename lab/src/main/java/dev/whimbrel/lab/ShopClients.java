@@ -133,6 +133,12 @@ public final class ShopClients implements AutoCloseable {
     throw new IOException("no address record");
   }
 
+  /** The address that clients used last, or "nobody" before the first look-up. */
+  public String lastAddress() {
+    Cached known = cached;
+    return known == null ? "nobody" : known.address.getHostAddress();
+  }
+
   /** Stops after each client's current write. */
   @Override
   public void close() {

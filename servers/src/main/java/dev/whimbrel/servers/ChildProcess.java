@@ -148,6 +148,15 @@ public final class ChildProcess {
     send(signal, List.of(process.toHandle()));
   }
 
+  /**
+   * Sends a signal to the program's process group, as a terminal or {@code kill -9 -PID} does. The
+   * program must have been started as the leader of one, by {@code setsid}. What it has put into
+   * sessions of their own is not reached.
+   */
+  public void signalGroup(String signal) {
+    shellKill(signal, "-- -" + process.pid());
+  }
+
   /** Stops the program and all of its children as SIGSTOP does: frozen, not dead. */
   public void pause() {
     // Parent first, so that no child is born unseen.
@@ -223,10 +232,13 @@ public final class ChildProcess {
     if (pids.isEmpty()) {
       return;
     }
+    shellKill(signal, String.join(" ", pids));
+  }
+
+  private static void shellKill(String signal, String whom) {
     try {
       // The shell's own kill: there may be no /bin/kill. One that is gone meanwhile is no failure.
-      new ProcessBuilder(
-              "sh", "-c", "kill -s " + signal + " " + String.join(" ", pids) + " 2>/dev/null")
+      new ProcessBuilder("sh", "-c", "kill -s " + signal + " " + whom + " 2>/dev/null")
           .start()
           .waitFor();
     } catch (IOException e) {

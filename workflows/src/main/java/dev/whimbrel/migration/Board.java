@@ -190,8 +190,7 @@ final class Board {
             Mirror.SINCE, since.toString(),
             Mirror.STEP, step == null ? "" : step.id(),
             Mirror.WAITING_FOR, Objects.requireNonNullElse(wordsFor(), ""),
-            Mirror.WRITES_GO_TO, writesGoTo(),
-            Mirror.RESULT, result == null ? "" : result.ending().name()));
+            Mirror.WRITES_GO_TO, writesGoTo()));
     if (start.searchAttributes()) {
       Workflow.upsertTypedSearchAttributes(
           Mirror.WHIMBREL_PHASE.valueSet(phase),

@@ -1,9 +1,9 @@
 package dev.whimbrel.migration;
 
+import io.temporal.api.common.v1.WorkflowExecution;
 import io.temporal.api.enums.v1.IndexedValueType;
 import io.temporal.api.history.v1.HistoryEvent;
 import io.temporal.client.WorkflowClient;
-import io.temporal.client.WorkflowClientOptions;
 import io.temporal.client.WorkflowOptions;
 import io.temporal.client.WorkflowStub;
 import io.temporal.client.WorkflowUpdateException;
@@ -38,8 +38,6 @@ final class Stage implements AutoCloseable {
     env =
         TestWorkflowEnvironment.newInstance(
             TestEnvironmentOptions.newBuilder()
-                .setWorkflowClientOptions(
-                    WorkflowClientOptions.newBuilder().setIdentity("stage").build())
                 .registerSearchAttribute(
                     "WhimbrelPhase", IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
                 .registerSearchAttribute(
@@ -49,7 +47,12 @@ final class Stage implements AutoCloseable {
                 .build());
     world = new World(() -> Instant.ofEpochMilli(env.currentTimeMillis()));
     setUp.accept(world);
-    Worker worker = env.newWorker(MigrationWorkflow.TASK_QUEUE, workerOptions());
+    Worker worker =
+        env.newWorker(
+            MigrationWorkflow.TASK_QUEUE,
+            WorkerOptions.newBuilder()
+                .setMaxHeartbeatThrottleInterval(Duration.ofMillis(20))
+                .build());
     worker.registerWorkflowImplementationTypes(Migrations.workflowTypes());
     worker.registerActivitiesImplementations(world);
     env.start();
@@ -65,14 +68,6 @@ final class Stage implements AutoCloseable {
         workflow::migrate, new Start(runbooks.build(), "0".repeat(64), true, "ana@example.com"));
   }
 
-  /** On a busy machine loading a class may take longer than the second that Temporal allows. */
-  static WorkerOptions workerOptions() {
-    return WorkerOptions.newBuilder()
-        .setMaxHeartbeatThrottleInterval(Duration.ofMillis(20))
-        .setDefaultDeadlockDetectionTimeout(30_000)
-        .build();
-  }
-
   MigrationWorkflow workflow() {
     return workflow;
   }
@@ -85,17 +80,18 @@ final class Stage implements AutoCloseable {
     return workflow.status();
   }
 
-  /**
-   * Lets time pass until the status is as wanted: three hours in short steps, then in long ones.
-   */
+  /** Lets time pass until the status is as wanted; fails after thirty days or ten real seconds. */
   MigrationStatus await(String what, Predicate<MigrationStatus> wanted) {
-    long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    long deadline = System.nanoTime() + Duration.ofSeconds(10).toNanos();
     MigrationStatus status = status();
-    for (int steps = 0; steps < 200 && System.nanoTime() < deadline; steps++) {
+    for (int hours = 0; hours < 24 * 30 * 6; hours++) {
       if (wanted.test(status)) {
         return status;
       }
-      env.sleep(steps < 18 ? Duration.ofMinutes(10) : Duration.ofHours(3));
+      if (System.nanoTime() > deadline) {
+        break;
+      }
+      env.sleep(Duration.ofMinutes(10));
       status = status();
     }
     throw new AssertionError(
@@ -139,10 +135,6 @@ final class Stage implements AutoCloseable {
     return String.valueOf(untyped().describe().getMemo(key, String.class));
   }
 
-  int events() {
-    return history().getEvents().size();
-  }
-
   private String lastEvents() {
     List<HistoryEvent> events = history().getEvents();
     return events.subList(Math.max(0, events.size() - 12), events.size()).toString();
@@ -154,7 +146,7 @@ final class Stage implements AutoCloseable {
 
   MigrationResult result() {
     try {
-      return untyped().getResult(40, TimeUnit.SECONDS, MigrationResult.class);
+      return untyped().getResult(15, TimeUnit.SECONDS, MigrationResult.class);
     } catch (TimeoutException e) {
       throw new AssertionError("no result; " + status() + "; last: " + lastEvents(), e);
     }
@@ -162,6 +154,10 @@ final class Stage implements AutoCloseable {
 
   WorkflowExecutionHistory history() {
     return env.getWorkflowClient().fetchHistory(ID);
+  }
+
+  WorkflowExecution execution() {
+    return untyped().getExecution();
   }
 
   @Override

@@ -1,0 +1,97 @@
+package dev.whimbrel.lab;
+
+import dev.whimbrel.migration.MigrationStatus;
+import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.migration.MigrationStatus.StepRecord;
+import dev.whimbrel.migration.MigrationWorkflow;
+import io.temporal.client.WorkflowClient;
+import io.temporal.client.WorkflowException;
+import io.temporal.serviceclient.WorkflowServiceStubs;
+import io.temporal.serviceclient.WorkflowServiceStubsOptions;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Predicate;
+
+/** A migration in the lab, watched by asking its workflow. */
+public final class LabMigration implements AutoCloseable {
+  private final WorkflowServiceStubs stubs;
+  private final MigrationWorkflow workflow;
+
+  /** Watches a migration by its runbook's name; it need not have started yet. */
+  public LabMigration(LabWorld world, String name) {
+    stubs =
+        WorkflowServiceStubs.newServiceStubs(
+            WorkflowServiceStubsOptions.newBuilder().setTarget(world.temporal().target()).build());
+    workflow =
+        WorkflowClient.newInstance(stubs)
+            .newWorkflowStub(MigrationWorkflow.class, MigrationWorkflow.ID_PREFIX + name);
+  }
+
+  /** Where it is now. */
+  public MigrationStatus status() {
+    return workflow.status();
+  }
+
+  /**
+   * Waits until the status is as wanted.
+   *
+   * @throws IllegalStateException with the last status, if it is not within {@code limit}, or as
+   *     soon as the migration asks for help or has ended otherwise
+   */
+  public MigrationStatus await(String what, Duration limit, Predicate<MigrationStatus> wanted) {
+    AtomicReference<String> last = new AtomicReference<>("no status yet");
+    AtomicReference<MigrationStatus> found = new AtomicReference<>();
+    try {
+      Poll.until(
+          what,
+          limit,
+          () -> {
+            MigrationStatus status;
+            try {
+              status = status();
+            } catch (WorkflowException noAnswer) {
+              return false;
+            }
+            last.set(summary(status));
+            if (wanted.test(status)) {
+              found.set(status);
+              return true;
+            }
+            if (status.state() == State.NEEDS_HELP || status.state() == State.ENDED) {
+              throw new IllegalStateException(
+                  "Waited for " + what + " and found:\n" + summary(status));
+            }
+            return false;
+          });
+    } catch (IllegalStateException e) {
+      throw new IllegalStateException(e.getMessage() + "\n" + last.get(), e);
+    }
+    return Objects.requireNonNull(found.get(), what);
+  }
+
+  /** The status in lines that a person can read. */
+  public static String summary(MigrationStatus status) {
+    StringBuilder text = new StringBuilder();
+    text.append(
+        "%s %s %s result=%s writesGoTo=%s epoch=%d waitingFor=%s%n"
+            .formatted(
+                status.phase(),
+                status.step(),
+                status.state(),
+                status.result(),
+                status.writesGoTo(),
+                status.epoch(),
+                status.waitingFor()));
+    for (StepRecord step : status.steps()) {
+      text.append("  %s: %s%n".formatted(step.id(), step.outcome()));
+    }
+    status.parked().forEach(parked -> text.append("  PARKED " + parked + "\n"));
+    return text.toString();
+  }
+
+  @Override
+  public void close() {
+    stubs.shutdownNow();
+  }
+}

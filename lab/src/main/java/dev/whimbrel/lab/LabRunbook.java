@@ -1,0 +1,93 @@
+package dev.whimbrel.lab;
+
+import java.time.Duration;
+
+/**
+ * A runbook for the lab: the same steps as in production, with days made seconds by its durations.
+ *
+ * @param name the migration's name
+ * @param soak how long the stream must keep up
+ * @param monitor how long the target is watched
+ * @param window how long the way back stays open
+ * @param approval {@code required} or {@code none}
+ */
+public record LabRunbook(
+    String name, Duration soak, Duration monitor, Duration window, String approval) {
+
+  /** A move that takes well under a minute and asks nobody. */
+  public static LabRunbook quick(String name) {
+    return new LabRunbook(
+        name, Duration.ofSeconds(3), Duration.ofSeconds(3), Duration.ofSeconds(5), "none");
+  }
+
+  /** The same with another window for the way back. */
+  public LabRunbook withWindow(Duration newWindow) {
+    return new LabRunbook(name, soak, monitor, newWindow, approval);
+  }
+
+  /** The same, asking people. */
+  public LabRunbook approved() {
+    return new LabRunbook(name, soak, monitor, window, "required");
+  }
+
+  String text(LabWorld world) {
+    String service = world.hasDns() ? LabWorld.NAME : LabWorld.TARGET_ADDRESS;
+    return """
+    name: %s
+    service: shop
+    source:
+      postgres: {url: "%s", storage: 10GB}
+      addresses: [%s]
+    target:
+      postgres: {url: "%s", storage: 10GB}
+      addresses: [%s]
+    connect:
+      - %s
+    leftBehind:
+      - {role: shop_owner, because: "the prober of the lab, which tries both sides on purpose"}
+    %sreplicate: {jobs: 2, soak: %ds, maxLag: 2s}
+    validate:
+      smoke:
+        - {http: "http://%s:%d/healthz", expect: 200%s}
+        - {sql: "SELECT count(*) > 0 FROM orders"}
+    cutover: {approval: %s, monitor: %ds}
+    rollback: {window: %ds}
+    decommission: {approval: %s}
+    """
+        .formatted(
+            name,
+            world.sourceUrl(),
+            LabWorld.SOURCE_ADDRESS,
+            world.targetUrl(),
+            LabWorld.TARGET_ADDRESS,
+            world.connectEntry(),
+            world.hasDns() ? dns(world) : "",
+            soak.toSeconds(),
+            service,
+            world.servicePort(),
+            world.hasDns() ? ", via: target" : "",
+            approval,
+            monitor.toSeconds(),
+            window.toSeconds(),
+            approval);
+  }
+
+  private static String dns(LabWorld world) {
+    return """
+    dns:
+      rfc2136:
+        server: "127.0.0.1:%1$d"
+        zone: %2$s
+        key: {name: %3$s, algorithm: hmac-sha256, secret: "env:%4$s"}
+        authoritative: ["127.0.0.1:%1$d"]
+      names: [%5$s]
+      ttl: {lower: 1, restore: 3}
+    """
+        .formatted(
+            world.dns().port(),
+            LabWorld.ZONE,
+            world.dns().keyName(),
+            LabWorld.TSIG_SECRET,
+            LabWorld.NAME);
+  }
+}

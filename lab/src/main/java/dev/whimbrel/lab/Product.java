@@ -1,0 +1,135 @@
+package dev.whimbrel.lab;
+
+import dev.whimbrel.servers.ChildProcess;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Whimbrel itself, as an operator runs it: a worker and commands, each a process of its own. */
+public final class Product {
+  private static final String WORKER = "dev.whimbrel.worker.WorkerMain";
+  private static final String CLI = "dev.whimbrel.cli.Whimbrel";
+  private static final Duration READY = Duration.ofSeconds(60);
+  private static final Duration COMMAND = Duration.ofMinutes(2);
+
+  private final Path directory;
+  private final Map<String, String> environment = new HashMap<>();
+  private final AtomicInteger workers = new AtomicInteger();
+
+  /**
+   * The product as built, on this JVM's class path.
+   *
+   * @param directory where it works and logs
+   * @param temporal address of the Temporal server
+   * @param secrets what the runbook's {@code env:} references name
+   */
+  public Product(Path directory, String temporal, Map<String, String> secrets) {
+    this.directory = directory;
+    environment.put("TEMPORAL_ADDRESS", temporal);
+    environment.putAll(secrets);
+  }
+
+  /** Starts a worker as {@link #startWorker(Map)} does, with nothing more in its environment. */
+  public ChildProcess startWorker() {
+    return startWorker(Map.of());
+  }
+
+  /**
+   * Starts a worker as the leader of a process group of its own, and waits until it says that it is
+   * ready to work.
+   *
+   * @param more variables of its environment, such as failpoints
+   * @throws IllegalStateException if it does not become ready, with the end of its log
+   */
+  public ChildProcess startWorker(Map<String, String> more) {
+    int number = workers.incrementAndGet();
+    Path log = workerLog(number);
+    List<String> command = new ArrayList<>(List.of("setsid"));
+    command.addAll(java(WORKER));
+    Map<String, String> all = new HashMap<>(environment);
+    all.putAll(more);
+    ChildProcess worker = ChildProcess.start("worker " + number, command, all, directory, log);
+    Poll.until(
+        "the worker",
+        READY,
+        () -> {
+          if (!worker.isAlive()) {
+            throw new IllegalStateException(
+                "The worker does not come up. Its log ends with:\n" + worker.logTail(30));
+          }
+          return read(log).contains("worker is ready");
+        });
+    return worker;
+  }
+
+  /** What a worker printed; the first one is number 1. */
+  public Path workerLog(int number) {
+    return directory.resolve("worker-" + number + ".log");
+  }
+
+  /**
+   * What a command left behind.
+   *
+   * @param exit its exit code
+   * @param out its standard output
+   * @param err its standard error
+   */
+  public record Ran(int exit, String out, String err) {}
+
+  /** Runs {@code whimbrel} with these arguments to its end. */
+  public Ran run(String... arguments) {
+    List<String> command = new ArrayList<>(java(CLI));
+    command.addAll(List.of(arguments));
+    try {
+      Path out = Files.createTempFile(directory, "cli-", ".out");
+      Path err = Files.createTempFile(directory, "cli-", ".err");
+      ProcessBuilder builder =
+          new ProcessBuilder(command)
+              .directory(directory.toFile())
+              .redirectInput(Path.of("/dev/null").toFile())
+              .redirectOutput(out.toFile())
+              .redirectError(err.toFile());
+      builder.environment().putAll(environment);
+      Process process = builder.start();
+      if (!process.waitFor(COMMAND.toMillis(), TimeUnit.MILLISECONDS)) {
+        process.destroyForcibly();
+        throw new IllegalStateException(
+            "whimbrel " + String.join(" ", arguments) + " took longer than " + COMMAND);
+      }
+      return new Ran(process.exitValue(), read(out), read(err));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("Interrupted", e);
+    }
+  }
+
+  /** Quick to start rather than quick in the long run, and small: several run beside each other. */
+  private static List<String> java(String main) {
+    return List.of(
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
+        "-Xmx512m",
+        "-cp",
+        System.getProperty("java.class.path"),
+        main);
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
