@@ -29,8 +29,9 @@ final class CleanUp {
   }
 
   /** Drops the reverse stream. */
-  Outcome stopReverse() throws SQLException {
+  Outcome stopReverse(Pulse pulse) throws SQLException {
     try (Sessions sessions = Sessions.openBoth(databases, move, "stop-reverse", LONG)) {
+      pulse.mustNotHaveFrozen();
       mustBeOver(sessions);
       new WayBack(secrets, move).remove(sessions);
       return new Outcome("the way back is closed: its stream was dropped");
@@ -38,11 +39,12 @@ final class CleanUp {
   }
 
   /** Removes what is left. */
-  Outcome cleanUp() throws SQLException {
+  Outcome cleanUp(Pulse pulse) throws SQLException {
     try (Sessions sessions = Sessions.openBoth(databases, move, "clean-up", LONG)) {
       if (Authority.read(sessions.on(Side.TARGET).connection()).isEmpty()) {
         return new Outcome("nothing of Whimbrel is left but the closed fence on the source");
       }
+      pulse.mustNotHaveFrozen();
       mustBeOver(sessions);
       Session source = sessions.on(Side.SOURCE);
       Session target = sessions.on(Side.TARGET);

@@ -5,12 +5,17 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.runbook.Connect;
 import dev.whimbrel.secrets.Secrets;
+import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The followers that a runbook names under {@code connect}. */
 final class ConnectFollowers implements Followers {
+  private static final Logger LOG = LoggerFactory.getLogger(ConnectFollowers.class);
+
   private final List<Pooler> poolers = new ArrayList<>();
   private final List<Connect.Command> commands = new ArrayList<>();
   private final Move move;
@@ -66,6 +71,26 @@ final class ConnectFollowers implements Followers {
     paused = false;
     if (failure != null) {
       throw failure;
+    }
+  }
+
+  @Override
+  public boolean haveLeft(Side side) {
+    boolean all = true;
+    for (Pooler pooler : poolers) {
+      all &= pooler.hasLeft(move.on(side));
+    }
+    return all;
+  }
+
+  @Override
+  public void resumeIfPossible() {
+    for (Pooler pooler : poolers) {
+      try {
+        pooler.resume();
+      } catch (ApplicationFailure e) {
+        LOG.warn("left as it is: {}", e.getOriginalMessage());
+      }
     }
   }
 

@@ -146,6 +146,8 @@ final class Crossing {
     if (handedOver) {
       followers.ready();
       back = follow();
+    } else {
+      followers.resumeIfPossible();
     }
     return result(
         truth.decisive().epoch(), 0, 0, back, handedOver ? "was open already" : "never left");
@@ -157,6 +159,7 @@ final class Crossing {
    */
   HandOver takeBack() throws SQLException {
     // Here `to` handed over and `from` never opened.
+    stopIfGivenUp();
     Authority.Row decided = truth.decisive();
     long epoch = decided.epoch() + 1;
     mayBeHandedOver = true;
@@ -189,10 +192,7 @@ final class Crossing {
     if (pulse.cancelled()) {
       throw Failures.transientFailure("Stopped before anything was changed");
     }
-    if (pulse.frozen()) {
-      throw Failures.transientFailure(
-          "This attempt stood still for more than two seconds and gives up");
-    }
+    pulse.mustNotHaveFrozen();
   }
 
   /** Step 2: nobody writes from here on, until F ends one way or the other. */
@@ -325,7 +325,9 @@ final class Crossing {
     checkpoints.at(Checkpoints.Point.REVERSED);
     followers.follow(to);
     followers.resume();
-    opening.endLeftOver(losing);
+    if (followers.haveLeft(from)) {
+      opening.endLeftOver(losing); // What stays meets the fence.
+    }
     checkpoints.at(Checkpoints.Point.FOLLOWED);
     if (failure != null) {
       throw failure;

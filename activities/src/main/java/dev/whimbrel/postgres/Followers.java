@@ -18,6 +18,20 @@ interface Followers extends AutoCloseable {
   /** Lets clients go on. */
   void resume();
 
+  /**
+   * Waits a moment until no pooled connection points to a side any more. Ending one while a pooler
+   * still logs in there makes it refuse every login for {@code server_login_retry}, 15 s.
+   *
+   * @return whether none does
+   */
+  boolean haveLeft(Side side);
+
+  /**
+   * As {@link #resume}, where nothing was handed over: an attempt that died with its host may have
+   * left a pooler paused. A pooler that does not answer is no reason not to roll back.
+   */
+  void resumeIfPossible();
+
   /** How many sequential round trips pausing took. */
   int tripsToPause();
 

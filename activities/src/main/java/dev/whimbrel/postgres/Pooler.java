@@ -6,16 +6,33 @@ import dev.whimbrel.runbook.Connect;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.runbook.PostgresUrl;
 import dev.whimbrel.secrets.Secrets;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One PgBouncer: pause, point to the other side, resume; with a guardian while it is paused. */
 final class Pooler implements AutoCloseable {
+  static final String NO_LOGIN_RETRY = "SET server_login_retry = 0";
+
+  private static final Logger LOG = LoggerFactory.getLogger(Pooler.class);
   private static final Duration CALL = Duration.ofSeconds(5);
+  private static final Duration LEFT = Duration.ofSeconds(3);
+
+  /**
+   * The console takes the simple protocol only, and refuses every {@code SET} that pgjdbc 42.7
+   * begins with; the driver leaves those out where {@code replication} has a value, which it does
+   * not send to servers older than 9.4.
+   */
+  static final Map<String, String> CONSOLE =
+      Map.of("preferQueryMode", "simple", "assumeMinServerVersion", "8.3", "replication", "false");
 
   private final Connect.PgBouncer spec;
   private final Secrets secrets;
@@ -53,6 +70,7 @@ final class Pooler implements AutoCloseable {
       throw Failures.transientFailure("The guardian of PgBouncer " + where() + " is gone");
     }
     watching.paused();
+    mendLogins();
     try {
       command("PAUSE " + Quoting.identifier(spec.database()), limit);
     } catch (SQLException e) {
@@ -86,10 +104,24 @@ final class Pooler implements AutoCloseable {
         ConnectFollowers.Commands.run(side == Side.TARGET ? command.doIt() : command.undo());
       }
       command("RELOAD", CALL);
+      mendLogins();
     } catch (SQLException e) {
       throw Failures.transientFailure(
           "PgBouncer %s could not be pointed to the %s (%s)"
               .formatted(where(), side.word(), e.getSQLState()));
+    }
+  }
+
+  /**
+   * A PAUSE that meets a connection in its login counts as a failed login, after which PgBouncer
+   * opens no connection for {@code server_login_retry}, 15 s (seen with 1.18: nobody could write).
+   * The next RELOAD brings the setting back.
+   */
+  private void mendLogins() {
+    try {
+      command(NO_LOGIN_RETRY, CALL);
+    } catch (SQLException e) {
+      LOG.warn("PgBouncer {}: {} was refused ({})", where(), NO_LOGIN_RETRY, e.getSQLState());
     }
   }
 
@@ -106,6 +138,71 @@ final class Pooler implements AutoCloseable {
     Guardian watching = guardian;
     if (watching != null) {
       watching.resumed();
+    }
+  }
+
+  /** Waits up to three seconds until no server connection points to a database. */
+  boolean hasLeft(PostgresSpec old) {
+    boolean left = awaitLeft(old);
+    try {
+      command("RELOAD", CALL); // The entry is the one in force: this brings the settings back.
+    } catch (SQLException e) {
+      LOG.warn("PgBouncer {}: RELOAD was refused ({})", where(), e.getSQLState());
+    }
+    return left;
+  }
+
+  private boolean awaitLeft(PostgresSpec old) {
+    PostgresUrl url = PostgresUrl.parse(old.url());
+    Deadline limit = new Deadline(LEFT);
+    while (!limit.passed()) {
+      try {
+        if (connectionsTo(url) == 0) {
+          return true;
+        }
+        Thread.sleep(50);
+      } catch (SQLException e) {
+        return false;
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return false;
+      }
+    }
+    return false;
+  }
+
+  private int connectionsTo(PostgresUrl url) throws SQLException {
+    Connection open = console;
+    if (open == null) {
+      open = connect();
+      console = open;
+    }
+    int count = 0;
+    try (Statement statement = open.createStatement();
+        ResultSet rows = statement.executeQuery("SHOW SERVERS")) {
+      while (rows.next()) {
+        // Addresses are resolved by the pooler; the port and the name of the entry are enough
+        // where the sides differ in their port, and to be careful where they do not.
+        if (spec.database().equals(rows.getString("database"))
+            && url.port() == rows.getInt("port")
+            && isAt(url.host(), rows.getString("addr"))) {
+          count++;
+        }
+      }
+    }
+    return count;
+  }
+
+  private static boolean isAt(String host, @Nullable String address) {
+    try {
+      for (InetAddress each : InetAddress.getAllByName(host)) {
+        if (each.getHostAddress().equals(address)) {
+          return true;
+        }
+      }
+      return false;
+    } catch (UnknownHostException e) {
+      return true;
     }
   }
 
@@ -153,10 +250,7 @@ final class Pooler implements AutoCloseable {
   private Connection connect() {
     try {
       return databases.open(
-          new PostgresSpec(spec.admin(), spec.password(), null, null),
-          "whimbrel",
-          CALL,
-          Map.of("preferQueryMode", "simple", "assumeMinServerVersion", "9.0"));
+          new PostgresSpec(spec.admin(), spec.password(), null, null), "whimbrel", CALL, CONSOLE);
     } catch (SQLException e) {
       throw Failures.transientFailure(
           "PgBouncer %s does not answer on its console (%s)".formatted(where(), e.getSQLState()));

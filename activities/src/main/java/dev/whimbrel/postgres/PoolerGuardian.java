@@ -83,6 +83,7 @@ public final class PoolerGuardian {
     while (System.nanoTime() < until) {
       try (Connection console = connect(admin, password);
           Statement statement = console.createStatement()) {
+        statement.execute(Pooler.NO_LOGIN_RETRY);
         statement.execute("RESUME " + Quoting.identifier(database));
         return;
       } catch (SQLException e) {
@@ -113,9 +114,7 @@ public final class PoolerGuardian {
     if (!password.isEmpty()) {
       properties.setProperty("password", password);
     }
-    properties.setProperty("preferQueryMode", "simple");
-    properties.setProperty("assumeMinServerVersion", "9.0");
-    properties.setProperty("ApplicationName", "whimbrel guardian");
+    properties.putAll(Pooler.CONSOLE);
     properties.setProperty("connectTimeout", "2");
     properties.setProperty("socketTimeout", "5");
     String host = url.host().contains(":") ? "[" + url.host() + "]" : url.host();

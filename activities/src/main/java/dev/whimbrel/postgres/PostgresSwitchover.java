@@ -32,7 +32,7 @@ public final class PostgresSwitchover implements Switchover {
     return during(
         "preparing the switchover",
         "Cannot prepare the switchover",
-        pulse -> new Preparation(databases, secrets, move).prepare());
+        pulse -> new Preparation(databases, secrets, move).prepare(pulse));
   }
 
   @Override
@@ -40,7 +40,7 @@ public final class PostgresSwitchover implements Switchover {
     return during(
         "taking the preparation back",
         "Cannot take the preparation of the switchover back",
-        pulse -> new Preparation(databases, secrets, move).unprepare());
+        pulse -> new Preparation(databases, secrets, move).unprepare(pulse));
   }
 
   @Override
@@ -91,13 +91,15 @@ public final class PostgresSwitchover implements Switchover {
     return during(
         "dropping the reverse stream",
         "Cannot drop the reverse stream",
-        pulse -> new CleanUp(databases, secrets, move).stopReverse());
+        pulse -> new CleanUp(databases, secrets, move).stopReverse(pulse));
   }
 
   @Override
   public Outcome cleanUp(Move move) {
     return during(
-        "cleaning up", "Cannot clean up", pulse -> new CleanUp(databases, secrets, move).cleanUp());
+        "cleaning up",
+        "Cannot clean up",
+        pulse -> new CleanUp(databases, secrets, move).cleanUp(pulse));
   }
 
   private interface Work<T> {

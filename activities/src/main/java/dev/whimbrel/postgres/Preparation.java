@@ -36,8 +36,9 @@ final class Preparation {
     this.move = move;
   }
 
-  Readiness prepare() throws SQLException {
+  Readiness prepare(Pulse pulse) throws SQLException {
     try (Sessions sessions = Sessions.openBoth(databases, move, "prepare-switchover", LONG)) {
+      pulse.mustNotHaveFrozen();
       Truth truth = Settlement.closeReturned(sessions, sessions.truth());
       if (truth.side() == Side.TARGET || !truth.open()) {
         boolean back = truth.on(Side.TARGET).canGoBack();
@@ -73,8 +74,9 @@ final class Preparation {
     }
   }
 
-  Outcome unprepare() throws SQLException {
+  Outcome unprepare(Pulse pulse) throws SQLException {
     try (Sessions sessions = Sessions.openBoth(databases, move, "unprepare-switchover", LONG)) {
+      pulse.mustNotHaveFrozen();
       Truth truth = Settlement.closeReturned(sessions, sessions.truth());
       if (truth.side() != Side.SOURCE || !truth.open()) {
         throw Failures.needsHelp(

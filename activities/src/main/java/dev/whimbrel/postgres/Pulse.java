@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Progress;
 import io.temporal.activity.Activity;
 import io.temporal.activity.ActivityExecutionContext;
@@ -67,6 +68,14 @@ final class Pulse implements AutoCloseable {
     return frozen;
   }
 
+  /** Fails with {@code Transient} where {@link #frozen}. */
+  void mustNotHaveFrozen() {
+    if (frozen()) {
+      throw Failures.transientFailure(
+          "This attempt stood still for more than two seconds and gives up");
+    }
+  }
+
   /** Ends the activity the way Temporal wants it, if it was cancelled. */
   void check() {
     ActivityCompletionException why = reason;
@@ -87,7 +96,7 @@ final class Pulse implements AutoCloseable {
     }
     check();
     if (cancelled()) {
-      throw dev.whimbrel.activity.Failures.transientFailure("Interrupted");
+      throw Failures.transientFailure("Interrupted");
     }
   }
 

@@ -87,6 +87,13 @@ final class ReadyCheck {
           "subscribe again before handing over",
           null);
     }
+    if (!"t".equals(rows.get(0).get(0)) && truth.decisive().epoch() > 1) {
+      throw Failures.needsHelp(
+          "This migration was rolled back (epoch %d): its stream to the %s ended with the hand-over"
+              .formatted(truth.decisive().epoch(), to.word()),
+          "start the migration again; never enable that subscription, it would send rows twice",
+          null);
+    }
     if (!"t".equals(rows.get(0).get(0))) {
       throw Failures.needsHelp(
           "Subscription %s on the %s is disabled".formatted(stream.subscription(), to.word()),

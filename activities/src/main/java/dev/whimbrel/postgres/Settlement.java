@@ -26,6 +26,9 @@ final class Settlement {
   private final Pulse pulse;
   private final Deadline patience;
 
+  /** A hand-over may have been committed: from now on this attempt only finishes, never begins. */
+  private boolean begun;
+
   Settlement(
       Databases databases,
       SwitchoverRequest request,
@@ -54,9 +57,11 @@ final class Settlement {
       } catch (SQLException e) {
         // Before the hand-over an attempt that failed is over: the servers have taken it back.
         // After it, both sides may be closed, and only going on helps.
-        if (!round.mayBeHandedOver() || patience.passed()) {
+        begun |= round.mayBeHandedOver();
+        if (!begun || patience.passed()) {
           throw SqlFailures.of("The switchover to the " + request.to().word() + " failed", e);
         }
+        pulse.check();
       }
       pulse.say(Progress.of("trying again: a server or a session went away"));
       pause();
@@ -99,6 +104,12 @@ final class Settlement {
         crossing = next;
         if (truth.side() == request.to()) {
           return truth.open() ? next.followOnly() : next.finish();
+        }
+        if (begun) {
+          // Whoever was faster decided otherwise; beginning again would undo it.
+          throw Failures.transientFailure(
+              "The %s is the truth: the hand-over to the %s was not committed, or another attempt took it back"
+                  .formatted(truth.side().word(), request.to().word()));
         }
         return truth.open() ? next.whole() : next.takeBack();
       }

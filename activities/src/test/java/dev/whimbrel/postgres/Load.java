@@ -173,6 +173,7 @@ final class Load implements AutoCloseable {
         long now = System.nanoTime();
         long gap = now - latest.getAndSet(now);
         longestGap.accumulateAndGet(gap, Math::max);
+        rest(2); // the machine that runs the tests must be able to apply what is written
       } catch (SQLException e) {
         // A commit that was answered with an error did not happen; one without an answer may have.
         if (committing

@@ -33,11 +33,7 @@ class SwitchoverFailpointTest {
         Prober prober = new Prober(pair, world.name())) {
       Wait.until("writes flow", Duration.ofSeconds(10), () -> load.acknowledged() > 100);
       killedAt(world, load, prober, Side.TARGET, point);
-      if (point != Checkpoints.Point.WAY_BACK_MOVED) { // there is none after the way back
-        killedAt(world, load, prober, Side.SOURCE, point);
-      } else {
-        killedAt(world, load, prober, Side.SOURCE, Checkpoints.Point.READY);
-      }
+      killedAt(world, load, prober, Side.SOURCE, point);
       load.close();
 
       try (Connection source = world.connect(Side.SOURCE)) {
