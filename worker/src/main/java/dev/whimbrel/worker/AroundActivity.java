@@ -1,5 +1,6 @@
 package dev.whimbrel.worker;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Progress;
@@ -9,6 +10,7 @@ import io.temporal.client.ActivityCompletionException;
 import io.temporal.common.interceptors.ActivityExecutionContextBase;
 import io.temporal.common.interceptors.ActivityInboundCallsInterceptor;
 import io.temporal.common.interceptors.ActivityInboundCallsInterceptorBase;
+import io.temporal.failure.ApplicationFailure;
 import io.temporal.serviceclient.CheckedExceptionWrapper;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -59,10 +61,15 @@ final class AroundActivity extends ActivityInboundCallsInterceptorBase {
     } catch (Throwable wrapped) {
       // Whatever it is, it must not leave as it is.
       Throwable thrown = CheckedExceptionWrapper.unwrap(wrapped);
+      ApplicationFailure failure = failures.of(step, thrown);
       if (!StepFailures.isTranslated(thrown)) {
-        log.error("{} failed with an error that nobody translated", step, thrown);
+        log.error("Failed with an error that nobody translated", thrown);
+      } else if (Failures.NOT_YET.equals(failure.getType())) {
+        log.debug("{}", failure.getOriginalMessage());
+      } else {
+        log.warn("{}: {}", failure.getType(), failure.getOriginalMessage());
       }
-      throw failures.of(step, thrown);
+      throw failure;
     } finally {
       alive.end();
       inFlight.end(info.getActivityType());

@@ -25,6 +25,9 @@ final class LogLines extends EncoderBase<ILoggingEvent> {
   /** What the SDK sets in the threads of workflows. */
   private static final String SDK_WORKFLOW_ID = "WorkflowId";
 
+  /** What the SDK sets in the threads of activities. */
+  private static final String SDK_ACTIVITY_TYPE = "ActivityType";
+
   private static final DateTimeFormatter TIME =
       DateTimeFormatter.ofPattern("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'").withZone(ZoneOffset.UTC);
 
@@ -49,7 +52,7 @@ final class LogLines extends EncoderBase<ILoggingEvent> {
                 TIME.format(event.getInstant()),
                 event.getLevel(),
                 migration(event.getMDCPropertyMap()),
-                event.getMDCPropertyMap().getOrDefault(STEP, "-"),
+                step(event.getMDCPropertyMap()),
                 simpleName(event.getLoggerName()),
                 event.getFormattedMessage(),
                 stackTrace.convert(event));
@@ -70,6 +73,11 @@ final class LogLines extends EncoderBase<ILoggingEvent> {
     }
     String workflowId = mdc.get(SDK_WORKFLOW_ID);
     return workflowId == null ? "-" : migrationOf(workflowId);
+  }
+
+  private static String step(Map<String, String> mdc) {
+    String step = mdc.get(STEP);
+    return step == null ? mdc.getOrDefault(SDK_ACTIVITY_TYPE, "-") : step;
   }
 
   private static String simpleName(String logger) {

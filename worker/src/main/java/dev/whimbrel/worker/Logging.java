@@ -5,6 +5,9 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
+import ch.qos.logback.core.filter.Filter;
+import ch.qos.logback.core.spi.FilterReply;
+import io.temporal.failure.ApplicationFailure;
 import java.util.function.UnaryOperator;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +35,7 @@ final class Logging {
     stderr.setContext(context);
     stderr.setTarget("System.err");
     stderr.setEncoder(lines);
+    stderr.addFilter(new SaidAlready());
     stderr.start();
 
     Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
@@ -43,5 +47,22 @@ final class Logging {
     context.getLogger("io.temporal.internal.worker.BasePoller").setLevel(Level.OFF);
     // An older server does without an optional service: nothing that anybody has to do.
     context.getLogger("io.temporal.internal.worker.HeartbeatManager").setLevel(Level.ERROR);
+  }
+
+  /**
+   * Drops what the SDK says about an activity's failure, with a stack trace of its own frames: the
+   * failure stands one line above, with its step.
+   */
+  private static final class SaidAlready extends Filter<ILoggingEvent> {
+    private static final String SDK_ACTIVITIES = "io.temporal.internal.activity.";
+
+    @Override
+    public FilterReply decide(ILoggingEvent event) {
+      return event.getLoggerName().startsWith(SDK_ACTIVITIES)
+              && event.getThrowableProxy() != null
+              && event.getThrowableProxy().getClassName().equals(ApplicationFailure.class.getName())
+          ? FilterReply.DENY
+          : FilterReply.NEUTRAL;
+    }
   }
 }

@@ -1,9 +1,9 @@
 package dev.whimbrel.worker;
 
 import dev.whimbrel.migration.MigrationWorkflow;
+import dev.whimbrel.runbook.NearestWord;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -54,7 +54,7 @@ record Settings(String taskQueue, Optional<InetSocketAddress> metrics, String lo
     for (String name : new TreeMap<>(environment).keySet()) {
       if (name.startsWith(PREFIX) && !isKnown(name)) {
         problems.add(
-            "%s is not a setting of the worker. Did you mean %s? (A secret of a runbook may be called %s…)"
+            "%s is not a setting of the worker. %s (A secret of a runbook may be called %s…)"
                 .formatted(name, nearest(name), SECRET_PREFIX));
       }
     }
@@ -105,25 +105,9 @@ record Settings(String taskQueue, Optional<InetSocketAddress> metrics, String lo
   }
 
   private static String nearest(String name) {
-    return OURS.stream().min(Comparator.comparingInt(ours -> distance(ours, name))).orElseThrow();
-  }
-
-  /** Levenshtein's distance. */
-  private static int distance(String one, String other) {
-    int[] row = new int[other.length() + 1];
-    for (int j = 0; j <= other.length(); j++) {
-      row[j] = j;
-    }
-    for (int i = 1; i <= one.length(); i++) {
-      int diagonal = row[0];
-      row[0] = i;
-      for (int j = 1; j <= other.length(); j++) {
-        int above = row[j];
-        int substituted = diagonal + (one.charAt(i - 1) == other.charAt(j - 1) ? 0 : 1);
-        row[j] = Math.min(substituted, Math.min(above, row[j - 1]) + 1);
-        diagonal = above;
-      }
-    }
-    return row[other.length()];
+    String nearest = NearestWord.of(name, OURS);
+    return nearest == null
+        ? "The settings are " + String.join(", ", OURS) + "."
+        : "Did you mean " + nearest + "?";
   }
 }

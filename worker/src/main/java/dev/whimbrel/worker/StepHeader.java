@@ -10,7 +10,7 @@ import java.util.Map;
 
 /**
  * Carries the step's id from the workflow to its activity in a header, since an activity cannot see
- * its own summary. The id is the summary's first word.
+ * its own summary. The id is the summary's first word, without a colon behind it.
  */
 final class StepHeader extends WorkflowOutboundCallsInterceptorBase {
   private static final String NAME = "whimbrel-step";
@@ -35,7 +35,7 @@ final class StepHeader extends WorkflowOutboundCallsInterceptorBase {
     }
     Map<String, Payload> values = new HashMap<>(input.getHeader().getValues());
     DefaultDataConverter.STANDARD_INSTANCE
-        .toPayload(summary.strip().split("\\s", 2)[0])
+        .toPayload(summary.strip().split(":?(\\s|$)", 2)[0])
         .ifPresent(step -> values.put(NAME, step));
     return super.executeActivity(
         new ActivityInput<>(

@@ -44,15 +44,20 @@ public final class WorkerMain {
 
   private static void register(Worker worker, Secrets secrets) {
     worker.registerWorkflowImplementationTypes(Migrations.workflowTypes());
-    worker.registerActivitiesImplementations(
-        new PostgresPreflight(secrets),
-        new PostgresSchema(secrets),
-        new PostgresReplication(secrets),
-        new PostgresVerification(secrets),
-        new PostgresSwitchover(secrets),
-        new RegistryDns(secrets),
-        new RunChecks(secrets),
-        new WeekWindows());
+    worker.registerActivitiesImplementations(activities(secrets));
+  }
+
+  static Object[] activities(Secrets secrets) {
+    return new Object[] {
+      new PostgresPreflight(secrets),
+      new PostgresSchema(secrets),
+      new PostgresReplication(secrets),
+      new PostgresVerification(secrets),
+      new PostgresSwitchover(secrets),
+      new RegistryDns(secrets),
+      new RunChecks(secrets),
+      new WeekWindows()
+    };
   }
 
   private static void run() throws IOException {

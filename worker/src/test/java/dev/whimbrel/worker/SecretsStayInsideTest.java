@@ -80,7 +80,7 @@ class SecretsStayInsideTest {
                 + " at dev.whimbrel.worker.SecretsStayInsideTest$LeakyActivity.fail(")
         .contains("Report this line");
     assertThat(log())
-        .contains("ERROR shop prepare.leak AroundActivity: prepare.leak failed with an error")
+        .contains("ERROR shop prepare.leak AroundActivity: Failed with an error that nobody")
         .contains("Caused by: java.lang.IllegalStateException: the cause knows ***");
   }
 

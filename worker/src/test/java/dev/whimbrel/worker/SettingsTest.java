@@ -37,6 +37,14 @@ class SettingsTest {
   }
 
   @Test
+  void listsTheSettingsWhereNoneIsNear() {
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> Settings.of(Map.of("WHIMBREL_COLOUR", "red")))
+        .withMessageContaining(
+            "WHIMBREL_COLOUR is not a setting of the worker. The settings are WHIMBREL_TASK_QUEUE,");
+  }
+
+  @Test
   void namesEveryMistakeAndTheNearestSetting() {
     assertThatIllegalArgumentException()
         .isThrownBy(

@@ -190,7 +190,8 @@ final class Board {
             Mirror.SINCE, since.toString(),
             Mirror.STEP, step == null ? "" : step.id(),
             Mirror.WAITING_FOR, Objects.requireNonNullElse(wordsFor(), ""),
-            Mirror.WRITES_GO_TO, writesGoTo()));
+            Mirror.WRITES_GO_TO, writesGoTo(),
+            Mirror.RESULT, result == null ? "" : result.ending().name()));
     if (start.searchAttributes()) {
       Workflow.upsertTypedSearchAttributes(
           Mirror.WHIMBREL_PHASE.valueSet(phase),

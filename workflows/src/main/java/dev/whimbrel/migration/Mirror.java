@@ -27,6 +27,13 @@ public final class Mirror {
   /** Memo: {@code source}, {@code target} or {@code none}. */
   public static final String WRITES_GO_TO = "writesGoTo";
 
+  /**
+   * Memo: how it ended, a {@link MigrationResult.Ending}; empty while it runs. A workflow that was
+   * cancelled closes as cancelled whatever it returns, so that this and the status are where its
+   * ending stands.
+   */
+  public static final String RESULT = "result";
+
   /** Memo: SHA-256 of the runbook file; set by the starter. */
   public static final String RUNBOOK_HASH = "runbookHash";
 

@@ -6,11 +6,11 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** Finds the valid word that somebody most likely meant. */
-final class NearestWord {
+public final class NearestWord {
   private NearestWord() {}
 
   /** The nearest of the words, or null when none is near enough to be meant. */
-  static @Nullable String of(String written, Collection<String> words) {
+  public static @Nullable String of(String written, Collection<String> words) {
     return words.stream()
         .filter(word -> distance(fold(written), fold(word)) <= allowed(written, word))
         .min(Comparator.comparingInt(word -> distance(fold(written), fold(word))))

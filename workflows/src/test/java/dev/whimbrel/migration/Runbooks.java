@@ -24,7 +24,7 @@ final class Runbooks {
   List<GuardSpec> guards = List.of();
   boolean names = true;
   List<Integer> ttls = List.of(60);
-  Duration rollbackWindow = Duration.ofHours(72);
+  Duration rollbackWindow = Duration.ofDays(3);
 
   Runbook build() {
     return new Runbook(

@@ -248,7 +248,7 @@ final class World
     // The in-process server may lose a cancellation that meets the end of an attempt: this one
     // works on for a moment, as the real one does, and rests only then, so that time can be
     // skipped.
-    for (int i = 0; i < 15 && !Thread.currentThread().isInterrupted(); i++) {
+    for (int i = 0; i < 75 && !Thread.currentThread().isInterrupted(); i++) {
       Activity.getExecutionContext().heartbeat(Progress.of("the base slot is near"));
       LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
     }

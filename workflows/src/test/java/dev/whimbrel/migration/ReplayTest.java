@@ -1,0 +1,93 @@
+package dev.whimbrel.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.migration.MigrationStatus.State;
+import io.temporal.common.WorkflowExecutionHistory;
+import io.temporal.testing.TestWorkflowEnvironment;
+import io.temporal.testing.WorkflowReplayer;
+import io.temporal.worker.Worker;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Replays recorded histories against today's workflow: running migrations must survive a change of
+ * the code. Record them anew, from released code only, with {@code mvn test -pl workflows -am
+ * -Dtest=ReplayTest -Dwhimbrel.record=true -Dsurefire.failIfNoSpecifiedTests=false}.
+ */
+class ReplayTest {
+  private static final Path RECORDINGS = Path.of("src/test/resources/histories");
+
+  @ParameterizedTest
+  @ValueSource(strings = {"migrated", "rolled-back"})
+  void carriesOnWhatWasRecorded(String recording) {
+    assertThatCode(() -> replay(text(recording))).doesNotThrowAnyException();
+  }
+
+  @Test
+  void noticesAHistoryThatTheCodeCannotHaveMade() throws IOException {
+    String broken =
+        text("migrated").replace("\"name\": \"CreateTables\"", "\"name\": \"CreateRows\"");
+
+    assertThat(broken).isNotEqualTo(text("migrated"));
+    assertThatThrownBy(() -> replay(broken)).hasStackTraceContaining("TMPRL1100");
+  }
+
+  @Test
+  @EnabledIfSystemProperty(named = "whimbrel.record", matches = "true")
+  void recordAnew() throws IOException {
+    Runbooks runbooks = new Runbooks();
+    runbooks.approval = "required";
+    runbooks.guards = java.util.List.of(Runbooks.guard("rollback"));
+    try (Stage stage = new Stage(runbooks)) {
+      stage.world.fail("subscribe", Failures.needsHelp("no slot is free", "free one", null));
+      stage.awaitState(State.NEEDS_HELP);
+      stage.workflow().retry(new StepDecision("ana@example.com", null, null));
+      stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+      stage.result();
+      write("migrated", stage.history());
+    }
+    try (Stage stage = new Stage(runbooks)) {
+      stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+      stage.awaitAt(Step.MONITOR, State.WAITING_FOR_TIME);
+      stage.world.fail("unsubscribe", Failures.needsHelp("no right", "grant it", null));
+      stage.untyped().signal("rollback", "because");
+      stage.result();
+      write("rolled-back", stage.history());
+    }
+  }
+
+  private static void write(String recording, WorkflowExecutionHistory history) throws IOException {
+    Files.createDirectories(RECORDINGS);
+    Files.writeString(RECORDINGS.resolve(recording + ".json"), history.toJson(true));
+  }
+
+  private static void replay(String history) throws Exception {
+    try (TestWorkflowEnvironment env = TestWorkflowEnvironment.newInstance()) {
+      Worker worker = env.newWorker("replay", Stage.workerOptions());
+      worker.registerWorkflowImplementationTypes(Migrations.workflowTypes());
+      WorkflowReplayer.replayWorkflowExecution(WorkflowExecutionHistory.fromJson(history), worker);
+    }
+  }
+
+  private static String text(String recording) throws IOException {
+    try (InputStream in =
+        Objects.requireNonNull(
+            ReplayTest.class.getResourceAsStream("/histories/" + recording + ".json"))) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+}
