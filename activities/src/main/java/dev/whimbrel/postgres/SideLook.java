@@ -26,9 +26,6 @@ import org.jspecify.annotations.Nullable;
 final class SideLook {
   private static final Duration ANSWER = Duration.ofSeconds(10);
 
-  /** The switchover's advisory lock. */
-  private static final long LOCK = 0x5768_696D_6272_656CL;
-
   private final Databases databases;
   private final Secrets secrets;
   private final String migration;
@@ -204,14 +201,15 @@ final class SideLook {
     return List.copyOf(found);
   }
 
+  /** Keeping the base slot takes the same lock, shared and for a moment; that is no switchover. */
   private static boolean underWay(Connection connection) throws SQLException {
     return number(
             connection,
             """
-            SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+            SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND mode = 'ExclusiveLock'
                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
                AND classid::bigint = %d AND objid::bigint = %d"""
-                .formatted(LOCK >>> 32, LOCK & 0xFFFF_FFFFL))
+                .formatted(Sessions.KEY >>> 32, Sessions.KEY & 0xFFFF_FFFFL))
         > 0;
   }
 
