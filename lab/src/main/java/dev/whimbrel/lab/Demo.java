@@ -14,6 +14,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Scanner;
+import java.util.logging.LogManager;
 import org.slf4j.LoggerFactory;
 
 /**
@@ -50,6 +51,8 @@ public final class Demo {
       System.exit(all.contains("--help") || all.contains("-h") ? 0 : 2);
     }
     ((Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME)).setLevel(Level.OFF);
+    // gRPC complains through the JDK's own log when the in-process Temporal is taken down.
+    LogManager.getLogManager().reset();
     PrintStream progress =
         new PrintStream(json ? System.err : System.out, true, StandardCharsets.UTF_8);
     int code;

@@ -45,16 +45,14 @@ final class DemoStory {
   }
 
   private void tell(MigrationStatus status) {
-    if (!status.phase().equals(phase)) {
-      phase = status.phase();
-      out.printf("%n%s%n", phase);
-    }
     boolean beforeSwitchover = true;
     for (StepRecord step : status.steps()) {
       if (step.id().equals(SWITCHOVER) && step.started() != null) {
         beforeSwitchover = false;
       }
       if (step.ended() != null && step.started() != null && told.add(step.id() + step.started())) {
+        // Not the status's own phase: it may be the next one by the time that a step is told.
+        announce(step.id().substring(0, step.id().indexOf('.')));
         out.printf("  %-26s %s%n", step.id(), step.outcome());
         out.printf("  %26s %s%n", "", figures());
       }
@@ -65,6 +63,13 @@ final class DemoStory {
     if (!status.writesGoTo().equals(writesGoTo)) {
       writesGoTo = status.writesGoTo();
       out.printf("  WRITES GO TO: %s (epoch %d)%n", writesGoTo, status.epoch());
+    }
+  }
+
+  private void announce(String newPhase) {
+    if (!newPhase.equals(phase)) {
+      phase = newPhase;
+      out.printf("%n%s%n", phase);
     }
   }
 
