@@ -30,6 +30,9 @@ final class MigrationWorker implements AutoCloseable {
           // Cancellation and progress travel with heartbeats: a rollback must not wait for them.
           .setMaxHeartbeatThrottleInterval(Duration.ofSeconds(1))
           .setDefaultHeartbeatThrottleInterval(Duration.ofSeconds(1))
+          // The SDK's one second is passed by loading classes on a busy machine (seen), which
+          // fails the workflow's task; a real deadlock is noticed soon enough.
+          .setDefaultDeadlockDetectionTimeout(Duration.ofSeconds(10).toMillis())
           .build();
 
   private final SwitchoversInFlight inFlight;

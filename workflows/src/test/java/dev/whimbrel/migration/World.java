@@ -40,6 +40,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 
@@ -56,7 +57,7 @@ final class World
   private final Supplier<Instant> clock;
 
   volatile Side truth = Side.SOURCE;
-  volatile long epoch = 1;
+  private final AtomicLong epoch = new AtomicLong(1);
   private volatile @org.jspecify.annotations.Nullable Instant handedOverAt;
   volatile boolean canGoBack = true;
   volatile List<Finding> preflightFindings = List.of();
@@ -259,7 +260,7 @@ final class World
   public HandOver handOver(SwitchoverRequest request) {
     if (truth != request.to()) {
       truth = request.to();
-      epoch++;
+      epoch.incrementAndGet();
       handedOverAt = clock.get();
     }
     happens("handOver", "hand over to the " + request.to().word());
@@ -271,7 +272,7 @@ final class World
     boolean moves = truth != request.to();
     if (moves) {
       truth = request.to();
-      epoch++;
+      epoch.incrementAndGet();
     }
     String words =
         "settle on the "
@@ -284,7 +285,7 @@ final class World
   }
 
   private HandOver handedOver(String line) {
-    return new HandOver(truth, epoch, clock.get(), 38, 9, epoch > 1, canGoBack, line);
+    return new HandOver(truth, epoch.get(), clock.get(), 38, 9, epoch.get() > 1, canGoBack, line);
   }
 
   @Override
