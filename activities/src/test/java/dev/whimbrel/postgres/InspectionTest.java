@@ -331,12 +331,13 @@ class InspectionTest {
 
     /** Does what a person does with one printed step. */
     void run(ByHandStep step) throws Exception {
-      if (step.sql() == null) {
+      String sql = step.sql();
+      if (sql == null) {
         return;
       }
       PostgresServer on = "source".equals(step.on()) ? pair.source() : pair.target();
       if (step.untilTrue()) {
-        await(() -> value(on, step.sql()).equals("t"), step::what);
+        await(() -> value(on, sql).equals("t"), step::what);
         return;
       }
       try (Connection connection = on.connect(name);

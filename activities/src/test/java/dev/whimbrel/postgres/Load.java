@@ -87,6 +87,11 @@ final class Load implements AutoCloseable {
 
   @Override
   public void close() {
+    stop();
+  }
+
+  /** Ends the writers and waits for what they have in flight. Again is harmless. */
+  void stop() {
     stop = true;
     for (Thread thread : threads) {
       try {

@@ -50,7 +50,7 @@ class PoolerSwitchoverTest {
           "pooled: %d ms over (%d trips), %d ms back, %d acknowledged"
               .formatted(
                   forwardGap, there.roundTrips(), load.longestGapMillis(), load.acknowledged()));
-      load.close();
+      load.stop();
 
       assertThat(load.errors()).isEmpty();
       assertThat(forwardGap).isLessThan(2000);
@@ -87,7 +87,7 @@ class PoolerSwitchoverTest {
       }
       world.switchover().settle(world.to(Side.TARGET));
       awaitMore(load);
-      load.close();
+      load.stop();
 
       try (Connection target = world.connect(Side.TARGET)) {
         assertThat(load.faults(target)).isEmpty();

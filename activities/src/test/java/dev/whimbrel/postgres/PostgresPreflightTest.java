@@ -91,7 +91,10 @@ class PostgresPreflightTest {
   void refusesAnOlderTarget() throws Exception {
     Move move = databases("older");
 
-    assertThat(lines(preflight.preflight(with(move, move.target(), move.source()))))
+    assertThat(
+            lines(
+                preflight.preflight(
+                    with(move, /* source= */ move.target(), /* target= */ move.source()))))
         .contains(
             "BLOCKER version target: is PostgreSQL 15, older than the source's 16. Fix: move to"
                 + " PostgreSQL 16 or newer");

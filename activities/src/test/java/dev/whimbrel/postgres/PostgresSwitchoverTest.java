@@ -61,7 +61,7 @@ class PostgresSwitchoverTest {
           "writes flow again", Duration.ofSeconds(10), () -> load.acknowledged() > then + 500);
       System.out.println("back: " + back + ", gap " + load.longestGapMillis() + " ms");
       assertThat(prober.overlaps(Side.TARGET)).isEmpty();
-      load.close();
+      load.stop();
 
       try (Connection source = world.connect(Side.SOURCE)) {
         assertThat(load.faults(source)).isEmpty();
@@ -91,7 +91,7 @@ class PostgresSwitchoverTest {
       Wait.until(
           "writes flow again", Duration.ofSeconds(10), () -> load.acknowledged() > before + 100);
       HandOver back = world.switchover().settle(world.to(Side.SOURCE));
-      load.close();
+      load.stop();
 
       assertThat(there.canGoBack()).isTrue();
       assertThat(back.writesGoTo()).isEqualTo(Side.SOURCE);

@@ -34,7 +34,7 @@ class SwitchoverFailpointTest {
       Wait.until("writes flow", Duration.ofSeconds(10), () -> load.acknowledged() > 100);
       killedAt(world, load, prober, Side.TARGET, point);
       killedAt(world, load, prober, Side.SOURCE, point);
-      load.close();
+      load.stop();
 
       try (Connection source = world.connect(Side.SOURCE)) {
         assertThat(load.faults(source)).isEmpty();
