@@ -66,7 +66,13 @@ final class Authority {
       @Nullable String fingerprint,
       boolean canGoBack,
       @Nullable String note,
-      Instant changedAt) {}
+      Instant changedAt) {
+
+    /** Whether this database has ever lost or gained the truth. */
+    boolean moved() {
+      return losingLsn != null;
+    }
+  }
 
   /** Creates schema and table. Again is harmless. */
   static void create(Connection database) throws SQLException {
@@ -197,6 +203,31 @@ final class Authority {
         epoch,
         marker == null ? "NULL" : "'" + marker + "'",
         note == null ? "NULL" : Quoting.literal(note),
+        Quoting.literal(expected.migration()),
+        expected.epoch(),
+        expected.writable().word(),
+        expected.epoch());
+  }
+
+  /**
+   * A statement that moves the epoch on while the truth stays where it is, and forgets what was
+   * prepared: whoever prepared before begins nothing any more.
+   *
+   * @param expected the row that was read
+   * @param epoch the new epoch
+   */
+  static String supersede(Row expected, long epoch) {
+    return String.format(
+        Locale.ROOT,
+        """
+        DO $$ BEGIN
+          UPDATE whimbrel.authority SET epoch = %d, fingerprint = NULL
+           WHERE migration = %s AND epoch = %d AND writable = '%s';
+          IF NOT FOUND THEN
+            RAISE EXCEPTION 'the epoch is no longer %d' USING ERRCODE = '40001';
+          END IF;
+        END $$""",
+        epoch,
         Quoting.literal(expected.migration()),
         expected.epoch(),
         expected.writable().word(),

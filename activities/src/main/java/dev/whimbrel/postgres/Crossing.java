@@ -22,6 +22,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class Crossing {
   private static final Duration CALL = Duration.ofSeconds(5);
+
+  /** Making the applications follow: commands of the runbook's, each a minute at most. */
+  private static final Duration FOLLOW = Duration.ofMinutes(10);
+
   private static final Duration POOLER_PAUSE = Duration.ofSeconds(2);
 
   private final Sessions sessions;
@@ -67,6 +71,7 @@ final class Crossing {
 
   /** Steps 1 to 9. */
   HandOver whole() throws SQLException {
+    startWayBackThatNeverRan();
     Readied readied = new ReadyCheck(sessions, truth, request, pulse).await();
     opening.approach();
     followers.ready();
@@ -104,6 +109,7 @@ final class Crossing {
     sessions.trips().stop();
     int trips = sessions.trips().inPause() + followers.tripsToPause();
     checkpoints.at(Checkpoints.Point.OPENED);
+    sessions.pinger().until(FOLLOW);
 
     boolean back = follow();
     return result(epoch, pause, trips, back, "handed over");
@@ -133,6 +139,7 @@ final class Crossing {
     checkpoints.at(Checkpoints.Point.READY);
     opening.commit(CALL);
     checkpoints.at(Checkpoints.Point.OPENED);
+    sessions.pinger().until(FOLLOW);
 
     boolean back = follow();
     return result(decided.epoch(), 0, 0, back, "an earlier attempt's hand-over was finished");
@@ -141,7 +148,7 @@ final class Crossing {
   /** Step 9 alone: the gaining side is open already. */
   HandOver followOnly() throws SQLException {
     mayBeHandedOver = true;
-    boolean handedOver = truth.decisive().epoch() > 1;
+    boolean handedOver = truth.moved();
     boolean back = false;
     if (handedOver) {
       followers.ready();
@@ -181,6 +188,20 @@ final class Crossing {
         0,
         false,
         "the " + from.word() + " had not opened: the hand-over was taken back");
+  }
+
+  /**
+   * An attempt that died between opening the target and starting the stream back left it switched
+   * off; its slot stands where the target opened, so that nothing is missing.
+   */
+  private void startWayBackThatNeverRan() throws SQLException {
+    Authority.Row source = truth.source();
+    if (from == Side.TARGET
+        && truth.target().canGoBack()
+        && source.marker() != null
+        && source.epoch() == truth.target().epoch()) {
+      opening.startStream(losing, gaining);
+    }
   }
 
   private boolean wayBackWanted() {
@@ -318,11 +339,13 @@ final class Crossing {
     SQLException failure = null;
     boolean back = false;
     try {
-      back = wayBackWanted() && opening.startWayBack(losing);
+      back = wayBackWanted() && opening.startStream(gaining, losing);
     } catch (SQLException e) {
       failure = e;
     }
     checkpoints.at(Checkpoints.Point.REVERSED);
+    // Whoever has come later has ended this session: then the applications are theirs to lead.
+    gaining.run("SELECT 1", CALL);
     followers.follow(to);
     followers.resume();
     if (followers.haveLeft(from)) {
@@ -337,8 +360,8 @@ final class Crossing {
 
   private HandOver result(long epoch, long pause, int trips, boolean back, String how)
       throws SQLException {
-    boolean handedOver = epoch > 1;
     Authority.Row lost = sessions.row(from);
+    boolean handedOver = lost.moved() || sessions.row(to).moved();
     return new HandOver(
         to,
         epoch,

@@ -98,7 +98,7 @@ final class InspectionJudgement {
     Side other = truth.other();
     Seen lost = pair.seen(other);
 
-    boolean handedOver = pair.decisive().epoch() > 1;
+    boolean handedOver = moved(pair);
     boolean strayFence =
         !lost.closed() && (handedOver || lost.withoutFence().size() < lost.tables());
     if (strayFence) {
@@ -119,6 +119,10 @@ final class InspectionJudgement {
     return settled(pair, truth);
   }
 
+  private static boolean moved(Pair pair) {
+    return pair.source().moved() || pair.target().moved();
+  }
+
   private Inspected settled(Pair pair, Side truth) {
     Seen seen = pair.seen(truth);
     long epoch = pair.decisive().epoch();
@@ -129,14 +133,14 @@ final class InspectionJudgement {
       headline =
           "WRITES GO TO: target (since %s, epoch %d)."
               .formatted(time(pair.target().changedAt()), epoch);
-    } else if (epoch > 1) {
+    } else if (moved(pair)) {
       state = State.ROLLED_BACK;
       headline =
           "WRITES GO TO: source (rolled back at %s, epoch %d)."
               .formatted(time(pair.source().changedAt()), epoch);
     } else {
       state = State.NEVER_HANDED_OVER;
-      headline = "WRITES GO TO: source (never handed over, epoch 1).";
+      headline = "WRITES GO TO: source (never handed over, epoch %d).".formatted(epoch);
     }
     if (seen.inRecovery()) {
       alarms.add(

@@ -59,10 +59,19 @@ final class OneSided {
         Sessions.openOne(
             databases, request.move(), "switchover alone", Duration.ofMinutes(2), to)) {
       Authority.Row row = sessions.row(to);
+      Fencing fencing = new Fencing(request);
       if (row.writable() == to && Fence.notOpen(sessions.on(to).connection()).isEmpty()) {
         // Only this side's own COMMIT could have given the truth away.
-        follow();
-        return result(row.epoch(), row.epoch() > 1, "the " + lost.word() + " cannot be reached");
+        if (to == Side.SOURCE) {
+          row = fencing.refuseLateHandOvers(sessions, row);
+        }
+        if (row.moved()) {
+          follow();
+        }
+        return result(row.epoch(), row.moved(), "the " + lost.word() + " cannot be reached");
+      }
+      if (row.writable() != to) {
+        fencing.mustBeExpected(row);
       }
       if (!patienceOver) {
         return null;

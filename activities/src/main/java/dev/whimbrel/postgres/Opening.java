@@ -103,16 +103,17 @@ final class Opening {
   }
 
   /**
-   * Starts the stream back, once the worker of the stream that came is gone.
+   * Starts the stream from the target back to the source, once the worker of the stream that came
+   * is gone. Again is harmless.
    *
    * @return whether there is one
    */
-  boolean startWayBack(Session losing) throws SQLException {
+  boolean startStream(Session target, Session source) throws SQLException {
     Deadline gone = new Deadline(WORKER_GONE);
     while (!gone.passed()
-        && gaining.value(
+        && target.value(
                 "SELECT 1 FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL"
-                    .formatted(Quoting.literal(stream.subscription())),
+                    .formatted(Quoting.literal(names.forwardSubscription())),
                 CALL)
             != null) {
       try {
@@ -122,7 +123,7 @@ final class Opening {
         break;
       }
     }
-    losing.run(
+    source.run(
         "ALTER SUBSCRIPTION " + Quoting.identifier(names.reverseSubscription()) + " ENABLE", CALL);
     return true;
   }

@@ -42,7 +42,8 @@ final class Preparation {
       Truth truth = Settlement.closeReturned(sessions, sessions.truth());
       if (truth.side() == Side.TARGET || !truth.open()) {
         boolean back = truth.on(Side.TARGET).canGoBack();
-        return new Readiness(back, 0, List.of(), "the target is the truth already");
+        return new Readiness(
+            back, 0, List.of(), truth.decisive().epoch(), "the target is the truth already");
       }
       List<Finding> findings = new ArrayList<>();
       for (Side side : Side.values()) {
@@ -68,6 +69,7 @@ final class Preparation {
           noWayBack.isEmpty(),
           pause,
           List.copyOf(findings),
+          truth.decisive().epoch(),
           noWayBack.isEmpty()
               ? "ready to hand over, about %d ms; the way back is proved".formatted(pause)
               : "ready to hand over, about %d ms; THERE IS NO WAY BACK".formatted(pause));

@@ -11,7 +11,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Makes one side the truth from any state. Every round begins from the top: new sessions, both
- * locks, then the authority; nothing is remembered from the round before.
+ * locks, then the authority. Nothing is remembered from the round before but that there was one: a
+ * later round finishes and takes back, but begins nothing, and it waits for whoever holds the locks
+ * instead of ending them, since that one came later.
  */
 final class Settlement {
   /** Connecting, waiting for blockers, and advancing the base slot, before the pause. */
@@ -26,7 +28,7 @@ final class Settlement {
   private final Pulse pulse;
   private final Deadline patience;
 
-  /** A hand-over may have been committed: from now on this attempt only finishes, never begins. */
+  /** A hand-over may have been committed: from now on this attempt finishes, and begins nothing. */
   private boolean begun;
 
   Settlement(
@@ -48,7 +50,14 @@ final class Settlement {
     while (true) {
       Round round = new Round();
       try {
-        return round.run();
+        HandOver end = round.run();
+        if (end != null) {
+          return end;
+        }
+        if (patience.passed()) {
+          throw Failures.transientFailure(
+              "Another attempt holds the locks of the switchover to the " + request.to().word());
+        }
       } catch (Sessions.Unreachable e) {
         HandOver alone = withoutOther(e);
         if (alone != null) {
@@ -61,8 +70,8 @@ final class Settlement {
         if (!begun || patience.passed()) {
           throw SqlFailures.of("The switchover to the " + request.to().word() + " failed", e);
         }
-        pulse.check();
       }
+      pulse.check();
       pulse.say(Progress.of("trying again: a server or a session went away"));
       pause();
     }
@@ -95,24 +104,43 @@ final class Settlement {
   private final class Round {
     private @Nullable Crossing crossing;
 
-    HandOver run() throws SQLException {
-      try (Sessions sessions =
-          Sessions.openBoth(databases, request.move(), "switchover", APPROACH)) {
+    /** Null where another attempt holds the locks. */
+    @Nullable HandOver run() throws SQLException {
+      try (Sessions sessions = open()) {
+        if (!sessions.locked()) {
+          return null;
+        }
         checkpoints.at(Checkpoints.Point.LOCKED);
         Truth truth = closeReturned(sessions, sessions.truth());
+        Fencing fencing = new Fencing(request);
+        if (truth.side() == Side.SOURCE && request.to() == Side.SOURCE) {
+          truth = fencing.refuseLateHandOvers(sessions, truth);
+        }
         Crossing next = new Crossing(sessions, truth, request, followers, checkpoints, pulse);
         crossing = next;
         if (truth.side() == request.to()) {
           return truth.open() ? next.followOnly() : next.finish();
         }
-        if (begun) {
-          // Whoever was faster decided otherwise; beginning again would undo it.
-          throw Failures.transientFailure(
-              "The %s is the truth: the hand-over to the %s was not committed, or another attempt took it back"
-                  .formatted(truth.side().word(), request.to().word()));
+        if (request.finishOnly()) {
+          return Fencing.nothingToFinish(truth);
         }
-        return truth.open() ? next.whole() : next.takeBack();
+        fencing.mustBeExpected(truth.decisive());
+        if (!truth.open()) {
+          return next.takeBack();
+        }
+        if (begun) {
+          throw Failures.transientFailure(
+              "A session ended during the switchover to the %s, and nothing was handed over: the %s is still the truth (epoch %d)"
+                  .formatted(request.to().word(), truth.side().word(), truth.decisive().epoch()));
+        }
+        return next.whole();
       }
+    }
+
+    private Sessions open() throws SQLException {
+      return begun
+          ? Sessions.openPolitely(databases, request.move(), "switchover", APPROACH)
+          : Sessions.openBoth(databases, request.move(), "switchover", APPROACH);
     }
 
     boolean mayBeHandedOver() {

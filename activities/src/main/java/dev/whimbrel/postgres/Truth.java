@@ -47,6 +47,11 @@ record Truth(Authority.Row source, Authority.Row target) {
     return decisive().writable();
   }
 
+  /** Whether the truth has ever left the source. */
+  boolean moved() {
+    return source.moved() || target.moved();
+  }
+
   /** Whether the truth's own database has opened: false between hand-over and opening. */
   boolean open() {
     Authority.Row own = on(side());

@@ -381,7 +381,17 @@ class InspectionJudgementTest {
     SideState state() {
       String host = side == Side.SOURCE ? "db.old.example.com" : "db.new.example.com";
       Authority.Row row =
-          new Authority.Row(migration, side, writable, epoch, null, "0/1", "f", true, null, THEN);
+          new Authority.Row(
+              migration,
+              side,
+              writable,
+              epoch,
+              null,
+              epoch > 1 ? "0/1" : null,
+              "f",
+              true,
+              null,
+              THEN);
       Seen seen =
           new Seen(
               claimed ? row : null,

@@ -8,7 +8,13 @@ import java.util.List;
  * @param canGoBack whether rollback will be possible after the hand-over
  * @param predictedPauseMillis how long writes will be held up
  * @param findings what stands in the way or should be known
+ * @param epoch the epoch in which the source was found to be the truth; a switchover that rests on
+ *     this readiness begins in no other
  * @param line one line in an operator's words
  */
 public record Readiness(
-    boolean canGoBack, long predictedPauseMillis, List<Finding> findings, String line) {}
+    boolean canGoBack,
+    long predictedPauseMillis,
+    List<Finding> findings,
+    long epoch,
+    String line) {}

@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
  * @param acceptLossBy who accepts that writes which have not arrived are lost, or null when nobody
  *     does
  * @param reason why, for the record
+ * @param expectedEpoch the epoch in which the caller knows the truth to be: an attempt that comes
+ *     late finds a newer one and begins nothing; null begins from whatever is found
+ * @param finishOnly finishes what was handed over already, and begins nothing
  */
 public record SwitchoverRequest(
     Move move,
@@ -20,4 +23,30 @@ public record SwitchoverRequest(
     Duration pauseBudget,
     Duration patience,
     @Nullable String acceptLossBy,
-    @Nullable String reason) {}
+    @Nullable String reason,
+    @Nullable Long expectedEpoch,
+    boolean finishOnly) {
+
+  /** One that begins from whatever is found. */
+  public SwitchoverRequest(
+      Move move,
+      Side to,
+      Duration pauseBudget,
+      Duration patience,
+      @Nullable String acceptLossBy,
+      @Nullable String reason) {
+    this(move, to, pauseBudget, patience, acceptLossBy, reason, null, false);
+  }
+
+  /** The same for a caller that knows the epoch. */
+  public SwitchoverRequest inEpoch(@Nullable Long epoch) {
+    return new SwitchoverRequest(
+        move, to, pauseBudget, patience, acceptLossBy, reason, epoch, finishOnly);
+  }
+
+  /** The same, to finish what was handed over already. */
+  public SwitchoverRequest toFinish() {
+    return new SwitchoverRequest(
+        move, to, pauseBudget, patience, acceptLossBy, reason, expectedEpoch, true);
+  }
+}

@@ -22,6 +22,7 @@ final class Cutover {
   private final Gate gate;
   private final Background keepBase;
   private final Background watchWayBack;
+  private boolean handOverTried;
 
   Cutover(Migration migration) {
     this.migration = migration;
@@ -69,31 +70,46 @@ final class Cutover {
 
   private void rehearse() {
     migration.undo.tidying(Step.UNPREPARE, back -> catalog(back).unprepareSwitchover(move));
-    Readiness ready =
-        steps.get(
-            Step.REHEARSE_REVERSE,
-            step -> {
-              Readiness found = catalog(step).prepareSwitchover(move);
-              Judgement.refuseBlockers("the rehearsal of the way back", found.findings());
-              return found;
-            },
-            Readiness::line);
+    Readiness ready = steps.get(Step.REHEARSE_REVERSE, this::prepare, Readiness::line);
     migration.learn(ready);
     keepBase.start();
   }
 
-  /** Tries while everything that a switchover rests on holds at the same instant. */
+  private Readiness prepare(Step step) {
+    Readiness found = catalog(step).prepareSwitchover(move);
+    Judgement.refuseBlockers("the rehearsal of the way back", found.findings());
+    return found;
+  }
+
+  /**
+   * Tries while everything that a switchover rests on holds at the same instant. What an earlier
+   * attempt handed over is finished first, and waits for no approval, window or evidence: both
+   * sides may be closed.
+   */
   private HandOver handOver(Step step) {
+    boolean[] parkedBefore = {handOverTried};
     return Attempts.of(
         steps,
         step,
         () -> {
+          if (handOverTried) {
+            HandOver finished = switching(step).handOver(migration.handOverToTarget().toFinish());
+            if (finished.writesGoTo() == Side.TARGET) {
+              keepBase.stop();
+              return finished;
+            }
+          }
+          if (parkedBefore[0]) {
+            parkedBefore[0] = false;
+            migration.learnAgain(prepare(step));
+          }
           gate.await();
           keepBase.stop();
           gate.await();
           migration.board.begin(step);
           migration.board.switchoverTried();
-          return switching(step).handOver(migration.switchoverTo(Side.TARGET));
+          handOverTried = true;
+          return switching(step).handOver(migration.handOverToTarget());
         },
         keepBase::start,
         () -> false);

@@ -61,6 +61,14 @@ final class Migration {
     return new ShiftRequest(names, found(), side);
   }
 
+  /**
+   * A switchover to the target, in the epoch that it was prepared in: once a newer decision stands,
+   * no attempt of it begins anything.
+   */
+  SwitchoverRequest handOverToTarget() {
+    return switchoverTo(Side.TARGET).inEpoch(readiness == null ? null : readiness.epoch());
+  }
+
   /** A switchover to one side, with the loss that a person has accepted by now. */
   SwitchoverRequest switchoverTo(Side side) {
     RollbackRequest rollback = course.rollback();
@@ -122,6 +130,12 @@ final class Migration {
   void learn(Readiness ready) {
     readiness = ready;
     lookedAt = null; // the cutover compares once more, whatever was compared before
+    board.predictPause(ready.predictedPauseMillis());
+  }
+
+  /** What was made ready once more, after a person mended what stood in the way. */
+  void learnAgain(Readiness ready) {
+    readiness = ready;
     board.predictPause(ready.predictedPauseMillis());
   }
 

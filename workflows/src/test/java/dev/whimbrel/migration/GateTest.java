@@ -2,6 +2,7 @@ package dev.whimbrel.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.migration.MigrationResult.Ending;
@@ -118,6 +119,31 @@ class GateTest {
       assertThat(Collections.frequency(stage.world.journal(), "hand over to the target"))
           .isEqualTo(1);
       assertThat(stage.world.handedOverAt()).isAfterOrEqualTo(stage.world.window.opens());
+    }
+  }
+
+  @Test
+  void finishesAHandOverThatIsUnderWayThoughItsWindowHasClosed() {
+    Runbooks runbooks = new Runbooks();
+    runbooks.window = "Sun 02:00-06:00 UTC";
+    try (Stage stage =
+        new Stage(
+            runbooks,
+            world -> {
+              Instant opens = world.now().plus(Duration.ofDays(5));
+              world.window = new Window(opens, opens.plus(Duration.ofMinutes(36)));
+              world.fail(
+                  "handOver", Failures.needsHelp("the last rows do not arrive", "mend it", null));
+            })) {
+      stage.awaitAt(Step.SWITCHOVER, State.NEEDS_HELP);
+      Instant next = stage.world.window.closes().plus(Duration.ofDays(7));
+      stage.sleep(Duration.ofMinutes(10)); // too little is left of it for a new switchover
+      stage.world.window = new Window(next, next.plus(Duration.ofHours(4)));
+      stage.workflow().retry(new StepDecision(ANA, null, null));
+      stage.awaitAt(Step.MONITOR, State.WAITING_FOR_TIME);
+
+      assertThat(stage.world.now()).isBefore(next);
+      assertThat(stage.world.truth).isEqualTo(Side.TARGET);
     }
   }
 

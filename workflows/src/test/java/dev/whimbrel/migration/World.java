@@ -236,7 +236,7 @@ final class World
   @Override
   public Readiness prepareSwitchover(Move move) {
     happens("prepareSwitchover", "prepare the switchover");
-    return new Readiness(canGoBack, 40, List.of(), "the way back was proved");
+    return new Readiness(canGoBack, 40, List.of(), epoch.get(), "the way back was proved");
   }
 
   @Override
@@ -258,6 +258,15 @@ final class World
 
   @Override
   public HandOver handOver(SwitchoverRequest request) {
+    if (request.finishOnly() && truth != request.to()) {
+      happens("finish", "nothing to finish");
+      return handedOver("nothing was handed over");
+    }
+    if (truth != request.to()
+        && request.expectedEpoch() != null
+        && request.expectedEpoch() != epoch.get()) {
+      throw Failures.needsHelp("A newer decision exists", "find out", null);
+    }
     if (truth != request.to()) {
       truth = request.to();
       epoch.incrementAndGet();
