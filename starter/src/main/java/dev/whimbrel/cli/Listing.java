@@ -51,7 +51,10 @@ final class Listing extends Verb {
                       "%-24s %-22s %-13s writes go to %-7s started %s"
                           .formatted(
                               row.path("name").asText(),
-                              row.path("state").asText(),
+                              row.path("state").asText()
+                                  + (row.path("result").isNull()
+                                      ? ""
+                                      : ", " + row.path("result").asText()),
                               row.path("phase").asText(),
                               row.path("writesGoTo").asText(),
                               Words.time(
@@ -95,12 +98,16 @@ final class Listing extends Verb {
 
   private static ObjectNode row(Migrations migrations, WorkflowExecutionInfo info) {
     boolean open = info.getStatus() == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
+    String result = migrations.memo(info, Mirror.RESULT, "");
+    // Temporal calls a migration cancelled that it was told to cancel, though that went back whole.
     String ended =
         info.getStatus() == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED
+                || !result.isEmpty()
             ? "ENDED"
             : info.getStatus().name().replace("WORKFLOW_EXECUTION_STATUS_", "");
     return Json.MAPPER
         .createObjectNode()
+        .put("result", result.isEmpty() ? null : result)
         .put(
             "name",
             info.getExecution().getWorkflowId().substring(MigrationWorkflow.ID_PREFIX.length()))

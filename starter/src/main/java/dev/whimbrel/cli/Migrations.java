@@ -242,7 +242,7 @@ final class Migrations {
     boolean running = info.getStatus() == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
     Instant started = instant(info.getStartTime(), Instant.EPOCH);
     String since = memo(info, Mirror.SINCE, "");
-    MigrationResult result = running ? null : result(name);
+    MigrationResult result = running ? null : result(name, info);
     State state = !running ? State.ENDED : stuck ? State.ENGINE_STUCK : State.NO_WORKER;
     String step = memo(info, Mirror.STEP, "");
     String waitingFor = memo(info, Mirror.WAITING_FOR, "");
@@ -279,6 +279,21 @@ final class Migrations {
 
   /** How a migration ended, or null where it ended without saying. */
   @Nullable MigrationResult result(String name) {
+    return result(name, describe(name).getWorkflowExecutionInfo());
+  }
+
+  /**
+   * A workflow that Temporal was told to cancel goes back whole, and closes as cancelled without
+   * its result: the memo has it.
+   */
+  private @Nullable MigrationResult result(String name, WorkflowExecutionInfo info) {
+    Payload kept = info.getMemo().getFieldsMap().get(Mirror.ENDED_AS);
+    return kept == null
+        ? completedWith(name)
+        : converter().fromPayload(kept, MigrationResult.class, MigrationResult.class);
+  }
+
+  private @Nullable MigrationResult completedWith(String name) {
     List<HistoryEvent> events =
         temporal
             .stubs()

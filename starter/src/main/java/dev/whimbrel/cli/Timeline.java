@@ -2,6 +2,7 @@ package dev.whimbrel.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.whimbrel.activity.Redaction;
+import dev.whimbrel.migration.MigrationResult;
 import dev.whimbrel.migration.MigrationWorkflow;
 import io.temporal.api.common.v1.Payloads;
 import io.temporal.api.history.v1.HistoryEvent;
@@ -43,9 +44,11 @@ record Timeline(List<Event> events, int length) {
   static Timeline of(Temporal temporal, String name) {
     List<HistoryEvent> history =
         temporal.client().fetchHistory(MigrationWorkflow.ID_PREFIX + name).getEvents();
+    MigrationResult result = new Migrations(temporal).result(name);
+    String cancelledAs = result == null ? null : result.line();
     List<Event> events = new ArrayList<>();
     for (HistoryEvent event : history) {
-      Event told = told(event);
+      Event told = told(event, cancelledAs);
       if (told != null) {
         events.add(told);
       }
@@ -53,7 +56,7 @@ record Timeline(List<Event> events, int length) {
     return new Timeline(List.copyOf(events), history.size());
   }
 
-  private static @Nullable Event told(HistoryEvent event) {
+  private static @Nullable Event told(HistoryEvent event, @Nullable String cancelledAs) {
     Instant at = Migrations.instant(event.getEventTime(), Instant.EPOCH);
     return switch (event.getEventType()) {
       case EVENT_TYPE_WORKFLOW_EXECUTION_STARTED -> {
@@ -80,6 +83,7 @@ record Timeline(List<Event> events, int length) {
         JsonNode result = json(event.getWorkflowExecutionCompletedEventAttributes().getResult());
         yield new Event(at, "ended", null, text(result, "line"));
       }
+      case EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED -> new Event(at, "ended", null, cancelledAs);
       default -> null;
     };
   }

@@ -66,6 +66,7 @@ public final class Whimbrel {
           new Decisions.Approve(context),
           new Decisions.Reject(context),
           new Decisions.Rollback(context),
+          new Promote(context),
           new Decisions.Pause(context),
           new Decisions.Resume(context),
           new Decisions.Retry(context),

@@ -12,6 +12,7 @@ import dev.whimbrel.migration.Start;
 import dev.whimbrel.migration.StepDecision;
 import io.temporal.common.converter.RawValue;
 import io.temporal.failure.ApplicationFailure;
+import io.temporal.failure.CanceledFailure;
 import io.temporal.workflow.Workflow;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -39,12 +40,29 @@ public class FakeMigration implements MigrationWorkflow {
             Mirror.STEP, "cutover.approval",
             Mirror.WAITING_FOR, "approval",
             Mirror.WRITES_GO_TO, "source"));
-    Workflow.await(() -> ending != null);
-    return new MigrationResult(
-        Objects.requireNonNull(ending),
-        "told: " + String.join(", ", told),
-        List.of("slot whimbrel_shop_base on the target"));
+    try {
+      Workflow.await(() -> ending != null);
+    } catch (CanceledFailure e) {
+      told.add("cancelled");
+      ending = MigrationResult.Ending.ROLLED_BACK;
+    }
+    MigrationResult result =
+        new MigrationResult(
+            Objects.requireNonNull(ending),
+            "told: " + String.join(", ", told),
+            List.of("slot whimbrel_shop_base on the target"));
+    Workflow.upsertMemo(Map.of(Mirror.RESULT, result.ending().name(), Mirror.ENDED_AS, result));
+    return result;
   }
+
+  @Override
+  public String promote(RollbackRequest request) {
+    told.add("promote by " + request.by() + (request.acceptLoss() ? " accepting loss" : ""));
+    return "Opening the target";
+  }
+
+  @Override
+  public void validatePromote(RollbackRequest request) {}
 
   @Override
   public void rollback(@Nullable RawValue payload) {

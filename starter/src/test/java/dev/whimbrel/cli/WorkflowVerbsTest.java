@@ -132,6 +132,51 @@ class WorkflowVerbsTest {
   }
 
   @Test
+  void tellsHowAMigrationEndedThatTemporalWasToldToCancel() throws IOException {
+    shell.run("start", runbook("shop"));
+    environment.getWorkflowClient().newUntypedWorkflowStub("migration-shop").cancel();
+
+    int code = shell.run("wait", "shop");
+    for (int i = 0; code == 3 && i < 50; i++) {
+      code = shell.run("wait", "shop");
+    }
+    assertThat(code).as(shell.out()).isEqualTo(4);
+    assertThat(shell.out())
+        .contains("shop: ROLLED_BACK. told: cancelled")
+        .contains("left over: slot whimbrel_shop_base on the target");
+
+    assertThat(shell.run("status", "shop")).isZero();
+    assertThat(shell.out()).contains("ENDED, ROLLED_BACK");
+    assertThat(shell.run("report", "shop")).isZero();
+    assertThat(shell.out()).contains("| State | ENDED, ROLLED_BACK |").contains("told: cancelled");
+    assertThat(shell.run("history", "shop")).isZero();
+    assertThat(shell.out()).contains("  cancel").contains("ended: told: cancelled");
+    assertThat(shell.run("rollback", "shop")).isEqualTo(1);
+    assertThat(shell.err()).contains("the migration 'shop' has ended (ROLLED_BACK)");
+
+    environment.shutdown();
+    assertThat(shell.run("status", "shop", "-o", "json")).isZero();
+    assertThat(json().path("state").asText()).isEqualTo("ENDED");
+    assertThat(json().path("result").asText()).isEqualTo("ROLLED_BACK");
+  }
+
+  @Test
+  void promotesOnlyWhoAcceptsTheLoss() throws IOException {
+    shell.run("start", runbook("shop"));
+
+    assertThat(shell.run("promote", "shop", "--reason", "it burns")).isEqualTo(2);
+    assertThat(shell.err()).contains("--accept-loss");
+    assertThat(shell.run("promote", "shop", "--accept-loss", "--reason", "it burns")).isZero();
+    assertThat(shell.out()).contains("Opening the target (as ana, claimed)");
+    assertThat(shell.run("history", "shop")).isZero();
+    assertThat(shell.out()).contains("promote by ana (claimed): it burns, ACCEPTING LOSS");
+    assertThat(shell.typing("no").run("promote", "shop", "--accept-loss")).isEqualTo(1);
+    assertThat(shell.err())
+        .contains("AND ACCEPT THE LOSS of what the source had not sent")
+        .contains("Nothing was sent.");
+  }
+
+  @Test
   void asksBeforeARollbackOnATerminal() throws IOException {
     shell.run("start", runbook("shop"));
 

@@ -8,6 +8,7 @@ import io.temporal.workflow.Workflow;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -183,21 +184,28 @@ final class Board {
       return;
     }
     mirrored = mirror;
-    Workflow.upsertMemo(
-        Map.of(
-            Mirror.PHASE, phase,
-            Mirror.STATE, state.name(),
-            Mirror.SINCE, since.toString(),
-            Mirror.STEP, step == null ? "" : step.id(),
-            Mirror.WAITING_FOR, Objects.requireNonNullElse(wordsFor(), ""),
-            Mirror.WRITES_GO_TO, writesGoTo(),
-            Mirror.RESULT, result == null ? "" : result.ending().name()));
+    Workflow.upsertMemo(memo());
     if (start.searchAttributes()) {
       Workflow.upsertTypedSearchAttributes(
           Mirror.WHIMBREL_PHASE.valueSet(phase),
           Mirror.WHIMBREL_STATE.valueSet(state.name()),
           Mirror.WHIMBREL_SERVICE.valueSet(start.runbook().service()));
     }
+  }
+
+  private Map<String, Object> memo() {
+    Map<String, Object> memo = new HashMap<>();
+    memo.put(Mirror.PHASE, phase);
+    memo.put(Mirror.STATE, state.name());
+    memo.put(Mirror.SINCE, since.toString());
+    memo.put(Mirror.STEP, step == null ? "" : step.id());
+    memo.put(Mirror.WAITING_FOR, Objects.requireNonNullElse(wordsFor(), ""));
+    memo.put(Mirror.WRITES_GO_TO, writesGoTo());
+    memo.put(Mirror.RESULT, result == null ? "" : result.ending().name());
+    if (result != null) {
+      memo.put(Mirror.ENDED_AS, result);
+    }
+    return memo;
   }
 
   private String writesGoTo() {

@@ -13,6 +13,7 @@ final class Course {
   private @Nullable RollbackRequest rollback;
   private @Nullable Decision abandoned;
   private @Nullable String acceptLossBy;
+  private @Nullable RollbackRequest promotion;
   private boolean noReturn;
 
   /**
@@ -87,6 +88,21 @@ final class Course {
 
   boolean isPastNoReturn() {
     return noReturn;
+  }
+
+  /** Somebody accepts that the source is lost, for the next attempt at the hand-over. */
+  void promote(RollbackRequest request) {
+    promotion = request;
+  }
+
+  /**
+   * Who accepts that the source is lost, or null. Counts for one attempt: what was accepted about
+   * one loss is not accepted about another.
+   */
+  @Nullable RollbackRequest takePromotion() {
+    RollbackRequest taken = promotion;
+    promotion = null;
+    return taken;
   }
 
   @Nullable RollbackRequest rollback() {

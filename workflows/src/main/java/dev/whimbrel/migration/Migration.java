@@ -71,14 +71,15 @@ final class Migration {
 
   /** A switchover to one side, with the loss that a person has accepted by now. */
   SwitchoverRequest switchoverTo(Side side) {
-    RollbackRequest rollback = course.rollback();
+    RollbackRequest asked = side == Side.SOURCE ? course.rollback() : course.takePromotion();
+    String promotedBy = asked == null ? null : asked.by();
     return new SwitchoverRequest(
         move,
         side,
         runbook.cutover().pauseBudget(),
         runbook.rollback().patience(),
-        side == Side.SOURCE ? course.acceptLossBy() : null,
-        rollback == null ? null : rollback.reason());
+        side == Side.SOURCE ? course.acceptLossBy() : promotedBy,
+        asked == null ? null : asked.reason());
   }
 
   SmokeRequest smoke() {

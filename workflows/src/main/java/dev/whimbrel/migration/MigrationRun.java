@@ -123,6 +123,31 @@ public final class MigrationRun implements MigrationWorkflow {
   }
 
   @Override
+  public String promote(RollbackRequest request) {
+    course.promote(request);
+    board
+        .parking()
+        .decide(new StepDecision(request.by(), request.reason(), Step.SWITCHOVER.id()), true);
+    return "opening the target without the source; what the source had not sent is lost";
+  }
+
+  @Override
+  public void validatePromote(RollbackRequest request) {
+    refuseAfterTheEnd("promote");
+    Refusals.unlessAdmitted("promote", request.by(), migration.runbook.approvers(), "approvers");
+    Refusals.unlessReasoned("promote", request.reason());
+    if (!request.acceptLoss()) {
+      throw Refusals.because(
+          "Cannot promote: it loses what the source had not sent. Say so with --accept-loss.");
+    }
+    if (!board.parking().offersPromotion()) {
+      throw Refusals.because(
+          "Cannot promote: only while %s is parked because the source cannot be reached. See: whimbrel status %s"
+              .formatted(Step.SWITCHOVER.id(), migration.runbook.name()));
+    }
+  }
+
+  @Override
   public String approve(Approval approval) {
     return migration.approvals.approve(approval);
   }

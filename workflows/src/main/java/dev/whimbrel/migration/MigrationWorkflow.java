@@ -38,6 +38,16 @@ public interface MigrationWorkflow {
   @UpdateValidatorMethod(updateName = "requestRollback")
   void validateRequestRollback(RollbackRequest request);
 
+  /**
+   * Goes on with the target alone, because the source is lost: what it had not sent is lost with
+   * it. Only while the switchover is parked because the source cannot be reached.
+   */
+  @UpdateMethod
+  String promote(RollbackRequest request);
+
+  @UpdateValidatorMethod(updateName = "promote")
+  void validatePromote(RollbackRequest request);
+
   /** Approves the findings whose hash is given, or those shown now when it is null. */
   @UpdateMethod
   String approve(Approval approval);

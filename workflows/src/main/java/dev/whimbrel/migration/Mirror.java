@@ -34,6 +34,9 @@ public final class Mirror {
    */
   public static final String RESULT = "result";
 
+  /** Memo: the whole {@link MigrationResult}; absent while it runs. */
+  public static final String ENDED_AS = "endedAs";
+
   /** Memo: SHA-256 of the runbook file; set by the starter. */
   public static final String RUNBOOK_HASH = "runbookHash";
 

@@ -9,6 +9,11 @@ import org.jspecify.annotations.Nullable;
 final class NextSteps {
   private NextSteps() {}
 
+  /** Whether a step is parked with the choice to go on without the source. */
+  static boolean isPromotion(MigrationStatus.Parked place) {
+    return place.command() != null && place.command().startsWith("whimbrel promote ");
+  }
+
   static List<String> of(
       String name,
       State state,
@@ -21,6 +26,9 @@ final class NextSteps {
     }
     for (MigrationStatus.Parked place : parked) {
       commands.add("whimbrel retry %s --step %s".formatted(name, place.step()));
+      if (isPromotion(place)) {
+        commands.add("whimbrel promote %s --accept-loss --by … --reason …".formatted(name));
+      }
       if (place.skippable()) {
         commands.add("whimbrel skip %s --step %s --reason …".formatted(name, place.step()));
       }

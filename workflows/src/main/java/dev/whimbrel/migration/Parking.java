@@ -73,6 +73,12 @@ final class Parking {
     return places.containsKey(id);
   }
 
+  /** Whether the hand-over waits for somebody to accept that the source is lost. */
+  boolean offersPromotion() {
+    Place place = places.get(Step.SWITCHOVER.id());
+    return place != null && NextSteps.isPromotion(place.shown);
+  }
+
   /** Decides about one step, or about all when none is named. */
   String decide(StepDecision decision, boolean retry) {
     List<String> ids =

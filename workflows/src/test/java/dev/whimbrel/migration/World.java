@@ -272,7 +272,13 @@ final class World
       epoch.incrementAndGet();
       handedOverAt = clock.get();
     }
-    happens("handOver", "hand over to the " + request.to().word());
+    happens(
+        "handOver",
+        "hand over to the "
+            + request.to().word()
+            + (request.acceptLossBy() == null
+                ? ""
+                : ", loss accepted by " + request.acceptLossBy()));
     return handedOver("handed over to the " + request.to().word());
   }
 
