@@ -21,7 +21,7 @@ import picocli.CommandLine.Parameters;
     name = "plan",
     description = {
       "Say what a migration would do, how long it would take and what stands in its way.",
-      "Changes nothing, but writes NAME.card.md: the changes to go forward or back by hand.",
+      "Changes nothing, but writes NAME.card.md: whom to ask and what to do, in order, by hand.",
       "Ends with 1 when something stands in the way, 2 when the file is not right."
     })
 final class Planning extends Verb {

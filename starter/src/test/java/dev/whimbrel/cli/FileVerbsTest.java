@@ -66,8 +66,10 @@ class FileVerbsTest {
         .contains("writes pause for at most 5 s")
         .contains("Checked the file alone");
     assertThat(Files.readString(card))
-        .contains("## Forward: from source to target", "## Back: from target to source")
-        .contains("ALTER SUBSCRIPTION whimbrel_shop_forward DISABLE;")
+        .contains("### Forward: from source to target", "### Back: from target to source")
+        .contains("whimbrel inspect RUNBOOK")
+        .contains("SELECT migration, side, writable, epoch, changed_at FROM whimbrel.authority;")
+        .doesNotContain("ALTER ", "UPDATE ", "BEGIN")
         .contains("update add shop.example.com. 60 AAAA 2001:db8::2")
         .contains("`./point target`", "`./point source`")
         .doesNotContain("%1$", "%%");

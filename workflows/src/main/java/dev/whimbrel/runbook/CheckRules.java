@@ -9,6 +9,9 @@ import org.jspecify.annotations.Nullable;
 final class CheckRules {
   private static final List<String> KINDS = List.of("http", "sql", "command");
 
+  /** A guard never acts on fewer samples, so that one with room for fewer would never act. */
+  private static final int FEWEST_SAMPLES = 30;
+
   private final Runbook draft;
   private final Places places;
 
@@ -62,14 +65,14 @@ final class CheckRules {
     Problems.positive(places, path + ".p99", guard.p99());
     Problems.positive(places, path + ".over", guard.over());
     Problems.positive(places, path + ".interval", guard.interval());
-    if (guard.interval().compareTo(guard.over()) > 0) {
+    if (guard.over().compareTo(guard.interval().multipliedBy(FEWEST_SAMPLES)) < 0) {
       places.report(
-          path + ".interval",
-          "expected no more than over ("
-              + Durations.format(guard.over())
-              + "), found "
-              + Durations.format(guard.interval())
-              + ".");
+          places.has(path + ".interval") ? path + ".interval" : path + ".over",
+          "expected over (%s) to be at least %d times interval (%s): a guard never judges fewer samples."
+              .formatted(
+                  Durations.format(guard.over()),
+                  FEWEST_SAMPLES,
+                  Durations.format(guard.interval())));
     }
     Problems.oneOf(places, path + ".then", guard.then(), List.of("ask", "rollback"));
   }

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * One way in which applications are made to follow the database. Exactly one of the parts is set.
  *
  * @param pgbouncer a PgBouncer that is paused, pointed to the other side and resumed
- * @param dns the database's own host name, moved like a service's name
+ * @param dns the database's own host name; not built in this release, and refused
  * @param command a command that makes applications follow, and one that takes it back
  * @param manual people do it: the migration only says when
  */

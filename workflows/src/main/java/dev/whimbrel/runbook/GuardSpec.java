@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param command a command that must end with 0
  * @param maxErrorRate share of samples that may fail, {@code 1%}
  * @param p99 limit of the 99th percentile of the answers' time
- * @param over the time over which samples are judged; 5 min
+ * @param over the time over which samples are judged, at least 30 intervals; 5 min
  * @param interval between two samples; 1 s
  * @param control a URL that must answer too: where it fails as well, the prober has lost its own
  *     network and the guard says "not known"

@@ -10,6 +10,5 @@ final class Missing {
 
   static final String CONNECT =
       "missing: say how applications find the database, one entry for each way: pgbouncer: {…} (paused,"
-          + " pointed to the other side, resumed), dns: {name: …} (the database's own name),"
-          + " command: {do: […], undo: […]}, or manual (people do it).";
+          + " pointed to the other side, resumed), command: {do: […], undo: […]}, or manual (people do it).";
 }

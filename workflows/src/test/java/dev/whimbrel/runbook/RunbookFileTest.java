@@ -130,7 +130,7 @@ class RunbookFileTest {
         .singleElement()
         .asString()
         .startsWith("1:1: connect: missing: say how applications find the database")
-        .contains("pgbouncer", "dns", "command", "manual");
+        .contains("pgbouncer", "command", "manual");
     assertThat(mistakesIn(SMALLEST.replace("[manual]", "[]"))).hasSize(1);
     assertThat(mistakesIn(SMALLEST.replace("[manual]", "manual"))).hasSize(1);
     assertThat(mistakesIn(SMALLEST.replace("[manual]", "[manuell]")))
@@ -218,11 +218,33 @@ class RunbookFileTest {
             "11:32: guards[0].then: expected ask or rollback, found 'rollbck'. Did you mean"
                 + " 'rollback'?",
             "11:46: guards[0].p99: goes only with http.",
-            "11:60: guards[0].interval: expected no more than over (5m), found 10m.",
+            "11:60: guards[0].interval: expected over (5m) to be at least 30 times interval (10m): a"
+                + " guard never judges fewer samples.",
             "12:19: cutover.window: expected days, times and a time zone such as 'Sun 02:00-06:00"
                 + " Europe/Stockholm', found 'Sunday at two'.",
             "12:44: cutover.approval: expected required or none, found 'yes'.",
             "12:58: cutover.monitor: expected a duration above zero, found 0.");
+  }
+
+  @Test
+  void refusesAGuardThatCouldNeverAct() {
+    assertThat(mistakesIn(SMALLEST + "guards: [{sql: select true, over: 29s}]\n"))
+        .singleElement()
+        .asString()
+        .endsWith(
+            "guards[0].over: expected over (29s) to be at least 30 times interval (1s): a guard"
+                + " never judges fewer samples.");
+    RunbookFile.parse(SMALLEST + "guards: [{sql: select true, over: 30s}]\n");
+  }
+
+  @Test
+  void refusesAConnectThatNothingWouldCarryOut() {
+    assertThat(mistakesIn(SMALLEST.replace("[manual]", "[{dns: {name: db.example.com}}]")))
+        .singleElement()
+        .asString()
+        .endsWith(
+            "connect[0].dns: not built in this release: nothing would move the name. Use command, or"
+                + " manual where people move it.");
   }
 
   @Test
