@@ -77,27 +77,57 @@ final class CleanUp {
     }
   }
 
-  /** From PUBLIC and every role that may connect and is not the owner, ours or a superuser. */
+  /**
+   * From PUBLIC, from every role that may connect, and from every role whose grant reaches others;
+   * not from the owner, ourselves and superusers, whom a REVOKE does not stop.
+   */
   private static int revokeConnect(Session source) throws SQLException {
-    List<List<@Nullable String>> roles =
+    String database =
+        Objects.requireNonNull(source.value("SELECT format('%I', current_database())", CALL));
+    // Ours first, or the next attempt could not connect.
+    StringBuilder revoke =
+        new StringBuilder("GRANT CONNECT ON DATABASE " + database + " TO current_user; ")
+            .append("REVOKE CONNECT ON DATABASE " + database + " FROM PUBLIC");
+    List<String> before = mayConnect(source);
+    for (String role : before) {
+      revoke.append(", ").append(role);
+    }
+    for (List<@Nullable String> group :
         source
             .rows(
                 """
-                SELECT format('%I', r.rolname) FROM pg_roles r, pg_database d
-                 WHERE d.datname = current_database() AND NOT r.rolsuper AND r.rolcanlogin
-                   AND r.rolname <> current_user AND r.oid <> d.datdba
-                   AND has_database_privilege(r.oid, d.oid, 'CONNECT')""",
+                SELECT DISTINCT format('%I', r.rolname) FROM pg_database d, aclexplode(d.datacl) a
+                  JOIN pg_roles r ON r.oid = a.grantee
+                 WHERE d.datname = current_database() AND a.privilege_type = 'CONNECT'
+                   AND NOT r.rolcanlogin AND NOT r.rolsuper AND r.oid <> d.datdba""",
                 CALL)
-            .get(0);
-    String database =
-        Objects.requireNonNull(source.value("SELECT format('%I', current_database())", CALL));
-    StringBuilder revoke =
-        new StringBuilder("REVOKE CONNECT ON DATABASE " + database + " FROM PUBLIC");
-    for (List<@Nullable String> role : roles) {
-      revoke.append(", ").append(role.get(0));
+            .get(0)) {
+      revoke.append(", ").append(group.get(0));
     }
-    // Ours first, or the next attempt could not connect.
-    source.run("GRANT CONNECT ON DATABASE " + database + " TO current_user; " + revoke, CALL);
-    return roles.size();
+    source.run(revoke.toString(), CALL);
+    List<String> left = mayConnect(source);
+    if (!left.isEmpty()) {
+      throw Failures.needsHelp(
+          "CONNECT on the source could not be revoked from " + String.join(", ", left),
+          "revoke it as the database's owner or a superuser, then retry",
+          "REVOKE CONNECT ON DATABASE " + database + " FROM " + String.join(", ", left) + ";");
+    }
+    return before.size();
+  }
+
+  private static List<String> mayConnect(Session source) throws SQLException {
+    return source
+        .rows(
+            """
+            SELECT format('%I', r.rolname) FROM pg_roles r, pg_database d
+             WHERE d.datname = current_database() AND NOT r.rolsuper AND r.rolcanlogin
+               AND r.rolname <> current_user AND r.oid <> d.datdba
+               AND NOT pg_has_role(r.oid, d.datdba, 'USAGE')
+               AND has_database_privilege(r.oid, d.oid, 'CONNECT')""",
+            CALL)
+        .get(0)
+        .stream()
+        .map(row -> Objects.requireNonNull(row.get(0)))
+        .toList();
   }
 }

@@ -49,6 +49,7 @@ final class ConnectFollowers implements Followers {
 
   @Override
   public void follow(Side to) {
+    paused = true;
     for (Pooler pooler : poolers) {
       // Also after a crash: a RELOAD without a PAUSE lets open transactions commit on the old side.
       pooler.pointTo(move.on(to), to);

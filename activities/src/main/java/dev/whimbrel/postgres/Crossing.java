@@ -3,8 +3,10 @@ package dev.whimbrel.postgres;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SwitchoverRequest;
+import io.temporal.failure.ApplicationFailure;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
@@ -121,8 +123,7 @@ final class Crossing {
     mayBeHandedOver = true;
     Deadline patience = new Deadline(request.patience());
     sessions.pinger().until(request.patience().plus(CALL));
-    followers.ready();
-    followers.pause(POOLER_PAUSE);
+    holdClientsBack();
     checkpoints.at(Checkpoints.Point.PAUSED);
 
     UUID marker = decided.marker();
@@ -143,6 +144,16 @@ final class Crossing {
 
     boolean back = follow();
     return result(decided.epoch(), 0, 0, back, "an earlier attempt's hand-over was finished");
+  }
+
+  /** A kindness to clients; both sides are closed, and a pooler must not keep them so. */
+  private void holdClientsBack() {
+    try {
+      followers.ready();
+      followers.pause(POOLER_PAUSE);
+    } catch (ApplicationFailure e) {
+      pulse.say(Progress.of("clients are not held back: " + e.getOriginalMessage()));
+    }
   }
 
   /** Step 9 alone: the gaining side is open already. */
@@ -346,6 +357,7 @@ final class Crossing {
     checkpoints.at(Checkpoints.Point.REVERSED);
     // Whoever has come later has ended this session: then the applications are theirs to lead.
     gaining.run("SELECT 1", CALL);
+    followers.ready();
     followers.follow(to);
     followers.resume();
     if (followers.haveLeft(from)) {

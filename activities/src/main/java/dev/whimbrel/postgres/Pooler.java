@@ -85,8 +85,16 @@ final class Pooler implements AutoCloseable {
     }
   }
 
-  /** Points the entry to a side. A pooler that is not paused is paused first. */
+  /**
+   * Points the entry to a side. A pooler that is not paused is paused first, under the eyes of the
+   * guardian: a process that dies here must not leave it so.
+   */
   void pointTo(PostgresSpec to, Side side) {
+    Guardian watching = guardian;
+    if (watching == null || !watching.alive()) {
+      throw Failures.transientFailure("The guardian of PgBouncer " + where() + " is gone");
+    }
+    watching.paused();
     try {
       try {
         command("PAUSE " + Quoting.identifier(spec.database()), CALL);
@@ -106,6 +114,7 @@ final class Pooler implements AutoCloseable {
       command("RELOAD", CALL);
       mendLogins();
     } catch (SQLException e) {
+      reconnect(); // A PAUSE may still be waiting there, and whoever resumes comes next.
       throw Failures.transientFailure(
           "PgBouncer %s could not be pointed to the %s (%s)"
               .formatted(where(), side.word(), e.getSQLState()));

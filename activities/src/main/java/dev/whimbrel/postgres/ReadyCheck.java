@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SwitchoverRequest;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -42,6 +43,7 @@ final class ReadyCheck {
   Readied await() throws SQLException {
     fencesAreReady();
     streamIsWhole();
+    streamCarriesEverything();
     awaitTravel();
     awaitBlockers();
     Session losing = sessions.on(from);
@@ -103,6 +105,35 @@ final class ReadyCheck {
     if (rows.get(0).get(1) != null) {
       throw Failures.transientFailure(
           "Not yet synchronised on the %s: %s".formatted(to.word(), rows.get(0).get(1)));
+    }
+  }
+
+  /** A table that the stream leaves out would lose its last writes without a sound. */
+  private void streamCarriesEverything() throws SQLException {
+    Connection losing = sessions.on(from).connection();
+    List<String> left = PublishedTables.unpublished(losing, stream.publication());
+    String where = "publication " + stream.publication() + " on the " + from.word();
+    if (left.isEmpty()) {
+      left = new ArrayList<>(PublishedTables.published(losing, stream.publication()));
+      left.removeAll(
+          PublishedTables.names(
+              sessions.on(to).connection(),
+              """
+              SELECT format('%%I.%%I', n.nspname, c.relname)
+                FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
+                JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE s.subname = %s
+                 AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+                  .formatted(Quoting.literal(stream.subscription()))));
+      where = "subscription " + stream.subscription() + " on the " + to.word();
+    }
+    if (!left.isEmpty()) {
+      throw Failures.needsHelp(
+          "The stream to the %s leaves out %s, whose writes would be lost: it is not in %s"
+              .formatted(to.word(), first(left), where),
+          "create it on both sides, add it to the publication, refresh the subscription, compare"
+              + " it; then retry",
+          "whimbrel retry " + request.move().migration());
     }
   }
 

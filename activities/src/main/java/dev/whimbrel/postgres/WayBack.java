@@ -24,6 +24,19 @@ final class WayBack {
   /** Creating a slot waits for every transaction that is running on the target. */
   private static final Duration SLOT = Duration.ofSeconds(30);
 
+  /** Keeps the connection string out of the source's log, as far as the rights allow. */
+  private static final String HUSH =
+      """
+      DO $$ DECLARE s text[]; BEGIN
+        FOREACH s SLICE 1 IN ARRAY ARRAY[['log_statement', 'none'],
+          ['log_min_duration_statement', '-1'], ['log_min_error_statement', 'panic'],
+          ['pg_stat_statements.track_utility', 'off']] LOOP
+          BEGIN PERFORM set_config(s[1], s[2], false);
+          EXCEPTION WHEN OTHERS THEN NULL; -- not ours to set, or not there
+          END;
+        END LOOP;
+      END $$""";
+
   private final Secrets secrets;
   private final Move move;
   private final Names names;
@@ -45,6 +58,10 @@ final class WayBack {
       Session target = sessions.on(Side.TARGET);
       String tables = tables(source);
       target.run(publish(tables), CALL);
+      target.run(
+          "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s AND wal_status = 'lost' AND active_pid IS NULL"
+              .formatted(Quoting.literal(names.baseSlot())),
+          CALL);
       target.run(
           "SELECT pg_create_logical_replication_slot(%1$s, 'pgoutput') WHERE NOT EXISTS (SELECT 1 FROM pg_replication_slots WHERE slot_name = %1$s)"
               .formatted(Quoting.literal(names.baseSlot())),
@@ -170,6 +187,7 @@ final class WayBack {
   }
 
   private void create(Session source, Session target, String connection) throws SQLException {
+    source.run(HUSH, CALL);
     source.run(
         "CREATE SUBSCRIPTION %s CONNECTION %s PUBLICATION %s WITH (connect = true, enabled = false, create_slot = false, copy_data = false, slot_name = %s%s)"
             .formatted(
