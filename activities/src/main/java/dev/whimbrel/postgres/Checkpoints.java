@@ -31,9 +31,9 @@ public interface Checkpoints {
     HANDED_OVER,
     /** The gaining side's COMMIT. */
     OPENED,
-    /** The stream back runs. */
-    REVERSED,
     /** Applications follow. */
-    FOLLOWED
+    FOLLOWED,
+    /** The stream back runs. */
+    REVERSED
   }
 }

@@ -345,27 +345,26 @@ final class Crossing {
         || state.startsWith("25P");
   }
 
-  /** Step 9. Applications follow even where the stream back does not start at once. */
+  /**
+   * Step 9. Applications first: they are waiting, and a worker of the stream that came may take
+   * seconds to leave. What they write meanwhile is kept by the way back's slot.
+   */
   private boolean follow() throws SQLException {
-    SQLException failure = null;
-    boolean back = false;
-    try {
-      back = wayBackWanted() && opening.startStream(gaining, losing);
-    } catch (SQLException e) {
-      failure = e;
-    }
-    checkpoints.at(Checkpoints.Point.REVERSED);
     // Whoever has come later has ended this session: then the applications are theirs to lead.
     gaining.run("SELECT 1", CALL);
-    followers.ready();
-    followers.follow(to);
-    followers.resume();
+    boolean back;
+    try {
+      followers.ready();
+      followers.follow(to);
+      followers.resume();
+      checkpoints.at(Checkpoints.Point.FOLLOWED);
+    } finally {
+      // Also where an application does not follow: others write already.
+      back = wayBackWanted() && opening.startStream(gaining, losing);
+    }
+    checkpoints.at(Checkpoints.Point.REVERSED);
     if (followers.haveLeft(from)) {
       opening.endLeftOver(losing); // What stays meets the fence.
-    }
-    checkpoints.at(Checkpoints.Point.FOLLOWED);
-    if (failure != null) {
-      throw failure;
     }
     return back;
   }
