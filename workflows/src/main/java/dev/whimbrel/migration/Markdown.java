@@ -32,8 +32,11 @@ final class Markdown {
     }
     if (status.findings() != null) {
       page.append("### To approve\n\n");
-      status.findings().lines().forEach(line -> page.append("- ").append(line).append('\n'));
+      status.findings().lines().forEach(line -> page.append("- ").append(code(line)).append('\n'));
       page.append('\n');
+    }
+    if (!status.nextSteps().isEmpty()) {
+      page.append("```\n").append(String.join("\n", status.nextSteps())).append("\n```\n\n");
     }
     page.append("| step | outcome |\n|---|---|\n");
     for (StepRecord step : status.steps()) {
@@ -43,6 +46,14 @@ final class Markdown {
       }
     }
     return page.toString();
+  }
+
+  /** A fix is to be copied: as plain text its quotes would be made typographic ones. */
+  private static String code(String line) {
+    int fix = line.indexOf("Fix: ");
+    return fix < 0
+        ? line
+        : line.substring(0, fix) + "Fix: `" + line.substring(fix + "Fix: ".length()) + "`";
   }
 
   private static String cell(String text) {
