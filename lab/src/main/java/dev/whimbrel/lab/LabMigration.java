@@ -20,9 +20,14 @@ public final class LabMigration implements AutoCloseable {
 
   /** Watches a migration by its runbook's name; it need not have started yet. */
   public LabMigration(LabWorld world, String name) {
+    this(world.temporal().target(), name);
+  }
+
+  /** As {@link #LabMigration(LabWorld, String)}, at the address of a Temporal server. */
+  LabMigration(String temporal, String name) {
     stubs =
         WorkflowServiceStubs.newServiceStubs(
-            WorkflowServiceStubsOptions.newBuilder().setTarget(world.temporal().target()).build());
+            WorkflowServiceStubsOptions.newBuilder().setTarget(temporal).build());
     workflow =
         WorkflowClient.newInstance(stubs)
             .newWorkflowStub(MigrationWorkflow.class, MigrationWorkflow.ID_PREFIX + name);

@@ -57,8 +57,8 @@ public final class LabWorld implements AutoCloseable {
     this.directory = directory;
     boolean complete = false;
     try {
-      source = keep(PostgresServer.version(options.sourceVersion).start());
-      target = keep(PostgresServer.version(options.targetVersion).start());
+      source = keep(options.server(options.sourceVersion).start());
+      target = keep(options.server(options.targetVersion).start());
       Shop.create(source);
       Shop.createEmpty(target);
       sourceWire = options.wires ? keep(Relay.to(source.port(), options.oneWay)) : null;
@@ -104,6 +104,7 @@ public final class LabWorld implements AutoCloseable {
     private boolean dns = true;
     private boolean wires;
     private boolean realTemporal;
+    private boolean durable;
     private Duration oneWay = Duration.ZERO;
 
     private Builder() {}
@@ -131,6 +132,16 @@ public final class LabWorld implements AutoCloseable {
     public Builder onRealTemporal() {
       realTemporal = true;
       return this;
+    }
+
+    /** Lets both servers wait for the disk at every commit, as in production. */
+    public Builder durable() {
+      durable = true;
+      return this;
+    }
+
+    private PostgresServer.Builder server(int version) {
+      return PostgresServer.version(version).set("fsync", durable ? "on" : "off");
     }
 
     /** Puts wires between Whimbrel and each server, and between the servers, with this delay. */

@@ -165,6 +165,11 @@ public final class Ledger {
     return acknowledged.get();
   }
 
+  /** How many writes were acknowledged between two {@link System#nanoTime}s. */
+  public long acknowledgedBetween(long from, long to) {
+    return acknowledgedAt.stream().filter(t -> t > from && t < to).count();
+  }
+
   public long refused() {
     return refused.get();
   }
@@ -185,11 +190,16 @@ public final class Ledger {
 
   /** As {@link #longestGap()}, for writes acknowledged after a {@link System#nanoTime}. */
   public Duration longestGapSince(long nanoTime) {
+    return longestGapBetween(nanoTime, Long.MAX_VALUE);
+  }
+
+  /** As {@link #longestGap()}, for writes acknowledged between two {@link System#nanoTime}s. */
+  public Duration longestGapBetween(long from, long to) {
     long longest = 0;
     long[] times =
         acknowledgedAt.stream()
             .mapToLong(Long::longValue)
-            .filter(t -> t > nanoTime)
+            .filter(t -> t > from && t < to)
             .sorted()
             .toArray();
     for (int i = 1; i < times.length; i++) {

@@ -90,16 +90,21 @@ public final class Product {
    * from connecting to Temporal within its five seconds, because nothing was sent then.
    */
   public Ran run(String... arguments) {
-    Ran ran = runOnce(arguments);
+    return run(COMMAND, arguments);
+  }
+
+  /** As {@link #run(String...)}, for a command that may take longer than two minutes. */
+  public Ran run(Duration limit, String... arguments) {
+    Ran ran = runOnce(limit, arguments);
     for (int again = 1;
         again <= CONNECTIONS && ran.err.contains("Cannot reach Temporal");
         again++) {
-      ran = runOnce(arguments);
+      ran = runOnce(limit, arguments);
     }
     return ran;
   }
 
-  private Ran runOnce(String... arguments) {
+  private Ran runOnce(Duration limit, String... arguments) {
     List<String> command = new ArrayList<>(java(CLI));
     command.addAll(List.of(arguments));
     try {
@@ -113,10 +118,10 @@ public final class Product {
               .redirectError(err.toFile());
       builder.environment().putAll(environment);
       Process process = builder.start();
-      if (!process.waitFor(COMMAND.toMillis(), TimeUnit.MILLISECONDS)) {
+      if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
         process.destroyForcibly();
         throw new IllegalStateException(
-            "whimbrel " + String.join(" ", arguments) + " took longer than " + COMMAND);
+            "whimbrel " + String.join(" ", arguments) + " took longer than " + limit);
       }
       return new Ran(process.exitValue(), read(out), read(err));
     } catch (IOException e) {

@@ -35,14 +35,20 @@ public final class Shop {
   public static void create(PostgresServer server) {
     createEmpty(server);
     try (Connection connection = server.connect(DATABASE, OWNER, null);
-        Statement statement = connection.createStatement();
-        InputStream script = Shop.class.getResourceAsStream("shop.sql")) {
+        Statement statement = connection.createStatement()) {
+      statement.execute(script());
+    } catch (SQLException e) {
+      throw new IllegalStateException("Cannot create the shop", e);
+    }
+  }
+
+  /** The SQL of schema and rows, to be run by the owner. */
+  static String script() {
+    try (InputStream script = Shop.class.getResourceAsStream("shop.sql")) {
       if (script == null) {
         throw new IllegalStateException("shop.sql is not on the class path");
       }
-      statement.execute(new String(script.readAllBytes(), StandardCharsets.UTF_8));
-    } catch (SQLException e) {
-      throw new IllegalStateException("Cannot create the shop", e);
+      return new String(script.readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
