@@ -42,7 +42,7 @@ class LateAttemptTest {
   void doesNotHandOverAgainAfterARollbackThatEndedItAt(Checkpoints.Point point) throws Exception {
     try (World world = new World(pair)) {
       Readiness ready = world.switchover().prepareSwitchover(world.move());
-      Standing attempt = new Standing(world, point, inEpoch(world, ready.epoch()));
+      Standing attempt = new Standing(point, inEpoch(world, ready.epoch()));
       attempt.awaitThere();
 
       HandOver back = world.switchover().settle(world.to(Side.SOURCE));
@@ -56,7 +56,7 @@ class LateAttemptTest {
   @Test
   void doesNotHandOverAgainInASecondRoundWhateverItKnows() throws Exception {
     try (World world = new World(pair).prepared()) {
-      Standing attempt = new Standing(world, Checkpoints.Point.READY, world.to(Side.TARGET));
+      Standing attempt = new Standing(Checkpoints.Point.READY, world.to(Side.TARGET));
       attempt.awaitThere();
       try (Sessions newer =
           Sessions.openBoth(
@@ -164,7 +164,7 @@ class LateAttemptTest {
     private final CountDownLatch go = new CountDownLatch(1);
     private final CompletableFuture<HandOver> end;
 
-    Standing(World world, Checkpoints.Point point, SwitchoverRequest request) {
+    Standing(Checkpoints.Point point, SwitchoverRequest request) {
       PostgresSwitchover late =
           new PostgresSwitchover(
               new Secrets(),

@@ -93,7 +93,7 @@ final class Planning extends Verb {
     } else {
       print(report);
     }
-    console.out().println("CARD: " + written + ", to go forward or back by hand");
+    console.out().println("CARD: " + written + ", for the night on which nothing of this is there");
   }
 
   private void print(PreflightReport report) {
