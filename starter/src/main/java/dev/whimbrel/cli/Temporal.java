@@ -20,7 +20,7 @@ import java.util.concurrent.TimeUnit;
 /** The connection to Temporal, by its own settings (environment, {@code temporal.toml}). */
 final class Temporal implements AutoCloseable {
   /** Longer and an operator wonders; shorter and a distant cloud is called unreachable. */
-  private static final Duration CONNECT = Duration.ofSeconds(5);
+  private static final Duration CONNECT = Duration.ofSeconds(10);
 
   private static final Set<String> SEARCH_ATTRIBUTES =
       Set.of("WhimbrelPhase", "WhimbrelState", "WhimbrelService");
