@@ -21,6 +21,13 @@ final class ReadyCheck {
 
   private static final Duration BLOCKERS = Duration.ofSeconds(15);
 
+  /**
+   * A stream that was just enabled: up to PostgreSQL 15 the launcher starts at most one apply
+   * worker in {@code wal_retrieve_retry_interval} (5 s) and begins to wait anew when it is woken
+   * early.
+   */
+  private static final Duration STREAM_STARTS = Duration.ofSeconds(11);
+
   private final Sessions sessions;
   private final Truth truth;
   private final SwitchoverRequest request;
@@ -137,14 +144,22 @@ final class ReadyCheck {
     }
   }
 
+  /** Nobody is held up yet: a stream that was started a moment ago gets a few looks. */
   private void awaitTravel() throws SQLException {
-    UUID marker = UUID.randomUUID();
-    sessions.besideOn(from).run(Markers.writeSql(from, marker, "ready"), CALL);
     Duration limit = request.pauseBudget();
-    if (!Markers.await(sessions.besideOn(to).connection(limit), from, marker, limit)) {
-      throw Failures.transientFailure(
-          "The stream to the %s needs more than %d ms, which is the whole pause budget"
-              .formatted(to.word(), limit.toMillis()));
+    Deadline starting = new Deadline(STREAM_STARTS);
+    while (true) {
+      UUID marker = UUID.randomUUID();
+      sessions.besideOn(from).run(Markers.writeSql(from, marker, "ready"), CALL);
+      if (Markers.await(sessions.besideOn(to).connection(limit), from, marker, limit)) {
+        return;
+      }
+      pulse.check();
+      if (starting.passed()) {
+        throw Failures.transientFailure(
+            "The stream to the %s needs more than %d ms, which is the whole pause budget"
+                .formatted(to.word(), limit.toMillis()));
+      }
     }
   }
 
