@@ -5,6 +5,7 @@ import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SwitchoverRequest;
+import io.temporal.failure.ApplicationFailure;
 import java.sql.SQLException;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,9 @@ final class Settlement {
   /** A hand-over may have been committed: from now on this attempt finishes, and begins nothing. */
   private boolean begun;
 
+  /** Nobody may be able to write: a hand-over was sent, or one was found without its opening. */
+  private boolean bothMayBeClosed;
+
   Settlement(
       Databases databases,
       SwitchoverRequest request,
@@ -45,8 +49,25 @@ final class Settlement {
     this.patience = new Deadline(request.patience());
   }
 
-  /** Goes on until the side is the truth, or until somebody must decide. */
+  /**
+   * Goes on until the side is the truth, or until somebody must decide.
+   *
+   * @throws ApplicationFailure {@code Unfinished} instead of {@code Transient} where both sides may
+   *     be closed
+   */
   HandOver bring() {
+    try {
+      return bringOrFail();
+    } catch (ApplicationFailure e) {
+      if (bothMayBeClosed && Failures.TRANSIENT.equals(e.getType())) {
+        throw Failures.unfinished(
+            e.getOriginalMessage() + "; the hand-over was sent, so that it is finished at once");
+      }
+      throw e;
+    }
+  }
+
+  private HandOver bringOrFail() {
     while (true) {
       Round round = new Round();
       try {
@@ -70,6 +91,8 @@ final class Settlement {
         if (!begun || patience.passed()) {
           throw SqlFailures.of("The switchover to the " + request.to().word() + " failed", e);
         }
+      } finally {
+        bothMayBeClosed |= round.mayBeHandedOver();
       }
       pulse.check();
       pulse.say(Progress.of("trying again: a server or a session went away"));
@@ -112,6 +135,7 @@ final class Settlement {
         }
         checkpoints.at(Checkpoints.Point.LOCKED);
         Truth truth = closeReturned(sessions, sessions.truth());
+        bothMayBeClosed = !truth.open();
         Fencing fencing = new Fencing(request);
         if (truth.side() == Side.SOURCE && request.to() == Side.SOURCE) {
           truth = fencing.refuseLateHandOvers(sessions, truth);
@@ -121,7 +145,7 @@ final class Settlement {
         if (truth.side() == request.to()) {
           return truth.open() ? next.followOnly() : next.finish();
         }
-        if (request.finishOnly()) {
+        if (request.finishOnly() && (truth.open() || request.to() == Side.TARGET)) {
           return Fencing.nothingToFinish(truth);
         }
         fencing.mustBeExpected(truth.decisive());

@@ -19,7 +19,7 @@ import org.slf4j.MDC;
 
 /**
  * Stands around one activity: names migration and step in its log lines, lets nothing out but the
- * four kinds of failure, masks its lines of progress and outcome, counts switchovers in flight.
+ * known kinds of failure, masks its lines of progress and outcome, counts switchovers in flight.
  */
 final class AroundActivity extends ActivityInboundCallsInterceptorBase {
   private static final Logger log = LoggerFactory.getLogger(AroundActivity.class);

@@ -11,12 +11,17 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns whatever an activity threw into one of the four kinds of {@link Failures}, without cause
- * and without a secret. What nobody translated is a {@code Defect} that says what to report.
+ * Turns whatever an activity threw into one of the kinds of {@link Failures}, without cause and
+ * without a secret. What nobody translated is a {@code Defect} that says what to report.
  */
 final class StepFailures {
   private static final Set<String> KINDS =
-      Set.of(Failures.TRANSIENT, Failures.NOT_YET, Failures.NEEDS_HELP, Failures.DEFECT);
+      Set.of(
+          Failures.TRANSIENT,
+          Failures.UNFINISHED,
+          Failures.NOT_YET,
+          Failures.NEEDS_HELP,
+          Failures.DEFECT);
 
   private final UnaryOperator<String> redaction;
 
@@ -27,7 +32,7 @@ final class StepFailures {
     this.redaction = text -> Redaction.redact(redaction.apply(text));
   }
 
-  /** Whether the failure is one of the four kinds, thrown on purpose. */
+  /** Whether the failure is one of the kinds, thrown on purpose. */
   static boolean isTranslated(Throwable thrown) {
     return thrown instanceof ApplicationFailure failure && KINDS.contains(failure.getType());
   }

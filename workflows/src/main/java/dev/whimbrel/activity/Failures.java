@@ -5,13 +5,19 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The four kinds of failure that may leave an activity. Each is an {@link ApplicationFailure} whose
+ * The five kinds of failure that may leave an activity. Each is an {@link ApplicationFailure} whose
  * type is the kind's name; causes are cut, since a driver's message may hold what must not be
  * shown.
  */
 public final class Failures {
   /** Retried with backoff, then parked with its last text. */
   public static final String TRANSIENT = "Transient";
+
+  /**
+   * A switchover's: the hand-over was sent, and it is not certain that the gaining side opened, so
+   * that both sides may be closed. Finished at once, since every second counts.
+   */
+  public static final String UNFINISHED = "Unfinished";
 
   /** Comes again at its interval; only from {@code await…}. */
   public static final String NOT_YET = "NotYet";
@@ -27,6 +33,11 @@ public final class Failures {
   /** A failure that may go away by itself. */
   public static ApplicationFailure transientFailure(String message) {
     return ApplicationFailure.newFailure(message, TRANSIENT);
+  }
+
+  /** A switchover failed after its hand-over was sent; what failed may go away by itself. */
+  public static ApplicationFailure unfinished(String message) {
+    return ApplicationFailure.newFailure(message, UNFINISHED);
   }
 
   /** The awaited state is not there yet; the next look is after {@code nextLook}. */

@@ -29,13 +29,17 @@ public interface Switchover {
    * Makes the target the truth: fence, drain, hand over, open, start the reverse stream. One
    * attempt. Finishes an earlier attempt's hand-over where there was one.
    *
+   * <p>Fails with {@code Transient} where nothing was handed over, with {@code Unfinished} where
+   * both sides may be closed.
+   *
    * @return what happened, also when an earlier attempt did it
    */
   HandOver handOver(SwitchoverRequest request);
 
   /**
    * Makes {@code request.to()} the truth from any state: never handed over, handed over but not
-   * open, open. What the undo of the hand-over calls with {@link Side#SOURCE}.
+   * open, open. What the undo of the hand-over calls with {@link Side#SOURCE}. Fails as {@link
+   * #handOver} does.
    */
   HandOver settle(SwitchoverRequest request);
 

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param reason why, for the record
  * @param expectedEpoch the epoch in which the caller knows the truth to be: an attempt that comes
  *     late finds a newer one and begins nothing; null begins from whatever is found
- * @param finishOnly finishes what was handed over already, and begins nothing
+ * @param finishOnly finishes what was handed over already, and begins nothing; to the source it
+ *     also takes back a hand-over whose target never opened
  */
 public record SwitchoverRequest(
     Move move,

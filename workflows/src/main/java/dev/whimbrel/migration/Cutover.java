@@ -11,7 +11,11 @@ import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.Switchover;
+import dev.whimbrel.activity.SwitchoverRequest;
+import dev.whimbrel.migration.MigrationStatus.State;
 import java.time.Duration;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** Moves the service to the target. Until the hand-over, whatever fails leaves it on the source. */
 final class Cutover {
@@ -92,12 +96,9 @@ final class Cutover {
         steps,
         step,
         () -> {
-          if (handOverTried) {
-            HandOver finished = switching(step).handOver(migration.handOverToTarget().toFinish());
-            if (finished.writesGoTo() == Side.TARGET) {
-              keepBase.stop();
-              return finished;
-            }
+          HandOver finished = handOverTried ? finishHandOver(step) : null;
+          if (finished != null) {
+            return finished;
           }
           if (parkedBefore[0]) {
             parkedBefore[0] = false;
@@ -111,21 +112,50 @@ final class Cutover {
           handOverTried = true;
           return switching(step).handOver(migration.handOverToTarget());
         },
+        () -> finishHandOver(step),
         keepBase::start,
         () -> false);
   }
 
+  private @Nullable HandOver finishHandOver(Step step) {
+    SwitchoverRequest request = migration.handOverToTarget().toFinish();
+    HandOver end = finish(step, switchover -> switchover.handOver(request));
+    if (end.writesGoTo() != Side.TARGET) {
+      return null;
+    }
+    keepBase.stop();
+    return end;
+  }
+
+  /**
+   * A hand-over to the target that never ended may have closed both sides: that is settled at once,
+   * before anything is begun.
+   */
   private Outcome handBack(Step step) {
     String accepted = migration.course.acceptLossBy();
+    boolean[] unsettled = {handOverTried && migration.handOver() == null};
     HandOver back =
         Attempts.of(
             steps,
             step,
-            () -> switching(step).settle(migration.switchoverTo(Side.SOURCE)),
+            () -> {
+              HandOver settled = unsettled[0] ? finishHandBack(step) : null;
+              unsettled[0] = false;
+              return settled != null
+                  ? settled
+                  : switching(step).settle(migration.switchoverTo(Side.SOURCE));
+            },
+            () -> finishHandBack(step),
             () -> {},
             () -> accepted == null && migration.course.acceptLossBy() != null);
     migration.learn(back);
     return new Outcome(back.line());
+  }
+
+  private @Nullable HandOver finishHandBack(Step step) {
+    SwitchoverRequest request = migration.switchoverTo(Side.SOURCE).toFinish();
+    HandOver end = finish(step, switchover -> switchover.settle(request));
+    return end.writesGoTo() == Side.SOURCE ? end : null;
   }
 
   private void undoTraffic() {
@@ -168,6 +198,18 @@ final class Cutover {
   private Switchover switching(Step step) {
     return call(
         Switchover.class, Timeouts.switchover(migration.runbook.rollback().patience()), step);
+  }
+
+  private HandOver finish(Step step, Function<Switchover, HandOver> how) {
+    migration.board.await(
+        State.RUNNING, "the end of a hand-over that was sent: both sides may be closed");
+    try {
+      return how.apply(
+          call(
+              Switchover.class, Timeouts.finishing(migration.runbook.rollback().patience()), step));
+    } finally {
+      migration.board.goOn();
+    }
   }
 
   private static Switchover catalog(Step step) {

@@ -117,8 +117,17 @@ final class Judgement {
 
   /** Whether an activity reported that it may succeed later; a dead worker is not that. */
   static boolean isTransient(TemporalFailure failure) {
+    return isOf(Failures.TRANSIENT, failure);
+  }
+
+  /** Whether a switchover reported that its hand-over was sent and nothing was opened. */
+  static boolean isUnfinished(TemporalFailure failure) {
+    return isOf(Failures.UNFINISHED, failure);
+  }
+
+  private static boolean isOf(String type, TemporalFailure failure) {
     return origin(failure) instanceof ApplicationFailure application
-        && Failures.TRANSIENT.equals(application.getType());
+        && type.equals(application.getType());
   }
 
   /** What a person needs to know about a failed step. */
@@ -133,7 +142,7 @@ final class Judgement {
       if (Failures.NEEDS_HELP.equals(application.getType())) {
         return carried(application);
       }
-      if (Failures.TRANSIENT.equals(application.getType())) {
+      if (isTransient(failure) || isUnfinished(failure)) {
         return new Help(
             application.getOriginalMessage(),
             "It did not go away by itself. Mend it, then retry.",

@@ -41,13 +41,27 @@ final class Timeouts {
   /**
    * A dead worker's switchover is tried again at once and without limit, because the attempt may
    * have handed over and left neither side open. What an attempt itself reports is counted by the
-   * workflow: three attempts, a minute apart.
+   * workflow: three attempts, a minute apart, of which none handed over.
    */
   private static final RetryOptions AT_ONCE =
       RetryOptions.newBuilder()
           .setInitialInterval(Duration.ofMillis(100))
           .setBackoffCoefficient(1)
-          .setDoNotRetry(Failures.TRANSIENT, Failures.NEEDS_HELP, Failures.DEFECT)
+          .setDoNotRetry(
+              Failures.TRANSIENT, Failures.UNFINISHED, Failures.NEEDS_HELP, Failures.DEFECT)
+          .build();
+
+  /**
+   * A dozen attempts, first after a second and never more than ten apart: a hand-over was sent, and
+   * nobody can write until it is finished. More than a minute for what fails at once, a dozen times
+   * the runbook's patience for a side that cannot be reached; then a person is asked.
+   */
+  private static final RetryOptions SOON =
+      RetryOptions.newBuilder()
+          .setInitialInterval(Duration.ofSeconds(1))
+          .setBackoffCoefficient(1.5)
+          .setMaximumInterval(Duration.ofSeconds(10))
+          .setMaximumAttempts(12)
           .build();
 
   /**
@@ -136,7 +150,15 @@ final class Timeouts {
         .build();
   }
 
-  /** Pause between two attempts of a switchover: long enough for what blocked it to be over. */
+  /** As {@link #switchover}, for what was handed over and must be finished. */
+  static ActivityOptions finishing(Duration patience) {
+    return ActivityOptions.newBuilder(switchover(patience)).setRetryOptions(SOON).build();
+  }
+
+  /**
+   * Pause between two attempts of a switchover that handed nothing over: long enough for what
+   * blocked it to be over.
+   */
   static final Duration BETWEEN_SWITCHOVERS = Duration.ofMinutes(1);
 
   /** Attempts of a switchover before a person is asked: each one holds up writes for a moment. */

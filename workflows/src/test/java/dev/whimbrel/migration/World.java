@@ -30,6 +30,7 @@ import dev.whimbrel.activity.VerifyRequest;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.activity.Windows;
 import io.temporal.activity.Activity;
+import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -57,6 +58,12 @@ final class World
   private final Supplier<Instant> clock;
 
   volatile Side truth = Side.SOURCE;
+
+  /** Whether the truth's own side has opened: not after a hand-over that failed. */
+  private volatile boolean open = true;
+
+  private volatile boolean handOverIsLost;
+
   private final AtomicLong epoch = new AtomicLong(1);
   private volatile @org.jspecify.annotations.Nullable Instant handedOverAt;
   volatile boolean canGoBack = true;
@@ -93,6 +100,11 @@ final class World
     failures.computeIfAbsent(activity, a -> new ArrayDeque<>()).addAll(List.of(errors));
   }
 
+  /** Lets the first switchover send its hand-over in vain: it never arrives at the source. */
+  void handsNothingOverAtFirst() {
+    handOverIsLost = true;
+  }
+
   /** Does something from inside an activity, before it ends, once. */
   void during(String activity, Runnable reaction) {
     reactions.put(activity, reaction);
@@ -117,6 +129,14 @@ final class World
     if (error != null) {
       throw error;
     }
+  }
+
+  /** A switchover that calls its failure passing has handed nothing over. */
+  private boolean failsNextAs(String activity, String kind) {
+    Deque<RuntimeException> errors = failures.get(activity);
+    return errors != null
+        && errors.peek() instanceof ApplicationFailure failure
+        && kind.equals(failure.getType());
   }
 
   private Outcome outcome(String activity, String words) {
@@ -267,11 +287,16 @@ final class World
         && request.expectedEpoch() != epoch.get()) {
       throw Failures.needsHelp("A newer decision exists", "find out", null);
     }
-    if (truth != request.to()) {
+    if (handOverIsLost) {
+      handOverIsLost = false;
+      throw Failures.unfinished("the source restarted");
+    }
+    if (truth != request.to() && !failsNextAs("handOver", Failures.TRANSIENT)) {
       truth = request.to();
       epoch.incrementAndGet();
       handedOverAt = clock.get();
     }
+    open = truth != request.to();
     happens(
         "handOver",
         "hand over to the "
@@ -279,12 +304,18 @@ final class World
             + (request.acceptLossBy() == null
                 ? ""
                 : ", loss accepted by " + request.acceptLossBy()));
+    open = true;
     return handedOver("handed over to the " + request.to().word());
   }
 
   @Override
   public HandOver settle(SwitchoverRequest request) {
     boolean moves = truth != request.to();
+    if (moves && open && request.finishOnly()) {
+      happens("finish", "nothing to finish");
+      return handedOver("nothing was handed over");
+    }
+    open = true;
     if (moves) {
       truth = request.to();
       epoch.incrementAndGet();
