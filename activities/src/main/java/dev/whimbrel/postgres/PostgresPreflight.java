@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Claim;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Preflight;
@@ -59,11 +60,11 @@ public final class PostgresPreflight implements Preflight {
   }
 
   @Override
-  public Outcome claim(Move move) {
+  public Claim claim(Move move) {
     try (Connection source = open(move, Side.SOURCE, "claim");
         Connection target = open(move, Side.TARGET, "claim")) {
       boolean sourceWasFree = Authority.read(source).isEmpty();
-      Authority.claim(source, move.migration(), Side.SOURCE);
+      long epoch = Authority.claim(source, move.migration(), Side.SOURCE).epoch();
       try {
         Authority.claim(target, move.migration(), Side.TARGET);
       } catch (SQLException | RuntimeException e) {
@@ -72,7 +73,7 @@ public final class PostgresPreflight implements Preflight {
         }
         throw e;
       }
-      return new Outcome("both databases are claimed by " + move.migration());
+      return new Claim(epoch, "both databases are claimed by " + move.migration());
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot claim the databases for " + move.migration(), e);
     }

@@ -130,7 +130,7 @@ public final class PostgresVerification implements Verification {
   private static void compareView(ComparedTable view, Pair pair, Tally tally) throws SQLException {
     preferIndexes(pair, false);
     if (!new KeylessComparison(view, pair, tally).looksEqual()) {
-      tally.notCompared(
+      tally.stale(
           "materialized view %s: its rows differ, as they do when it was refreshed at another time. Fix: REFRESH MATERIALIZED VIEW %s;"
               .formatted(view.label(), Quoting.qualified(view.schema(), view.name())));
     }

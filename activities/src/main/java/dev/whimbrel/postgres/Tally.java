@@ -5,6 +5,7 @@ import dev.whimbrel.activity.VerificationReport;
 import java.time.Instant;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -20,6 +21,7 @@ final class Tally {
   // In order, so that the same findings read the same whichever table was faster.
   private final Set<String> findings = new TreeSet<>();
   private final Set<String> notCompared = new TreeSet<>();
+  private final Set<String> stale = new ConcurrentSkipListSet<>();
 
   Tally(Side truth) {
     this.truth = truth;
@@ -61,6 +63,11 @@ final class Tally {
     }
   }
 
+  /** Notes a materialized view that holds other rows than its twin. */
+  void stale(String view) {
+    stale.add(view);
+  }
+
   /** {@code 7 tables, 41213870 rows, 0 differences so far}. */
   String line() {
     return "%d tables, %d rows, %d differences so far"
@@ -77,7 +84,8 @@ final class Tally {
             differences.get(),
             inFlux.get(),
             findings.stream().limit(FINDINGS).toList(),
-            notCompared.stream().toList());
+            notCompared.stream().toList(),
+            stale.stream().toList());
       }
     }
   }

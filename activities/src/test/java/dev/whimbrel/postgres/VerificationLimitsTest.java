@@ -78,6 +78,24 @@ class VerificationLimitsTest {
     assertThat(report.notCompared())
         .contains("odd.scratch: it is unlogged: streams do not carry it")
         .noneMatch(line -> line.contains("rich"));
+    assertThat(report.stale()).isEmpty();
+  }
+
+  @Test
+  void callsAMaterializedViewStaleAndNotDifferent() throws Exception {
+    shop.source.execute(
+        "shop",
+        "insert into customers (id, email) values (30000, 'x')",
+        "refresh materialized view rich",
+        "delete from customers where id = 30000");
+    VerificationReport report = verify(shop.move());
+    shop.source.execute("shop", "refresh materialized view rich");
+
+    assertThat(report.findings()).isEmpty();
+    assertThat(report.notCompared()).noneMatch(line -> line.contains("rich"));
+    assertThat(report.stale())
+        .containsExactly(
+            "materialized view public.rich: its rows differ, as they do when it was refreshed at another time. Fix: REFRESH MATERIALIZED VIEW \"public\".\"rich\";");
   }
 
   @Test

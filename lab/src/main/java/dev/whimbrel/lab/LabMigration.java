@@ -6,9 +6,11 @@ import dev.whimbrel.migration.MigrationStatus.StepRecord;
 import dev.whimbrel.migration.MigrationWorkflow;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowException;
+import io.temporal.client.WorkflowStub;
 import io.temporal.serviceclient.WorkflowServiceStubs;
 import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Predicate;
@@ -36,6 +38,17 @@ public final class LabMigration implements AutoCloseable {
   /** Where it is now. */
   public MigrationStatus status() {
     return workflow.status();
+  }
+
+  /** The types of the activities that Temporal still shows as pending. */
+  public List<String> pendingActivities() {
+    return WorkflowStub.fromTyped(workflow)
+        .describe()
+        .getRawDescription()
+        .getPendingActivitiesList()
+        .stream()
+        .map(activity -> activity.getActivityType().getName())
+        .toList();
   }
 
   /**

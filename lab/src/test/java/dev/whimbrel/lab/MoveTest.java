@@ -27,7 +27,9 @@ class MoveTest {
         MigrationStatus end;
         world.product().startWorker();
         start(world, LabRunbook.quick("move"));
-        migration.await("validation", LIMIT, status -> status.phase().equals("validate"));
+        MigrationStatus validated =
+            migration.await("validation", LIMIT, status -> status.phase().equals("validate"));
+        assertThat(validated.epoch()).isEqualTo(1);
         Prober prober =
             Prober.start(world.source().jdbcUrl("shop"), world.target().jdbcUrl("shop"));
         try (prober) {
@@ -37,6 +39,8 @@ class MoveTest {
         end = migration.await("the end", LIMIT, status -> status.state() == State.ENDED);
 
         assertThat(end.result()).as(LabMigration.summary(end)).isEqualTo(Ending.MIGRATED);
+        assertThat(migration.pendingActivities()).isEmpty();
+        assertThat(world.product().workerLog(1)).content().doesNotContain("WAY BACK IS BROKEN");
         prober.assertAtMostOneWritable(1);
         assertThat(prober.acceptedOnTarget()).isPositive();
         assertThat(clients.address().getHostAddress()).isEqualTo(LabWorld.TARGET_ADDRESS);

@@ -2,6 +2,7 @@ package dev.whimbrel.worker;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whimbrel.activity.Claim;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
@@ -174,7 +175,7 @@ class ParkedMigrationTest {
     }
 
     @Override
-    public Outcome claim(Move move) {
+    public Claim claim(Move move) {
       throw new UnsupportedOperationException("claim");
     }
 

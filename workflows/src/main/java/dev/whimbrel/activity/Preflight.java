@@ -18,7 +18,7 @@ public interface Preflight {
    * is harmless; fails with {@code NeedsHelp} where another migration holds the source or the
    * target.
    */
-  Outcome claim(Move move);
+  Claim claim(Move move);
 
   /** Takes the claim back where the databases were never handed over. Again is harmless. */
   Outcome release(Move move);

@@ -2,6 +2,7 @@ package dev.whimbrel.activity;
 
 import java.time.Instant;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * The result of a comparison.
@@ -14,6 +15,9 @@ import java.util.List;
  *     judged; a row that agreed when looked at again behind the stream is not among them
  * @param findings each difference with its object and key, at most a hundred
  * @param notCompared what could not be compared, with the reason
+ * @param stale materialized views whose rows differ: nothing carries them, and each side's were
+ *     made by its own last refresh. Comes and goes with every refresh, so that no approval rests on
+ *     it
  */
 public record VerificationReport(
     Instant at,
@@ -22,4 +26,11 @@ public record VerificationReport(
     long differences,
     long inFlux,
     List<String> findings,
-    List<String> notCompared) {}
+    List<String> notCompared,
+    List<String> stale) {
+
+  /** Everything that was not compared, or cannot be judged. */
+  public List<String> notJudged() {
+    return Stream.concat(notCompared.stream(), stale.stream()).toList();
+  }
+}

@@ -33,13 +33,20 @@ final class Background {
     own.run();
   }
 
-  /** Stops it and waits until it has stopped; again is harmless. */
+  /** Asks it to stop and does not wait; again is harmless. */
+  void cancel() {
+    if (scope != null) {
+      scope.cancel(step.id() + " is no longer needed");
+    }
+  }
+
+  /** Stops it and waits until no worker is at it any more; again is harmless. */
   void stop() {
     Promise<Void> ending = running;
-    if (ending == null || scope == null) {
+    if (ending == null) {
       return;
     }
-    scope.cancel(step.id() + " is no longer needed");
+    cancel();
     Workflow.await(ending::isCompleted);
     running = null;
   }

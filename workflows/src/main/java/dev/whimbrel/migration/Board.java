@@ -34,6 +34,7 @@ final class Board {
   private MigrationStatus.@Nullable Findings findings;
   private @Nullable VerificationReport verification;
   private @Nullable HandOver handOver;
+  private long epoch;
   private int switchoverAttempts;
   private boolean wayBack = true;
   private @Nullable Instant wayBackUntil;
@@ -133,8 +134,13 @@ final class Board {
     switchoverAttempts++;
   }
 
+  void inEpoch(long known) {
+    epoch = known;
+  }
+
   void handedOver(HandOver done) {
     handOver = done;
+    epoch = done.epoch();
     wayBack = done.canGoBack();
     changed();
   }
@@ -234,7 +240,7 @@ final class Board {
         result == null ? null : result.ending(),
         writesGoTo(),
         handOver == null ? null : handOver.at(),
-        handOver == null ? 0 : handOver.epoch(),
+        epoch,
         NextSteps.of(start.runbook().name(), state, findings, parking.all(), wayBack),
         new MigrationStatus.RollbackOffer(
             wayBack && result == null && !parking.holds(Step.WATCH_WAY_BACK.id()),
@@ -248,7 +254,7 @@ final class Board {
                 verification.at(),
                 verification.rows(),
                 verification.differences(),
-                verification.notCompared()),
+                verification.notJudged()),
         findings,
         handOver == null
             ? null

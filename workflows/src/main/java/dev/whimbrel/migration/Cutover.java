@@ -38,9 +38,7 @@ final class Cutover {
         new Background(migration.board, Step.KEEP_BASE, step -> watching(step).keepBase(move));
     this.watchWayBack =
         new Background(
-            migration.board,
-            Step.WATCH_WAY_BACK,
-            step -> call(Switchover.class, Timeouts.GUARD, step).watchWayBack(move));
+            migration.board, Step.WATCH_WAY_BACK, step -> watching(step).watchWayBack(move));
   }
 
   void run() {
@@ -62,10 +60,17 @@ final class Cutover {
     steps.run(Step.TAIL, step -> watching(step).awaitTail(move));
   }
 
-  /** Stops what still watches the way back. */
+  /** Stops what still watches the way back, and waits until no worker looks at it any more. */
   void stopWatching() {
+    watchWayBack.cancel();
     keepBase.stop();
     watchWayBack.stop();
+  }
+
+  /** As {@link #stopWatching}, without waiting for what changes nothing and holds nothing up. */
+  void leaveWatching() {
+    watchWayBack.cancel();
+    keepBase.stop();
   }
 
   private void verify() {
@@ -73,10 +78,15 @@ final class Cutover {
   }
 
   private void rehearse() {
-    migration.undo.tidying(Step.UNPREPARE, back -> catalog(back).unprepareSwitchover(move));
+    migration.undo.tidying(Step.UNPREPARE, this::unprepare);
     Readiness ready = steps.get(Step.REHEARSE_REVERSE, this::prepare, Readiness::line);
     migration.learn(ready);
     keepBase.start();
+  }
+
+  private Outcome unprepare(Step back) {
+    stopWatching();
+    return catalog(back).unprepareSwitchover(move);
   }
 
   private Readiness prepare(Step step) {
@@ -192,7 +202,7 @@ final class Cutover {
   private void keepWindow(Duration window) {
     migration.offerWayBack(window);
     steps.rest(Step.WINDOW, window, "the way back stayed open");
-    migration.guards.stop();
+    migration.guards.cancel();
   }
 
   private Switchover switching(Step step) {

@@ -14,13 +14,17 @@ import java.util.HexFormat;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What an approval approves: lines that stay the same as long as nothing of substance changes, so
- * that they hold no figure that grows by itself.
+ * that they hold no figure that grows by itself. What comes and goes by itself is shown below them
+ * and is not in the hash.
  */
 final class Evidence {
+  private static final String PASSING = "Just now: ";
+
   private Evidence() {}
 
   /** The findings of a cutover. */
@@ -60,7 +64,7 @@ final class Evidence {
     for (LeftBehind left : runbook.leftBehind()) {
       lines.add("Stays behind: " + left.role() + ", " + left.because());
     }
-    return findings(List.copyOf(lines));
+    return findings(List.copyOf(lines), verification == null ? List.of() : verification.stale());
   }
 
   private static void warnings(List<Finding> findings, Set<String> lines) {
@@ -70,23 +74,37 @@ final class Evidence {
         .forEach(lines::add);
   }
 
-  /** Findings with their hash: SHA-256 over the lines, hexadecimal. */
-  static MigrationStatus.Findings findings(List<String> lines) {
+  /**
+   * Findings with their hash: SHA-256 over the lasting lines, hexadecimal.
+   *
+   * @param passing what is shown as of now, and approved by nobody
+   */
+  static MigrationStatus.Findings findings(List<String> lasting, List<String> passing) {
+    List<String> shown = new ArrayList<>(lasting);
+    passing.forEach(line -> shown.add(PASSING + line));
+    return new MigrationStatus.Findings(hash(lasting), List.copyOf(shown));
+  }
+
+  private static String hash(List<String> lines) {
     try {
       byte[] hash =
           MessageDigest.getInstance("SHA-256")
               .digest(String.join("\n", lines).getBytes(StandardCharsets.UTF_8));
-      return new MigrationStatus.Findings(HexFormat.of().formatHex(hash), lines);
+      return HexFormat.of().formatHex(hash);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java runtime has SHA-256", e);
     }
   }
 
+  private static Stream<String> lasting(List<String> lines) {
+    return lines.stream().filter(line -> !line.startsWith(PASSING));
+  }
+
   /** What changed between two findings, in words; empty when nothing did. */
   static String difference(List<String> before, List<String> now) {
     List<String> words = new ArrayList<>();
-    now.stream().filter(line -> !before.contains(line)).forEach(line -> words.add("new: " + line));
-    before.stream().filter(line -> !now.contains(line)).forEach(line -> words.add("gone: " + line));
+    lasting(now).filter(line -> !before.contains(line)).forEach(line -> words.add("new: " + line));
+    lasting(before).filter(line -> !now.contains(line)).forEach(line -> words.add("gone: " + line));
     return String.join("; ", words);
   }
 }

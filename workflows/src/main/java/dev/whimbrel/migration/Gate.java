@@ -159,6 +159,7 @@ final class Gate {
             "THE WAY BACK ENDS: the stream to the source is dropped, and "
                 + name
                 + " can no longer be rolled back.",
-            "The source stays closed for good."));
+            "The source stays closed for good."),
+        List.of());
   }
 }

@@ -11,7 +11,9 @@ import io.temporal.failure.CanceledFailure;
 import io.temporal.failure.TemporalFailure;
 import io.temporal.workflow.Async;
 import io.temporal.workflow.CancellationScope;
+import io.temporal.workflow.Promise;
 import io.temporal.workflow.Workflow;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +26,7 @@ final class Guards {
   private final Runbook runbook;
   private final Board board;
   private final Course course;
+  private final List<Promise<Void>> watching = new ArrayList<>();
   private @Nullable CancellationScope scope;
 
   Guards(Runbook runbook, Board board, Course course) {
@@ -40,22 +43,29 @@ final class Guards {
               for (int i = 0; i < guards.size(); i++) {
                 int number = i + 1;
                 GuardSpec guard = guards.get(i);
-                Async.procedure(() -> watch(number, guard));
+                watching.add(Async.procedure(() -> watch(number, guard)));
               }
             });
     scope = own;
     own.run();
   }
 
-  void stop() {
+  /** Asks all of them to stop and does not wait. */
+  void cancel() {
     if (scope != null) {
       scope.cancel("the rollback window is over");
     }
   }
 
+  /** Stops all of them and waits until no worker is at them any more; again is harmless. */
+  void stop() {
+    cancel();
+    Workflow.await(() -> watching.stream().allMatch(Promise::isCompleted));
+  }
+
   private void watch(int number, GuardSpec guard) {
     String id = id(number);
-    Checks checks = Timeouts.call(Checks.class, Timeouts.GUARD, id + ": watch " + subject(guard));
+    Checks checks = Timeouts.call(Checks.class, Timeouts.WATCH, id + ": watch " + subject(guard));
     GuardRequest request = new GuardRequest(Move.of(runbook), guard, number);
     boolean mayAct = guard.then().equals("rollback");
     try {

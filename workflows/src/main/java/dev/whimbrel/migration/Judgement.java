@@ -82,9 +82,7 @@ final class Judgement {
             count(report.tables(), "table"),
             count(report.differences(), "difference"),
             report.inFlux(),
-            report.notCompared().isEmpty()
-                ? ""
-                : ", " + report.notCompared().size() + " not compared");
+            report.notJudged().isEmpty() ? "" : ", " + report.notJudged().size() + " not compared");
   }
 
   /** {@code 15.4 to 18.1, 3 warnings}. */

@@ -1,5 +1,6 @@
 package dev.whimbrel.migration;
 
+import dev.whimbrel.activity.Claim;
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot;
 import dev.whimbrel.activity.HandOver;
@@ -124,19 +125,23 @@ final class Migration {
     board.predictPause(report.predictedPauseMillis());
   }
 
+  void learn(Claim claim) {
+    board.inEpoch(claim.epoch());
+  }
+
   void learn(DnsSnapshot records) {
     found = records;
   }
 
   void learn(Readiness ready) {
-    readiness = ready;
+    learnAgain(ready);
     lookedAt = null; // the cutover compares once more, whatever was compared before
-    board.predictPause(ready.predictedPauseMillis());
   }
 
   /** What was made ready once more, after a person mended what stood in the way. */
   void learnAgain(Readiness ready) {
     readiness = ready;
+    board.inEpoch(ready.epoch());
     board.predictPause(ready.predictedPauseMillis());
   }
 

@@ -38,6 +38,7 @@ public final class MigrationRun implements MigrationWorkflow {
     } else {
       course.detached(Workflow.newDetachedCancellationScope(this::back));
     }
+    Workflow.newDetachedCancellationScope(this::stopWatchers).run();
     MigrationResult result = result();
     board.end(result);
     return result;
@@ -53,6 +54,13 @@ public final class MigrationRun implements MigrationWorkflow {
 
   private void back() {
     leftOver.addAll(new WayBack(migration, cutover).run());
+  }
+
+  /** An end leaves no activity behind, whichever way it came. */
+  private void stopWatchers() {
+    migration.guards.cancel();
+    cutover.stopWatching();
+    migration.guards.stop();
   }
 
   private MigrationResult result() {

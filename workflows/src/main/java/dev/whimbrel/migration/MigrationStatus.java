@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param writesGoTo source, target or, between hand-over and opening, none
  * @param writesSince when the writes began to go there by a hand-over; null on the source from the
  *     start
- * @param epoch the epoch of the side that takes the writes; 0 until this migration has handed over
+ * @param epoch the epoch of the side that takes the writes; 0 until both databases are claimed
  * @param nextSteps commands that make sense now
  * @param rollback whether going back is possible, until when, how long it takes
  * @param lag latest lag, or null when no stream runs
@@ -73,7 +73,12 @@ public record MigrationStatus(
   /** The latest verification. */
   public record Verified(Instant at, long rows, long differences, List<String> notCompared) {}
 
-  /** What an approval approves. */
+  /**
+   * What an approval approves.
+   *
+   * @param hash of the lines, without those that begin with {@code Just now}: they come and go
+   * @param lines what is shown
+   */
   public record Findings(String hash, List<String> lines) {}
 
   /** Figures of the switchover. */

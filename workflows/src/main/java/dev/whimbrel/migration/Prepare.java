@@ -56,7 +56,7 @@ final class Prepare {
     migration.undo.tidying(
         Step.RELEASE,
         back -> call(Preflight.class, Timeouts.CATALOG, back).release(migration.move));
-    call(Preflight.class, Timeouts.CATALOG, step).claim(migration.move);
+    migration.learn(call(Preflight.class, Timeouts.CATALOG, step).claim(migration.move));
     return report;
   }
 

@@ -109,9 +109,10 @@ final class Timeouts {
           .build();
 
   /**
-   * A watcher that waits for a state of the world: a copy, a soak, a tail. Ninety days for one
-   * attempt, so that its own end is the condition or a deadline and never the clock here; fifteen
-   * seconds of silence start it again on another worker, where it goes on from its heartbeat.
+   * A watcher that waits for a state of the world: a copy, a soak, a tail, a guard's breach. Ninety
+   * days for one attempt, so that its own end is the condition or a deadline and never the clock
+   * here; fifteen seconds of silence start it again on another worker, where it goes on from its
+   * heartbeat.
    */
   static final ActivityOptions WATCH =
       ActivityOptions.newBuilder()
@@ -119,15 +120,6 @@ final class Timeouts {
           .setHeartbeatTimeout(Duration.ofSeconds(15))
           .setRetryOptions(UNLIMITED)
           .setCancellationType(ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
-          .build();
-
-  /**
-   * A guard, or the watch over the way back. As a watcher, but nobody waits for it to have stopped:
-   * it changes nothing, and a rollback must not be held up by it.
-   */
-  static final ActivityOptions GUARD =
-      ActivityOptions.newBuilder(WATCH)
-          .setCancellationType(ActivityCancellationType.TRY_CANCEL)
           .build();
 
   private static final ActivityOptions SWITCHOVER =

@@ -16,7 +16,7 @@ final class WayBack {
   List<String> run() {
     migration.board.goBack();
     migration.approvals.clear();
-    cutover.stopWatching();
+    cutover.leaveWatching();
 
     return migration.undo.all(migration.steps);
   }

@@ -123,6 +123,28 @@ class GateTest {
   }
 
   @Test
+  void keepsAnApprovalWhenAMaterializedViewHasGoneStale() {
+    Runbooks runbooks = new Runbooks();
+    runbooks.approval = "required";
+    String stale = "materialized view public.totals: its rows differ";
+    try (Stage stage = new Stage(runbooks)) {
+      MigrationStatus asked = stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.world.stale = List.of(stale);
+      stage.workflow().verify(new Decision(ANA, null));
+      MigrationStatus again =
+          stage.await(
+              "asked again",
+              s -> s.findings() != null && s.findings().lines().contains("Just now: " + stale));
+      stage.workflow().approve(new Approval(ANA, null, asked.findings().hash()));
+      stage.world.stale = List.of();
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(again.findings().hash()).isEqualTo(asked.findings().hash());
+      assertThat(again.verification().notCompared()).containsExactly(stale);
+    }
+  }
+
+  @Test
   void finishesAHandOverThatIsUnderWayThoughItsWindowHasClosed() {
     Runbooks runbooks = new Runbooks();
     runbooks.window = "Sun 02:00-06:00 UTC";

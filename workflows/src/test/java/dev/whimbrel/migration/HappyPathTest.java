@@ -47,4 +47,17 @@ class HappyPathTest {
               "clean up");
     }
   }
+
+  @Test
+  void saysInWhichEpochTheSourceIsTheTruthOnceBothDatabasesAreClaimed() {
+    try (Stage stage = new Stage(new Runbooks())) {
+      MigrationStatus before =
+          stage.awaitAt(Step.LOWER_TTL, MigrationStatus.State.WAITING_FOR_TIME);
+      stage.result();
+
+      assertThat(before.writesGoTo()).isEqualTo("source");
+      assertThat(before.epoch()).isEqualTo(1);
+      assertThat(stage.status().epoch()).isEqualTo(2);
+    }
+  }
 }

@@ -2,6 +2,7 @@ package dev.whimbrel.migration;
 
 import dev.whimbrel.activity.Breach;
 import dev.whimbrel.activity.Checks;
+import dev.whimbrel.activity.Claim;
 import dev.whimbrel.activity.Dns;
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot;
@@ -30,6 +31,7 @@ import dev.whimbrel.activity.VerifyRequest;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.activity.Windows;
 import io.temporal.activity.Activity;
+import io.temporal.client.ActivityCompletionException;
 import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.time.Instant;
@@ -41,6 +43,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
@@ -64,12 +67,19 @@ final class World
 
   private volatile boolean handOverIsLost;
 
+  /** The next watch over the way back goes on until it is cancelled, and takes its time then. */
+  volatile boolean slowToStop;
+
+  /** Open once such a watch is at work. */
+  final CountDownLatch watching = new CountDownLatch(1);
+
   private final AtomicLong epoch = new AtomicLong(1);
   private volatile @org.jspecify.annotations.Nullable Instant handedOverAt;
   volatile boolean canGoBack = true;
   volatile List<Finding> preflightFindings = List.of();
   volatile List<String> differences = List.of();
   volatile List<String> notCompared = List.of();
+  volatile List<String> stale = List.of();
   volatile Window window = new Window(Instant.EPOCH, Instant.MAX);
 
   /** The breach of each guard by its number; a guard without one watches for ever. */
@@ -159,8 +169,9 @@ final class World
   }
 
   @Override
-  public Outcome claim(Move move) {
-    return outcome("claim", "claim both databases");
+  public Claim claim(Move move) {
+    happens("claim", "claim both databases");
+    return new Claim(epoch.get(), "both databases are claimed");
   }
 
   @Override
@@ -233,7 +244,7 @@ final class World
   public VerificationReport verify(VerifyRequest request) {
     happens("verify", "verify against the " + request.truth().word());
     return new VerificationReport(
-        clock.get(), 3, 42, differences.size(), 0, differences, notCompared);
+        clock.get(), 3, 42, differences.size(), 0, differences, notCompared, stale);
   }
 
   @Override
@@ -338,7 +349,28 @@ final class World
   public void watchWayBack(Move move) {
     Deque<RuntimeException> errors = failures.get("watchWayBack");
     RuntimeException error = errors == null ? null : errors.poll();
-    throw error == null ? watchingOn() : error;
+    if (error != null) {
+      throw error;
+    }
+    if (slowToStop) {
+      watchUntilStopped();
+    }
+    throw watchingOn();
+  }
+
+  /** Notices its cancellation late, as an activity does that is busy just then. */
+  private void watchUntilStopped() {
+    watching.countDown();
+    try {
+      while (true) {
+        Activity.getExecutionContext().heartbeat(Progress.of("the way back runs"));
+        LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+      }
+    } catch (ActivityCompletionException e) {
+      LockSupport.parkNanos(Duration.ofMillis(500).toNanos());
+      journal.add("the way back is watched no more");
+      throw e;
+    }
   }
 
   @Override

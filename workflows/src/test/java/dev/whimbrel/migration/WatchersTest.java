@@ -1,0 +1,82 @@
+package dev.whimbrel.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whimbrel.migration.MigrationResult.Ending;
+import dev.whimbrel.migration.MigrationStatus.State;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+
+/** What watches beside the steps is gone before the world changes under it, and at the end. */
+@Execution(ExecutionMode.CONCURRENT)
+class WatchersTest {
+  private static final String ANA = "ana@example.com";
+  private static final String STOPPED = "the way back is watched no more";
+
+  @Test
+  void watchTheWayBackNoMoreWhenItIsDropped() throws Exception {
+    Runbooks runbooks = new Runbooks();
+    runbooks.endApproval = "required";
+    try (Stage stage = new Stage(runbooks)) {
+      stage.awaitAt(Step.END_APPROVAL, State.WAITING_FOR_APPROVAL);
+      CompletableFuture<Void> time = watchSlowly(stage);
+      stage.workflow().approve(new Approval(ANA, null, null));
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(stage.world.journal()).containsSubsequence(STOPPED, "stop the reverse stream");
+      assertThat(pending(stage)).isEmpty();
+      time.get(60, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void doNotHoldARollbackUpAndAreGoneAtItsEnd() throws Exception {
+    Runbooks runbooks = new Runbooks();
+    runbooks.endApproval = "required";
+    try (Stage stage = new Stage(runbooks)) {
+      stage.awaitAt(Step.END_APPROVAL, State.WAITING_FOR_APPROVAL);
+      CompletableFuture<Void> time = watchSlowly(stage);
+      stage.untyped().signal("rollback", "because");
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.ROLLED_BACK);
+      assertThat(stage.world.journal())
+          .containsSubsequence("settle on the source", STOPPED, "unprepare the switchover");
+      assertThat(pending(stage)).isEmpty();
+      time.get(60, TimeUnit.SECONDS);
+    }
+  }
+
+  @Test
+  void areGoneWhenTheMigrationIsAbandoned() throws Exception {
+    Runbooks runbooks = new Runbooks();
+    runbooks.endApproval = "required";
+    try (Stage stage = new Stage(runbooks)) {
+      stage.awaitAt(Step.END_APPROVAL, State.WAITING_FOR_APPROVAL);
+      CompletableFuture<Void> time = watchSlowly(stage);
+      stage.workflow().abandon(new Decision(ANA, "the lab is torn down"));
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.ABANDONED);
+      assertThat(stage.world.journal()).endsWith(STOPPED);
+      assertThat(pending(stage)).isEmpty();
+      time.get(60, TimeUnit.SECONDS);
+    }
+  }
+
+  /** Lets the time come at which the watch over the way back begins its next round. */
+  private static CompletableFuture<Void> watchSlowly(Stage stage) throws InterruptedException {
+    stage.world.slowToStop = true;
+    CompletableFuture<Void> time =
+        CompletableFuture.runAsync(() -> stage.sleep(Duration.ofHours(1)));
+    assertThat(stage.world.watching.await(60, TimeUnit.SECONDS)).isTrue();
+    return time;
+  }
+
+  private static List<?> pending(Stage stage) {
+    return stage.untyped().describe().getRawDescription().getPendingActivitiesList();
+  }
+}
