@@ -4,16 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.servers.Needs;
+import dev.whimbrel.servers.Program;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+@Needs(Program.PG_DUMP_18)
 class OtherVersionsTest {
   private final Secrets secrets = new Secrets();
 
   @ParameterizedTest
   @CsvSource({"13, 15", "16, 18"})
   void carriesSchemaDataAndStreamBetweenVersions(int from, int to) throws Exception {
-    Corpus.tool("pg_dump", from);
     PostgresSchema schema = new PostgresSchema(secrets);
     PostgresReplication replication = new PostgresReplication(secrets);
     try (Pairs pair = Pairs.of(from, to)) {

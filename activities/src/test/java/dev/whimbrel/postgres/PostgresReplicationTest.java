@@ -7,12 +7,15 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.SoakRequest;
 import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.servers.Needs;
+import dev.whimbrel.servers.Program;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
+@Needs(Program.PG_DUMP)
 class PostgresReplicationTest {
   private static Pairs pair;
 

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.PostgresServer;
+import dev.whimbrel.servers.Program;
 import io.temporal.failure.ApplicationFailure;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
@@ -15,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@Needs(Program.PG_DUMP)
 class PostgresSchemaTest {
   private static Pairs pair;
 

@@ -7,11 +7,14 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.PostgresServer;
+import dev.whimbrel.servers.Program;
 import java.sql.Connection;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
+@Needs(Program.PG_DUMP)
 class PreflightOfSettingsTest {
   private final PostgresPreflight preflight = new PostgresPreflight(new Secrets());
 

@@ -192,7 +192,7 @@ final class SwitchoverProcess implements AutoCloseable {
   private void signal(String name) {
     try {
       Process kill =
-          new ProcessBuilder("kill", "-s", name, "--", "-" + process.pid())
+          new ProcessBuilder("sh", "-c", "kill -s " + name + " -- -" + process.pid())
               .redirectErrorStream(true)
               .start();
       kill.waitFor(5, TimeUnit.SECONDS);

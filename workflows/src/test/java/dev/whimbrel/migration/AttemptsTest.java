@@ -10,6 +10,7 @@ import dev.whimbrel.migration.MigrationStatus.StepRecord;
 import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.util.Collections;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -39,7 +40,7 @@ class AttemptsTest {
       StepRecord switchover = record(watched, Step.SWITCHOVER);
       assertThat(Duration.between(switchover.started(), switchover.ended()))
           .isLessThan(Duration.ofSeconds(20));
-      assertThat(watched.switchover().attempts()).isEqualTo(1);
+      assertThat(Objects.requireNonNull(watched.switchover()).attempts()).isEqualTo(1);
       assertThat(Collections.frequency(stage.world.journal(), HAND_OVER)).isEqualTo(6);
     }
   }
@@ -53,7 +54,7 @@ class AttemptsTest {
       StepRecord switchover = record(watched, Step.SWITCHOVER);
       assertThat(Duration.between(switchover.started(), switchover.ended()))
           .isGreaterThanOrEqualTo(Timeouts.BETWEEN_SWITCHOVERS);
-      assertThat(watched.switchover().attempts()).isEqualTo(2);
+      assertThat(Objects.requireNonNull(watched.switchover()).attempts()).isEqualTo(2);
     }
   }
 
