@@ -135,12 +135,15 @@ class GateTest {
           stage.await(
               "asked again",
               s -> s.findings() != null && s.findings().lines().contains("Just now: " + stale));
-      stage.workflow().approve(new Approval(ANA, null, asked.findings().hash()));
+      stage
+          .workflow()
+          .approve(new Approval(ANA, null, Objects.requireNonNull(asked.findings()).hash()));
       stage.world.stale = List.of();
 
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
-      assertThat(again.findings().hash()).isEqualTo(asked.findings().hash());
-      assertThat(again.verification().notCompared()).containsExactly(stale);
+      assertThat(Objects.requireNonNull(again.findings()).hash())
+          .isEqualTo(Objects.requireNonNull(asked.findings()).hash());
+      assertThat(Objects.requireNonNull(again.verification()).notCompared()).containsExactly(stale);
     }
   }
 
