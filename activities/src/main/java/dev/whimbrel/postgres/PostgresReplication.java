@@ -209,9 +209,24 @@ public final class PostgresReplication implements Replication {
     String application = Names.applicationName(move.migration(), step);
     try (Connection source = databases.open(move.source(), application, ANSWER);
         Connection target = databases.open(move.target(), application, ANSWER)) {
-      return work.run(move, source, target);
+      return run(work, step, move, source, target);
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot go on with " + step, e);
+    }
+  }
+
+  /** A full disk is told with its server: the message itself names only a file. */
+  private static Outcome run(
+      Work work, String step, Move move, Connection source, Connection target) throws SQLException {
+    try {
+      return work.run(move, source, target);
+    } catch (SQLException e) {
+      if (SqlFailures.is(e, SqlFailures.DISK_FULL)) {
+        String consequence = "Cannot go on with " + step;
+        throw FullDisk.find(source, target, consequence)
+            .orElseGet(() -> SqlFailures.of(consequence, e));
+      }
+      throw e;
     }
   }
 

@@ -16,6 +16,7 @@ final class SqlFailures {
   static final String OBJECT_IN_USE = "55006";
   static final String LOCK_NOT_AVAILABLE = "55P03";
   static final String QUERY_CANCELED = "57014";
+  static final String DISK_FULL = "53100";
   static final String INSUFFICIENT_PRIVILEGE = "42501";
 
   private SqlFailures() {}
@@ -40,7 +41,7 @@ final class SqlFailures {
       case "3D000" -> Failures.needsHelp(message, "check the database in the runbook's url", null);
       case INSUFFICIENT_PRIVILEGE ->
           Failures.needsHelp(message, "grant what is missing, then retry", null);
-      case "53100" -> Failures.needsHelp(message, "give the server more disk, then retry", null);
+      case DISK_FULL -> Failures.needsHelp(message, "give the server more disk, then retry", null);
       case "53400", "53300" ->
           Failures.needsHelp(
               message, "raise the server's limit named in the message, then retry", null);

@@ -34,6 +34,14 @@ final class StreamDiagnosis {
                 + " AND srsubstate = 'd' AND NOT EXISTS (SELECT FROM pg_stat_subscription w"
                 + " WHERE w.subid = s.oid AND w.relid = r.srrelid AND w.pid IS NOT NULL)"
                 + " ORDER BY 1 LIMIT 20");
+    String symptom =
+        copying.isEmpty()
+            ? "The forward stream stands still: its worker on the target ends again and again"
+            : "The initial copy fails again and again in " + String.join(", ", copying);
+    Optional<RuntimeException> full = FullDisk.find(source, target, symptom);
+    if (full.isPresent()) {
+      return full.get();
+    }
     for (String table : copying) {
       if (hasRows(table)) {
         return Failures.needsHelp(
@@ -52,9 +60,7 @@ final class StreamDiagnosis {
           null);
     }
     return Failures.needsHelp(
-        copying.isEmpty()
-            ? "The forward stream stands still: its worker on the target ends again and again"
-            : "The initial copy fails again and again in " + String.join(", ", copying),
+        symptom,
         "the target's server log names the cause ('logical replication'); mend it, then retry",
         null);
   }

@@ -26,11 +26,13 @@ final class StreamHealth {
   private @Nullable Instant absentSince;
   private long errorsAtFirst = -1;
   private long unsyncedAtFirst;
+  private final WorkerDeaths deaths;
 
   StreamHealth(Connection source, Connection target, Names names) {
     this.source = source;
     this.target = target;
     this.names = names;
+    this.deaths = new WorkerDeaths(target, names);
   }
 
   /** What the catalogs say about the stream. */
@@ -125,7 +127,14 @@ final class StreamHealth {
                     + " AND s.subdbid ="
                     + " (SELECT oid FROM pg_database WHERE datname = current_database())")) {
       if (row.next()) {
-        return new State(row.getBoolean(1), row.getBoolean(2), row.getLong(3), row.getLong(4));
+        boolean enabled = row.getBoolean(1);
+        boolean working = row.getBoolean(2);
+        long unsynced = row.getLong(4);
+        if (counted) {
+          return new State(enabled, working, row.getLong(3), unsynced);
+        }
+        deaths.look();
+        return new State(enabled, working && !deaths.copyStandsStill(), deaths.count(), unsynced);
       }
     }
     throw Failures.needsHelp(
