@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Side;
+import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -11,11 +12,19 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 
 /** Looks for the applications' own traffic on either side. */
 final class Clients {
   private static final Duration CALL = Duration.ofSeconds(10);
   private static final Duration AGAIN = Duration.ofSeconds(10);
+
+  /**
+   * How long a service may be without a write before a person is asked: applications that cannot
+   * log in on the target are an outage, and nothing else shows it.
+   */
+  private static final Duration QUIET = Duration.ofMinutes(2);
 
   private static final String LEFT =
       """
@@ -54,9 +63,12 @@ final class Clients {
 
   /**
    * Watches the target's counters for some seconds: its only writers are applications, since the
-   * stream that came is switched off. Fails with {@code NotYet} when nothing was written meanwhile.
+   * stream that came is switched off. Fails with {@code NotYet} when nothing was written meanwhile,
+   * and asks for help when nothing was for minutes.
+   *
+   * @param waited how long earlier attempts have looked already
    */
-  Outcome awaitFirstWrites(Pulse pulse) throws SQLException {
+  Outcome awaitFirstWrites(Pulse pulse, Duration waited) throws SQLException {
     Deadline look = new Deadline(AGAIN);
     try (Connection target = open(Side.TARGET, "first-writes");
         Statement statement = target.createStatement()) {
@@ -69,8 +81,33 @@ final class Clients {
               "applications write on the target: %d rows seen".formatted(now - before));
         }
       }
+      if (waited.compareTo(QUIET) >= 0) {
+        throw quiet(statement, waited);
+      }
     }
     throw Failures.notYet("No application has written on the target yet", Duration.ofSeconds(1));
+  }
+
+  private static ApplicationFailure quiet(Statement statement, Duration waited)
+      throws SQLException {
+    Set<String> clients = new TreeSet<>();
+    try (ResultSet rows = statement.executeQuery(LEFT)) {
+      while (rows.next()) {
+        clients.add(rows.getString(1));
+      }
+    }
+    String connected =
+        clients.isEmpty()
+            ? "no client is connected to the target"
+            : "connected to the target: " + String.join(", ", clients.stream().limit(5).toList());
+    return Failures.needsHelp(
+        "No application has written on the target for %d minutes; %s"
+            .formatted(waited.toMinutes(), connected),
+        "Look whether the applications work. They reach the target only if what connects them follows"
+            + " (poolers, names, their own settings), if their roles have passwords there, and if"
+            + " its pg_hba.conf lets them in. Then retry. Skip it if nobody writes at this hour."
+            + " Writes go to the target already; a rollback takes them back.",
+        null);
   }
 
   private static long written(Statement statement) throws SQLException {

@@ -23,6 +23,7 @@ final class DatabaseChecks {
     extensions();
     encoding();
     roles();
+    new PasswordChecks(look, findings).run();
     tablespaces();
     otherStreams();
     disk();
@@ -150,7 +151,10 @@ final class DatabaseChecks {
             Side.TARGET, "rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user");
     List<Roles.Role> missing = Roles.missing(Roles.needed(look.source()), look.target());
     for (Roles.Role role : missing) {
-      if (mayCreate) {
+      if (mayCreate && !role.mayLogin()) {
+        findings.note(
+            "role", role.plain(), "does not exist on the target and will be created there");
+      } else if (mayCreate) {
         findings.warning(
             "role",
             role.plain(),

@@ -83,7 +83,7 @@ public final class PostgresSwitchover implements Switchover {
     return during(
         "waiting for the first writes on the target",
         "Cannot look for writes on the target",
-        pulse -> new Clients(databases, move).awaitFirstWrites(pulse));
+        pulse -> new Clients(databases, move).awaitFirstWrites(pulse, pulse.sinceScheduled()));
   }
 
   @Override

@@ -6,6 +6,7 @@ import io.temporal.activity.Activity;
 import io.temporal.activity.ActivityExecutionContext;
 import io.temporal.client.ActivityCompletionException;
 import java.time.Duration;
+import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,6 +46,14 @@ final class Pulse implements AutoCloseable {
     this.thread = new Thread(this::run, "whimbrel-pulse");
     thread.setDaemon(true);
     thread.start();
+  }
+
+  /** How long the activity has been asked for, its earlier attempts included. */
+  Duration sinceScheduled() {
+    return context == null
+        ? Duration.ZERO
+        : Duration.between(
+            Instant.ofEpochMilli(context.getInfo().getScheduledTimestamp()), Instant.now());
   }
 
   /** What the next heartbeats say. */

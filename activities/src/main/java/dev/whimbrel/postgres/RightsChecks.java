@@ -63,7 +63,7 @@ final class RightsChecks {
           "way-back",
           "rollback",
           "THERE WILL BE NO WAY BACK AFTER THE HAND-OVER: " + String.join("; ", reasons) + ".",
-          String.join(" ", fixes));
+          String.join("\n", fixes));
     }
     return reasons.isEmpty();
   }

@@ -69,7 +69,12 @@ final class Roles {
    * @param privileged those that take more, or an empty text
    * @param plain its name as the catalog has it
    */
-  record Role(String name, String attributes, String privileged, String plain) {}
+  record Role(String name, String attributes, String privileged, String plain) {
+    /** Whether sessions may begin as this role. */
+    boolean mayLogin() {
+      return attributes.startsWith("LOGIN");
+    }
+  }
 
   /** Roles that the source database needs. */
   static List<Role> needed(Connection source) throws SQLException {

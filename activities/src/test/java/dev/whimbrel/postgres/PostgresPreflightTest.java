@@ -287,14 +287,42 @@ class PostgresPreflightTest {
     source(
         "roles",
         "CREATE ROLE shop_owner NOLOGIN",
+        "CREATE ROLE shop_app LOGIN",
         "CREATE TABLE t (id int PRIMARY KEY)",
-        "ALTER TABLE t OWNER TO shop_owner");
+        "ALTER TABLE t OWNER TO shop_owner",
+        "GRANT SELECT ON t TO shop_app");
 
     assertThat(lines(preflight.preflight(move)))
         .contains(
-            "WARNING role shop_owner: does not exist on the target and will be created there"
-                + " without a password. Fix: ALTER ROLE shop_owner PASSWORD '…'; -- on the target,"
+            "NOTE role shop_owner: does not exist on the target and will be created there",
+            "WARNING role shop_app: does not exist on the target and will be created there"
+                + " without a password. Fix: ALTER ROLE shop_app PASSWORD '…'; -- on the target,"
                 + " after the schema step");
+  }
+
+  @Test
+  void namesRolesThatCouldNotLogInOnTheTarget() throws Exception {
+    Move move = databases("passwords");
+    source(
+        "passwords",
+        "CREATE TABLE t (id int PRIMARY KEY)",
+        "CREATE ROLE locked_out LOGIN PASSWORD 'one'",
+        "CREATE ROLE let_in LOGIN PASSWORD 'two'",
+        "CREATE ROLE trusted LOGIN",
+        "GRANT INSERT ON t TO locked_out, let_in, trusted");
+    pair.target().execute("passwords", "CREATE ROLE locked_out LOGIN");
+    pair.target().execute("passwords", "CREATE ROLE let_in LOGIN PASSWORD 'two'");
+    pair.target().execute("passwords", "CREATE ROLE trusted LOGIN");
+
+    List<String> lines = lines(preflight.preflight(move));
+
+    assertThat(lines)
+        .contains(
+            "WARNING role-password locked_out: has no password on the target: who logs in by"
+                + " password is turned away after the hand-over. Fix: ALTER ROLE locked_out"
+                + " PASSWORD '…'; -- on the target, the one it has on the source");
+    assertThat(lines)
+        .noneMatch(line -> line.contains("password let_in") || line.contains("password trusted"));
   }
 
   @Test
