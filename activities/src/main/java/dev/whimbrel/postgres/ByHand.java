@@ -2,8 +2,6 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.postgres.Inspected.ByHandStep;
-import dev.whimbrel.runbook.Connect;
-import dev.whimbrel.runbook.PostgresUrl;
 import dev.whimbrel.runbook.Runbook;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,24 +15,45 @@ import org.jspecify.annotations.Nullable;
 final class ByHand {
   private final Runbook runbook;
   private final Names names;
+  private final ByHandFollowers followers;
 
   ByHand(Runbook runbook) {
     this.runbook = runbook;
+    this.followers = new ByHandFollowers(runbook);
     this.names = new Names(runbook.name());
   }
 
-  ByHandStep stopTheEngine() {
-    return new ByHandStep(
-        "Stop every worker of this migration, so that the engine does not act at the same time;"
-            + " pause the poolers, where there are some",
-        null,
-        null,
-        null,
-        false);
+  /** What comes before anything else: nobody acts beside, and psql finds its passwords. */
+  List<ByHandStep> stopTheEngine() {
+    List<ByHandStep> steps = new ArrayList<>();
+    steps.add(
+        new ByHandStep(
+            "Stop every worker of this migration, so that the engine does not act at the same time",
+            null,
+            null,
+            null,
+            false));
+    String passwords = ByHandPasswords.file(runbook);
+    if (passwords != null) {
+      steps.add(
+          new ByHandStep(
+              "Give psql its passwords, from where the runbook has them; remove the file afterwards",
+              null,
+              passwords,
+              null,
+              false));
+    }
+    return steps;
   }
 
   /** Closes the losing side and names the other one the truth: the hand-over. */
-  ByHandStep handOver(Authority.Row losing, UUID marker) {
+  List<ByHandStep> handOver(Authority.Row losing, UUID marker) {
+    List<ByHandStep> steps = new ArrayList<>(followers.pause());
+    steps.add(close(losing, marker));
+    return steps;
+  }
+
+  private ByHandStep close(Authority.Row losing, UUID marker) {
     Side from = losing.side();
     return sql(
         "Close the %s and hand over. From here on nobody can write until the %s is opened"
@@ -108,7 +127,7 @@ final class ByHand {
     if (wayBack) {
       steps.add(enable(names.reverseSubscription(), Side.SOURCE));
     }
-    steps.addAll(follow(to));
+    steps.addAll(followers.follow(to));
     return steps;
   }
 
@@ -136,7 +155,7 @@ final class ByHand {
             "Open the " + back.word() + " again",
             back,
             ByHandSql.openAlone(handedOver, epoch, null)));
-    steps.addAll(follow(back));
+    steps.addAll(followers.follow(back));
     return steps;
   }
 
@@ -158,7 +177,7 @@ final class ByHand {
                 .formatted(to.word()),
             to,
             ByHandSql.openAlone(here, epoch, stream)));
-    steps.addAll(follow(to));
+    steps.addAll(followers.follow(to));
     return steps;
   }
 
@@ -212,67 +231,6 @@ final class ByHand {
         "SELECT pg_drop_replication_slot(" + name + ");");
   }
 
-  /** Makes applications use a side, as the runbook says. */
-  List<ByHandStep> follow(Side to) {
-    PostgresUrl url =
-        PostgresUrl.parse(
-            (to == Side.SOURCE ? runbook.source() : runbook.target()).postgres().url());
-    List<ByHandStep> steps = new ArrayList<>();
-    for (Connect connect : runbook.connect()) {
-      steps.add(follow(connect, to, url));
-    }
-    if (runbook.dns() != null && !runbook.dns().names().isEmpty()) {
-      List<String> addresses =
-          (to == Side.SOURCE ? runbook.source() : runbook.target()).addresses();
-      steps.add(
-          new ByHandStep(
-              "Point %s to the %s's addresses: %s"
-                  .formatted(
-                      String.join(", ", runbook.dns().names()),
-                      to.word(),
-                      String.join(", ", addresses)),
-              null,
-              null,
-              null,
-              false));
-    }
-    return steps;
-  }
-
-  private ByHandStep follow(Connect connect, Side to, PostgresUrl url) {
-    Connect.PgBouncer pooler = connect.pgbouncer();
-    if (pooler != null) {
-      String what =
-          "In the pooler's file%s, let the entry %s say host=%s port=%d dbname=%s, then reload and resume"
-              .formatted(
-                  pooler.switchBy().file() == null ? "" : " " + pooler.switchBy().file(),
-                  pooler.database(),
-                  url.host(),
-                  url.port(),
-                  url.database());
-      String command =
-          "psql %s -c RELOAD -c 'RESUME %s'"
-              .formatted(shell(pooler.admin()), Quoting.identifier(pooler.database()));
-      return new ByHandStep(what, null, command, null, false);
-    }
-    Connect.Command command = connect.command();
-    if (command != null) {
-      List<String> words = to == Side.TARGET ? command.doIt() : command.undo();
-      return new ByHandStep(
-          "Make the applications follow, as the runbook says",
-          null,
-          String.join(" ", words.stream().map(ByHand::shell).toList()),
-          null,
-          false);
-    }
-    Connect.DnsName dns = connect.dns();
-    String what =
-        dns != null
-            ? "Point the database's name %s to %s".formatted(dns.name(), url.host())
-            : "Point the applications to %s (connect: manual)".formatted(url.where());
-    return new ByHandStep(what, null, null, null, false);
-  }
-
   private ByHandStep sql(String what, Side on, String sql) {
     return new ByHandStep(
         what, on.word(), psql(on, "-v ON_ERROR_STOP=1") + heredoc(sql), sql, false);
@@ -287,7 +245,7 @@ final class ByHand {
     return " <<'SQL'\n" + sql + "\nSQL";
   }
 
-  private static String shell(String text) {
+  static String shell(String text) {
     return text.matches("[A-Za-z0-9_./:=@%-]+") ? text : "'" + text.replace("'", "'\\''") + "'";
   }
 }

@@ -41,8 +41,8 @@ final class InspectedWays {
     if (missing != null) {
       ways.add(new Way(FORWARD, missing, List.of()));
     } else {
-      List<ByHandStep> steps = new ArrayList<>(List.of(byHand.stopTheEngine()));
-      steps.add(byHand.handOver(there, marker));
+      List<ByHandStep> steps = new ArrayList<>(byHand.stopTheEngine());
+      steps.addAll(byHand.handOver(there, marker));
       steps.addAll(
           byHand.open(here, Side.SOURCE, there.epoch() + 1, marker, wayBackIsReady(), false));
       ways.add(new Way(FORWARD, null, steps));
@@ -64,11 +64,11 @@ final class InspectedWays {
       ways.add(new Way(BACK, missing, List.of()));
     } else {
       Subscription reverse = seen(source).subscription(names.reverseSubscription());
-      List<ByHandStep> steps = new ArrayList<>(List.of(byHand.stopTheEngine()));
+      List<ByHandStep> steps = new ArrayList<>(byHand.stopTheEngine());
       if (reverse != null && !reverse.enabled()) {
         steps.add(byHand.enable(names.reverseSubscription(), Side.SOURCE));
       }
-      steps.add(byHand.handOver(here, marker));
+      steps.addAll(byHand.handOver(here, marker));
       steps.addAll(byHand.open(there, Side.TARGET, here.epoch() + 1, marker, false, false));
       ways.add(new Way(BACK, null, steps));
     }
@@ -79,7 +79,7 @@ final class InspectedWays {
   List<Way> handedOverNotOpen(Authority.Row handedOver, Authority.Row gaining) {
     Side to = gaining.side();
     boolean stopped = stopped(to);
-    List<ByHandStep> on = new ArrayList<>(List.of(byHand.stopTheEngine()));
+    List<ByHandStep> on = new ArrayList<>(byHand.stopTheEngine());
     on.addAll(
         byHand.open(
             gaining,
@@ -88,7 +88,7 @@ final class InspectedWays {
             handedOver.marker(),
             to == Side.TARGET && wayBackIsReady(),
             stopped));
-    List<ByHandStep> back = new ArrayList<>(List.of(byHand.stopTheEngine()));
+    List<ByHandStep> back = new ArrayList<>(byHand.stopTheEngine());
     back.addAll(byHand.takeBack(handedOver, gaining));
     return List.of(
         new Way("Finish by hand: open the " + to.word(), null, on),
@@ -220,7 +220,7 @@ final class InspectedWays {
 
   /** What would otherwise keep the write-ahead log for ever. */
   private List<ByHandStep> leave() {
-    List<ByHandStep> steps = new ArrayList<>(List.of(byHand.stopTheEngine()));
+    List<ByHandStep> steps = new ArrayList<>(byHand.stopTheEngine());
     for (Subscription one : seen(target).subscriptions()) {
       steps.add(byHand.dropSubscription(one.name(), Side.TARGET));
     }
@@ -233,7 +233,7 @@ final class InspectedWays {
     for (Slot slot : seen(target).slots()) {
       steps.add(byHand.dropSlot(slot.name(), Side.TARGET));
     }
-    return steps.size() == 1 ? List.of() : steps;
+    return steps.size() == byHand.stopTheEngine().size() ? List.of() : steps;
   }
 
   private static Seen seen(SideState side) {

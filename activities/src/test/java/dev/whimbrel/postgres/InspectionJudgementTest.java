@@ -48,7 +48,8 @@ class InspectionJudgementTest {
     assertThat(found.alarms()).isEmpty();
     assertThat(whats(way(found, "Forward by hand: make the target the truth")))
         .containsExactly(
-            "Stop every worker of this migration, so that the engine does not act at the same time; pause the poolers, where there are some",
+            "Stop every worker of this migration, so that the engine does not act at the same time",
+            "Pause the pooler: clients wait from here to its RESUME. Where it does not end within seconds, some transaction is open: stop it (Ctrl-C) and go on without",
             "Close the source and hand over. From here on nobody can write until the target is opened",
             "Wait until this prints t: then every write of the source is on the target. Do not go on before",
             "Carry the sequences over: the left one writes the statements, the right one runs them",
@@ -63,16 +64,16 @@ class InspectionJudgementTest {
 
     List<ByHandStep> steps = way(judge(), "Forward by hand: make the target the truth").steps();
 
-    assertThat(steps.get(2).command())
+    assertThat(steps.get(3).command())
         .isEqualTo(
             """
             psql postgresql://migrator@db.new.example.com/shop -At <<'SQL'
             SELECT EXISTS (SELECT FROM whimbrel.marker_forward WHERE id = '11111111-2222-3333-4444-555555555555');
             SQL""");
-    assertThat(steps.get(5).command())
+    assertThat(steps.get(6).command())
         .isEqualTo(
             "psql postgresql://admin@192.0.2.7:6432/pgbouncer -c RELOAD -c 'RESUME \"shop\"'");
-    assertThat(steps.get(6).command()).isEqualTo("./point-reporting 'the target'");
+    assertThat(steps.get(7).command()).isEqualTo("./point-reporting 'the target'");
   }
 
   @Test
@@ -125,7 +126,8 @@ class InspectionJudgementTest {
         .isEqualTo("WRITES GO TO: target (since 2026-03-01 02:14:07 UTC, epoch 2).");
     assertThat(whats(way(found, "Back by hand: make the source the truth again")))
         .startsWith(
-            "Stop every worker of this migration, so that the engine does not act at the same time; pause the poolers, where there are some",
+            "Stop every worker of this migration, so that the engine does not act at the same time",
+            "Pause the pooler: clients wait from here to its RESUME. Where it does not end within seconds, some transaction is open: stop it (Ctrl-C) and go on without",
             "Close the target and hand over. From here on nobody can write until the source is opened",
             "Wait until this prints t: then every write of the target is on the source. Do not go on before");
   }

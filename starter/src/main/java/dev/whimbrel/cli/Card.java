@@ -15,13 +15,16 @@ import java.util.List;
  */
 final class Card {
   private final Runbook runbook;
+  private final String file;
 
-  private Card(Runbook runbook) {
+  private Card(Runbook runbook, String file) {
     this.runbook = runbook;
+    this.file = file;
   }
 
-  static String of(Runbook runbook) {
-    return new Card(runbook).text();
+  /** The card of a runbook that stands in a file. */
+  static String of(Runbook runbook, String file) {
+    return new Card(runbook, file).text();
   }
 
   private String text() {
@@ -36,7 +39,7 @@ final class Card {
     ## 1. Ask both databases
 
     ```sh
-    whimbrel inspect RUNBOOK
+    whimbrel inspect %6$s
     ```
 
     It needs no Temporal, only the databases and their passwords. It says who is the truth, and prints the exact SQL to go
@@ -66,7 +69,8 @@ final class Card {
             psql(runbook.source().postgres()),
             psql(runbook.target().postgres()),
             over("Forward: from source to target", "target"),
-            over("Back: from target to source", "source"))
+            over("Back: from target to source", "source"),
+            file.matches("[A-Za-z0-9_./:@%+-]+") ? file : "'" + file.replace("'", "'\\''") + "'")
         .replaceAll("(?m)[ ]+$", "");
   }
 

@@ -57,20 +57,33 @@ final class Changes {
     if (s.state() == State.RUNNING || s.state() == State.ENDED) {
       return lines;
     }
-    lines.add(s.state() + (s.waitingFor() == null ? "" : ": " + s.waitingFor()));
+    lines.add(s.state() + what(s));
     if (snapshot.trouble() != null) {
       lines.add("  " + snapshot.trouble());
     }
     s.parked()
         .forEach(
             p -> {
-              lines.add("  " + p.step() + ": " + p.cause());
-              lines.add("  " + p.remedy() + (p.command() == null ? "" : " " + p.command()));
+              lines.add("  " + p.step() + ": " + StatusText.indented(p.cause()));
+              lines.add("  " + StatusText.indented(p.remedy()));
+              if (p.command() != null) {
+                p.command().lines().forEach(line -> lines.add("    " + line));
+              }
             });
     if (needsPerson(s.state()) || s.state() == State.NO_WORKER) {
       s.nextSteps().forEach(next -> lines.add("  " + next));
     }
     return lines;
+  }
+
+  private static String what(MigrationStatus s) {
+    if (s.waitingFor() == null || !s.parked().isEmpty()) {
+      return "";
+    }
+    return (s.state() == State.NO_WORKER || s.state() == State.ENGINE_STUCK
+            ? ": when last seen waiting for "
+            : ": ")
+        + s.waitingFor();
   }
 
   /** Whether nothing goes on until a person acts. */

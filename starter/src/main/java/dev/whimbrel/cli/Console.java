@@ -36,11 +36,13 @@ record Console(
     // The launcher looks, since what System.console() says depends on the JDK.
     boolean terminal =
         Boolean.getBoolean("whimbrel.terminal") && !"dumb".equals(environment.get("TERM"));
+    // The launcher knows how it was called.
+    String called = System.getProperty("whimbrel.called", "whimbrel");
     BufferedReader reader =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     return new Console(
-        new PrintWriter(System.out, true, StandardCharsets.UTF_8),
-        new PrintWriter(System.err, true, StandardCharsets.UTF_8),
+        new Pasteable(System.out, called),
+        new Pasteable(System.err, called),
         () -> line(reader),
         terminal,
         terminal && environment.getOrDefault("NO_COLOR", "").isEmpty(),

@@ -76,8 +76,8 @@ final class Crew {
           Level.WARNING,
           "workers",
           subject,
-          "fewer than two workers serve it (%s). Covered: a worker that dies before the hand-over, for the servers then give writes back to the source by themselves. Not covered: one that dies between hand-over and opening; nobody can write until a worker runs again.%s"
-              .formatted(workers.isEmpty() ? "none was seen in the last minute" : seen, pooler),
+          "fewer than two workers serve it (seen within 75 s: %s). Covered: a worker that dies before the hand-over, for the servers then give writes back to the source by themselves. Not covered: one that dies between hand-over and opening; nobody can write until a worker runs again.%s"
+              .formatted(workers.isEmpty() ? "none" : seen, pooler),
           "start a second one on another host: whimbrel worker");
     }
     if (hosts.size() < 2) {
@@ -85,7 +85,7 @@ final class Crew {
           Level.WARNING,
           "workers",
           subject,
-          "%d workers serve it, all on one host (%s). Covered: the death of one of them, at any moment. Not covered: the death of their host between hand-over and opening.%s"
+          "%d workers were seen within 75 s, all on one host (%s; one that was stopped within that time counts too). Covered: the death of one of them, at any moment. Not covered: the death of their host between hand-over and opening.%s"
               .formatted(workers.size(), seen, pooler),
           "start one on another host: whimbrel worker");
     }
@@ -93,7 +93,7 @@ final class Crew {
         Level.NOTE,
         "workers",
         subject,
-        "%d workers on %d hosts serve it (%s). Covered: the death of a worker or of its host, at any moment.%s"
+        "%d workers on %d hosts were seen within 75 s (%s; one that was stopped within that time counts too). Covered: the death of a worker or of its host, at any moment.%s"
             .formatted(workers.size(), hosts.size(), seen, pooler),
         null);
   }

@@ -54,7 +54,7 @@ abstract class Decide extends Verb {
         throw new CannotDo(
             "Cannot %s: the migration '%s' has ended (%s)."
                 .formatted(
-                    verb(),
+                    verb().equals("rollback") ? "roll back" : verb(),
                     name,
                     snapshot.status().result() == null
                         ? "without a result"
@@ -62,7 +62,7 @@ abstract class Decide extends Verb {
       }
       if (dryRun) {
         say("Dry run, nothing is sent. As " + who() + " (claimed): " + intent(snapshot));
-        return answered(null);
+        return answered(null, intent(snapshot));
       }
       if (!agreed(snapshot)) {
         console().err().println("Nothing was sent.");
@@ -75,12 +75,19 @@ abstract class Decide extends Verb {
     }
   }
 
-  /** Prints an answer; null after a dry run. */
-  Integer answered(@Nullable String answer) {
+  Integer answered(String answer) {
+    return answered(answer, null);
+  }
+
+  /** Prints an answer, or, after a dry run, what would be asked for. */
+  private Integer answered(@Nullable String answer, @Nullable String would) {
     if (json()) {
       ObjectNode document = Json.MAPPER.createObjectNode();
       document.put("name", name).put("verb", verb()).put("by", who()).put("dryRun", dryRun);
       document.put("answer", answer);
+      if (would != null) {
+        document.put("would", would);
+      }
       Json.print(console(), document);
     } else if (answer != null) {
       console().out().println(answer + " (as " + who() + ", claimed)");

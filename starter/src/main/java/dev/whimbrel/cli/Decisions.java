@@ -57,9 +57,15 @@ final class Decisions {
     @Override
     String intent(Snapshot snapshot) {
       Findings shown = snapshot.status().findings();
-      return shown == null
-          ? "approve; nothing is waiting for an approval now."
-          : "approve " + shown.lines().size() + " findings: " + String.join(" · ", shown.lines());
+      if (shown == null) {
+        return "approve, which is refused: nothing is waiting for an approval now.";
+      }
+      if (findings != null && !shown.hash().startsWith(findings)) {
+        return "approve, which is refused: the findings are "
+            + StatusText.shortHash(shown.hash())
+            + " now.";
+      }
+      return "approve " + shown.lines().size() + " findings: " + String.join(" · ", shown.lines());
     }
   }
 
@@ -244,7 +250,7 @@ final class Decisions {
         return true;
       }
       console().err().println(StatusText.headline(snapshot, console().zone()));
-      console().err().println("This will: " + intent(snapshot));
+      console().err().println("What it does: " + intent(snapshot));
       return console().confirms("Roll back " + name + "?");
     }
 

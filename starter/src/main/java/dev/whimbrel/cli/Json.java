@@ -20,7 +20,8 @@ final class Json {
 
   static void print(Console console, Object document) {
     try {
-      console.out().println(MAPPER.writeValueAsString(document));
+      console.out().print(MAPPER.writeValueAsString(document) + System.lineSeparator());
+      console.out().flush();
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("Cannot print a document as JSON", e);
     }

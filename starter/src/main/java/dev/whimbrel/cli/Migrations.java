@@ -32,6 +32,7 @@ import io.temporal.common.converter.DataConverterException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -68,7 +69,12 @@ final class Migrations {
     MigrationStatus status = stuck ? null : query(name);
     List<Snapshot.Activity> activities = new ArrayList<>();
     List<Progress> progress = new ArrayList<>();
-    for (PendingActivityInfo pending : described.getPendingActivitiesList()) {
+    // Temporal names them in any order, and in another one the next time.
+    List<PendingActivityInfo> byName =
+        described.getPendingActivitiesList().stream()
+            .sorted(Comparator.comparing(pending -> pending.getActivityType().getName()))
+            .toList();
+    for (PendingActivityInfo pending : byName) {
       Progress reported = progress(pending);
       if (reported != null) {
         progress.add(reported);

@@ -63,8 +63,9 @@ final class Planner {
     if (!taken(execution)) {
       stub.terminate("no worker took it");
       throw new CannotDo(
-          "NO_WORKER: no worker serves task queue '%s' of namespace %s at %s, and a plan is made by a worker. Fix: start one with `whimbrel worker` where both databases can be reached. `whimbrel plan --offline` checks the file alone."
-              .formatted(context.taskQueue(), temporal.namespace(), temporal.address()));
+          "NO_WORKER: no worker serves task queue '%s' of namespace %s at %s, and a plan is made by a worker. Fix: start one with `whimbrel worker` where both databases can be reached. `whimbrel plan %s --offline` checks the file alone."
+              .formatted(
+                  context.taskQueue(), temporal.namespace(), temporal.address(), source.file()));
     }
     try {
       PreflightReport report =

@@ -43,9 +43,6 @@ final class Planning extends Verb {
 
   @Override
   public Integer call() {
-    if (json()) {
-      printMistakesAsDocument();
-    }
     RunbookSource source = RunbookSource.read(file);
     PreflightReport report = null;
     if (!offline) {
@@ -66,7 +63,7 @@ final class Planning extends Verb {
   private Path write(Runbook runbook) {
     Path path = card == null ? Path.of(runbook.name() + ".card.md") : card;
     try {
-      Files.writeString(path, Card.of(runbook));
+      Files.writeString(path, Card.of(runbook, file.toString()));
       return path;
     } catch (IOException e) {
       throw new CannotDo("Cannot write " + path + ": " + e.getMessage());
@@ -87,13 +84,20 @@ final class Planning extends Verb {
     console
         .out()
         .println(
-            "IN ALL: about " + Words.duration(Duration.ofSeconds(seconds)) + ", and the waits");
+            "IN ALL: about "
+                + Words.duration(Duration.ofSeconds(seconds))
+                + ", and whatever the steps without a time take");
     if (report == null) {
       console.out().println("Checked the file alone; the databases were not asked.");
     } else {
       print(report);
     }
-    console.out().println("CARD: " + written + ", for the night on which nothing of this is there");
+    console
+        .out()
+        .println(
+            "CARD: "
+                + written
+                + ", to print: what to do by hand when Temporal and workers are gone");
   }
 
   private void print(PreflightReport report) {
@@ -158,17 +162,19 @@ final class Planning extends Verb {
     return document;
   }
 
-  /** A program that reads the document finds the mistakes in it, too. */
-  private void printMistakesAsDocument() {
+  /** Where the file is wrong, the document holds every mistake with its place. */
+  @Override
+  void printRefusal(String message, int exitCode) {
     try {
       RunbookFile.parse(Files.readString(file));
     } catch (InvalidRunbook e) {
       ObjectNode document = Json.MAPPER.createObjectNode().put("file", file.toString());
       document.set("errors", Json.MAPPER.valueToTree(e.errors()));
       Json.print(console(), document);
-    } catch (IOException e) {
-      // Said where the file is read to be used.
       return;
+    } catch (IOException e) {
+      // The message says so already.
     }
+    super.printRefusal(message, exitCode);
   }
 }

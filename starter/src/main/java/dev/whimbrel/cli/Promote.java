@@ -50,7 +50,7 @@ final class Promote extends Decide {
     }
     console().err().println(StatusText.headline(snapshot, console().zone()));
     snapshot.status().parked().forEach(parked -> console().err().println(parked.cause()));
-    console().err().println("This will: " + intent(snapshot));
+    console().err().println("What it does: " + intent(snapshot));
     return console().confirms("Promote the target of " + name + "?");
   }
 }

@@ -5,6 +5,7 @@ import dev.whimbrel.migration.MigrationStatus.StepRecord;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
+import java.time.temporal.ChronoUnit;
 import org.jspecify.annotations.Nullable;
 
 /** A migration as Markdown. */
@@ -31,7 +32,7 @@ final class ReportText {
           "%s at %s, %s"
               .formatted(
                   Words.plural(s.verification().rows(), "row"),
-                  s.verification().at(),
+                  s.verification().at().truncatedTo(ChronoUnit.SECONDS),
                   Words.plural(s.verification().differences(), "difference")));
       row(text, "Not compared", blankIsNothing(String.join("; ", s.verification().notCompared())));
     }
@@ -46,7 +47,11 @@ final class ReportText {
               e ->
                   text.append(
                       "| %s | %s | %s | %s |\n"
-                          .formatted(e.at(), e.what(), cell(e.by()), cell(e.detail()))));
+                          .formatted(
+                              e.at().truncatedTo(ChronoUnit.SECONDS),
+                              e.what(),
+                              cell(e.by()),
+                              cell(e.detail()))));
     }
     if (!s.parked().isEmpty()) {
       text.append("\n## Needs help\n\n");
@@ -81,7 +86,7 @@ final class ReportText {
           "| %s | %s | %s | %s |\n"
               .formatted(
                   step.id(),
-                  step.started() == null ? "" : step.started(),
+                  step.started() == null ? "" : step.started().truncatedTo(ChronoUnit.SECONDS),
                   took + (step.started() != null && step.ended() == null ? " so far" : ""),
                   cell(step.outcome())));
     }

@@ -16,10 +16,11 @@ import java.util.stream.Collectors;
 /**
  * A runbook read from a file.
  *
+ * @param file where it stands
  * @param runbook the move
  * @param hash SHA-256 of the file, hexadecimal
  */
-record RunbookSource(Runbook runbook, String hash) {
+record RunbookSource(Path file, Runbook runbook, String hash) {
 
   /**
    * Reads a runbook.
@@ -30,7 +31,7 @@ record RunbookSource(Runbook runbook, String hash) {
     try {
       byte[] bytes = Files.readAllBytes(file);
       return new RunbookSource(
-          RunbookFile.parse(new String(bytes, StandardCharsets.UTF_8)), sha256(bytes));
+          file, RunbookFile.parse(new String(bytes, StandardCharsets.UTF_8)), sha256(bytes));
     } catch (InvalidRunbook e) {
       String mistakes =
           e.errors().stream()

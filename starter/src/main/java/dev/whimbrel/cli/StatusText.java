@@ -27,8 +27,8 @@ final class StatusText {
       lines.add("  " + snapshot.trouble());
     }
     for (Parked parked : s.parked()) {
-      lines.add("NEEDS HELP: " + parked.step() + ": " + parked.cause());
-      lines.add("  " + parked.remedy());
+      lines.add("NEEDS HELP: " + parked.step() + ": " + indented(parked.cause()));
+      lines.add("  " + indented(parked.remedy()));
       if (parked.command() != null) {
         parked.command().lines().forEach(line -> lines.add("    " + line));
       }
@@ -38,17 +38,47 @@ final class StatusText {
     }
     if (s.findings() != null) {
       lines.add("TO APPROVE (" + shortHash(s.findings().hash()) + "):");
-      s.findings().lines().forEach(line -> lines.add("  " + line));
+      s.findings().lines().forEach(line -> lines.add("  " + indented(line)));
     }
     figures(s, snapshot.at(), lines);
     if (!s.steps().isEmpty()) {
       lines.add("STEPS:");
       s.steps().forEach(step -> lines.add("  " + step(step, snapshot.at(), zone)));
     }
+    next(s).forEach(lines::add);
+    return lines;
+  }
+
+  /** What to do, and apart from it, so that nobody takes it for advice, how to go back. */
+  private static List<String> next(MigrationStatus s) {
+    List<String> lines = new ArrayList<>();
     for (String next : s.nextSteps()) {
-      lines.add("NEXT: " + next);
+      lines.add((isRollback(next) ? "TO GO BACK: " : "NEXT: ") + next);
+    }
+    boolean nothingToDo = s.nextSteps().stream().allMatch(StatusText::isRollback);
+    if (nothingToDo && goesOnByItself(s.state())) {
+      lines.add(
+          0,
+          "NEXT: nothing, it goes on by itself. To be told when a person is needed: whimbrel wait "
+              + s.name());
     }
     return lines;
+  }
+
+  private static boolean isRollback(String command) {
+    return command.startsWith("whimbrel rollback ");
+  }
+
+  private static boolean goesOnByItself(State state) {
+    return switch (state) {
+      case RUNNING, WAITING_FOR_TIME, WAITING_FOR_WINDOW, ROLLING_BACK -> true;
+      default -> false;
+    };
+  }
+
+  /** A text of several lines below the first of which stands more to the right. */
+  static String indented(String text) {
+    return text.strip().replace("\n", "\n  ");
   }
 
   /** The first line: where writes go and whether one can go back. */
@@ -88,7 +118,9 @@ final class StatusText {
         .formatted(
             offer.until() == null
                 ? "at any time"
-                : "until " + Words.time(offer.until(), snapshot.at(), zone),
+                : offer.until().isBefore(snapshot.at())
+                    ? "still"
+                    : "until " + Words.time(offer.until(), snapshot.at(), zone),
             offer.estimatedSeconds(),
             Words.plural(offer.writesAtRisk(), "write"),
             s.name());
@@ -105,8 +137,15 @@ final class StatusText {
       line.append(", step ").append(s.step());
     }
     line.append(", since ").append(Words.time(s.since(), snapshot.at(), zone));
-    if (s.waitingFor() != null) {
-      line.append(", waiting for ").append(s.waitingFor());
+    // What is parked is said below, in full.
+    if (s.waitingFor() != null && s.parked().isEmpty()) {
+      String word =
+          switch (s.state()) {
+            case NO_WORKER, ENGINE_STUCK -> ", when last seen waiting for ";
+            case PAUSED -> ", ";
+            default -> ", waiting for ";
+          };
+      line.append(word).append(s.waitingFor());
     }
     return line.toString();
   }

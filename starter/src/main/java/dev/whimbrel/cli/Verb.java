@@ -31,6 +31,12 @@ abstract class Verb implements Callable<Integer> {
     return output == Output.json;
   }
 
+  /** A program that reads the document finds a refusal in it, too. */
+  void printRefusal(String message, int exitCode) {
+    Json.print(
+        console(), Json.MAPPER.createObjectNode().put("error", message).put("exitCode", exitCode));
+  }
+
   /** Prints a line of the result, or, where the result is a document, beside it. */
   void say(String line) {
     (json() ? console().err() : console().out()).println(line);

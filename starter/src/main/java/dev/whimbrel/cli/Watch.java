@@ -30,7 +30,7 @@ final class Watch {
 
   /** Follows to the end. Being interrupted only detaches; the migration goes on. */
   Integer toTheEnd() {
-    Thread detach = new Thread(this::detach, "detach");
+    Thread detach = new Thread(() -> detach(false), "detach");
     Runtime.getRuntime().addShutdownHook(detach);
     Integer ended = null;
     while (ended == null) {
@@ -43,6 +43,14 @@ final class Watch {
 
   /** Follows until the migration ends, or goes on only when a person acts. */
   Integer untilAPersonIsNeeded(@Nullable Duration limit) {
+    Thread detach = new Thread(() -> detach(true), "detach");
+    Runtime.getRuntime().addShutdownHook(detach);
+    Integer code = waited(limit);
+    Runtime.getRuntime().removeShutdownHook(detach);
+    return code;
+  }
+
+  private Integer waited(@Nullable Duration limit) {
     Instant deadline = limit == null ? Instant.MAX : Instant.now().plus(limit);
     Integer code = null;
     while (code == null) {
@@ -166,13 +174,27 @@ final class Watch {
     }
   }
 
-  private void detach() {
+  /**
+   * @param interrupted whether who waits was promised an answer, and gets none
+   */
+  private void detach(boolean interrupted) {
     Snapshot seen = last;
+    clearLive();
     context
         .console()
         .err()
-        .println("\nDetached; the migration goes on. See: whimbrel status " + name);
+        .println(
+            (live ? "\n" : "")
+                + (interrupted ? "Stopped waiting" : "Detached")
+                + "; the migration goes on. See: whimbrel status "
+                + name);
     context.console().err().flush();
+    if (json && seen != null) {
+      Json.print(context.console(), seen.json());
+    }
+    if (interrupted) {
+      return;
+    }
     boolean waits = seen != null && Changes.needsPerson(seen.status().state());
     // The JVM would end with 130, which says that something failed.
     Runtime.getRuntime().halt(waits ? ExitCode.WAITING_FOR_A_PERSON : ExitCode.DONE);

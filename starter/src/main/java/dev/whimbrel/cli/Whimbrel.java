@@ -44,7 +44,7 @@ public final class Whimbrel {
     line.setErr(context.console().err());
     line.setColorScheme(
         CommandLine.Help.defaultColorScheme(context.console().colour() ? Ansi.ON : Ansi.OFF));
-    line.setExecutionExceptionHandler((e, command, parsed) -> explain(context, e));
+    line.setExecutionExceptionHandler((e, command, parsed) -> refuse(context, e, command));
     line.setCaseInsensitiveEnumValuesAllowed(true);
     if (arguments.length == 0) {
       line.usage(context.console().err());
@@ -86,35 +86,39 @@ public final class Whimbrel {
     return line;
   }
 
-  private static int explain(Context context, Exception e) {
-    Console console = context.console();
+  private static int refuse(Context context, Exception e, CommandLine command) {
+    String words = words(e);
+    int code = e instanceof CannotDo cannot ? cannot.exitCode() : ExitCode.FAILED;
+    context.console().err().println(words);
+    if (isDefect(e) && context.console().environment().containsKey("WHIMBREL_DEBUG")) {
+      e.printStackTrace(context.console().err());
+    }
+    if (command.getCommand() instanceof Verb verb && verb.json()) {
+      verb.printRefusal(words, code);
+    }
+    return code;
+  }
+
+  private static String words(Exception e) {
     if (e instanceof CannotDo cannot) {
-      console.err().println(cannot.text());
-      return cannot.exitCode();
+      return cannot.text();
     }
     if (e instanceof StatusRuntimeException status) {
-      console.err().println("Temporal refused: " + status.getStatus().getCode() + ".");
-      return ExitCode.FAILED;
+      return "Temporal refused: " + status.getStatus().getCode() + ".";
     }
     if (e instanceof WorkflowServiceException service
         && service.getCause() instanceof StatusRuntimeException status) {
-      console
-          .err()
-          .println(
-              "Temporal refused: %s: %s"
-                  .formatted(
-                      status.getStatus().getCode(),
-                      String.valueOf(status.getStatus().getDescription())));
-      return ExitCode.FAILED;
+      return "Temporal refused: %s: %s"
+          .formatted(
+              status.getStatus().getCode(), String.valueOf(status.getStatus().getDescription()));
     }
-    console
-        .err()
-        .println(
-            "A defect of the command line (%s: %s). Please report it; WHIMBREL_DEBUG=1 prints where it happened."
-                .formatted(e.getClass().getSimpleName(), e.getMessage()));
-    if (context.console().environment().containsKey("WHIMBREL_DEBUG")) {
-      e.printStackTrace(console.err());
-    }
-    return ExitCode.FAILED;
+    return "A defect of the command line (%s: %s). Please report it; WHIMBREL_DEBUG=1 prints where it happened."
+        .formatted(e.getClass().getSimpleName(), e.getMessage());
+  }
+
+  private static boolean isDefect(Exception e) {
+    return !(e instanceof CannotDo
+        || e instanceof StatusRuntimeException
+        || e instanceof WorkflowServiceException);
   }
 }

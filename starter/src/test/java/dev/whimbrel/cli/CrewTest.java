@@ -32,10 +32,12 @@ class CrewTest {
     Finding one = Crew.judge(Set.of("7@a.example.com"), "whimbrel", MANUAL);
 
     assertThat(none.level()).isEqualTo(Level.WARNING);
-    assertThat(none.line()).contains("none was seen in the last minute");
+    assertThat(none.line()).contains("(seen within 75 s: none)");
     assertThat(one.level()).isEqualTo(Level.WARNING);
     assertThat(one.line())
-        .startsWith("task queue whimbrel: fewer than two workers serve it (7@a.example.com).")
+        .startsWith(
+            "task queue whimbrel: fewer than two workers serve it (seen within 75 s:"
+                + " 7@a.example.com).")
         .contains("Not covered: one that dies between hand-over and opening")
         .endsWith("Fix: start a second one on another host: whimbrel worker");
   }

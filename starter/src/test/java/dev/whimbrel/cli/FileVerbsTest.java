@@ -67,7 +67,7 @@ class FileVerbsTest {
         .contains("Checked the file alone");
     assertThat(Files.readString(card))
         .contains("### Forward: from source to target", "### Back: from target to source")
-        .contains("whimbrel inspect RUNBOOK")
+        .contains("whimbrel inspect " + file)
         .contains("SELECT migration, side, writable, epoch, changed_at FROM whimbrel.authority;")
         .doesNotContain("ALTER ", "UPDATE ", "BEGIN")
         .contains("update add shop.example.com. 60 AAAA 2001:db8::2")
@@ -116,6 +116,9 @@ class FileVerbsTest {
     assertThat(shell.err()).contains("strat").contains("Did you mean");
     assertThat(shell.run("plan", directory.resolve("none.yaml").toString())).isEqualTo(2);
     assertThat(shell.err()).contains("There is no file").contains("whimbrel init");
+    assertThat(shell.run("plan", directory.resolve("none.yaml").toString(), "-o", "json"))
+        .isEqualTo(2);
+    assertThat(shell.out()).contains("\"error\" : \"There is no file").contains("\"exitCode\" : 2");
     assertThat(shell.run("approve")).isEqualTo(2);
   }
 

@@ -31,7 +31,9 @@ class StatusTextTest {
             "LAG: 3 ms, 0 B",
             "VERIFIED: 3 min ago, 41,213,870 rows, 0 differences, not compared: public.blobs: no key",
             "SWITCHOVER: writes paused for 38 ms, 1 attempt",
-            "NEXT: whimbrel rollback shop --reason …");
+            "NEXT: nothing, it goes on by itself. To be told when a person is needed: whimbrel wait"
+                + " shop",
+            "TO GO BACK: whimbrel rollback shop --reason …");
   }
 
   @Test

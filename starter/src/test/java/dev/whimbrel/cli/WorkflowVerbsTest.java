@@ -106,8 +106,14 @@ class WorkflowVerbsTest {
         .contains("41,213,870 rows, 0 differences")
         .contains("Cannot approve: bob@example.com may not. The runbook's approvers names");
 
+    assertThat(shell.run("approve", "shop", "--by", "bob@example.com", "-o", "json")).isEqualTo(1);
+    assertThat(json().path("error").asText()).contains("bob@example.com may not");
+    assertThat(json().path("exitCode").asInt()).isEqualTo(1);
+
     assertThat(shell.run("approve", "shop", "--by", "ana@example.com", "--dry-run")).isZero();
     assertThat(shell.out()).contains("Dry run, nothing is sent. As ana@example.com (claimed)");
+    assertThat(shell.run("approve", "shop", "--findings", "beefbeef", "--dry-run")).isZero();
+    assertThat(shell.out()).contains("which is refused: the findings are 0123456789ab now.");
 
     assertThat(shell.run("approve", "shop", "--by", "ana@example.com")).isZero();
     assertThat(shell.out()).contains("Approved (as ana@example.com, claimed)");
@@ -183,7 +189,7 @@ class WorkflowVerbsTest {
     assertThat(shell.typing("no").run("rollback", "shop")).isEqualTo(1);
     assertThat(shell.err())
         .contains("WRITES GO TO: source")
-        .contains("This will: the source keeps the writes")
+        .contains("What it does: the source keeps the writes")
         .contains("Roll back shop? [y/N]")
         .contains("Nothing was sent.");
 

@@ -45,7 +45,7 @@ public final class InspectMain {
       return DONE;
     }
     List<String> rest = new ArrayList<>(arguments);
-    String output = option(rest, "--output", "text");
+    String output = option(rest, "--output", option(rest, "-o", "text"));
     if (rest.size() != 1 || !List.of("text", "json").contains(output)) {
       err.println(USAGE);
       return BAD_RUNBOOK;

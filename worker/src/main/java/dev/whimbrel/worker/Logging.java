@@ -4,6 +4,7 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.LoggerContext;
 import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.classic.spi.IThrowableProxy;
 import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.filter.Filter;
 import ch.qos.logback.core.spi.FilterReply;
@@ -16,6 +17,10 @@ import org.slf4j.LoggerFactory;
  * written. Set up in code, so that no configuration file on the class path can let a secret out.
  */
 final class Logging {
+  /** The driver's own log, which goes past this one; a logger that nobody holds loses its level. */
+  private static final java.util.logging.Logger DRIVER =
+      java.util.logging.Logger.getLogger("org.postgresql");
+
   private Logging() {}
 
   /**
@@ -38,6 +43,9 @@ final class Logging {
     stderr.addFilter(new SaidAlready());
     stderr.start();
 
+    // It warns of every connection to a PgBouncer; what fails is thrown, too.
+    DRIVER.setLevel(java.util.logging.Level.SEVERE);
+
     Logger root = context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
     root.setLevel(Level.WARN);
     root.addAppender(stderr);
@@ -51,18 +59,21 @@ final class Logging {
 
   /**
    * Drops what the SDK says about an activity's failure, with a stack trace of its own frames: the
-   * failure stands one line above, with its step.
+   * failure stands one line above, with its step. And what it says, as a failure of the workflow,
+   * about a person's decision that was refused: that person was told.
    */
   private static final class SaidAlready extends Filter<ILoggingEvent> {
     private static final String SDK_ACTIVITIES = "io.temporal.internal.activity.";
 
     @Override
     public FilterReply decide(ILoggingEvent event) {
-      return event.getLoggerName().startsWith(SDK_ACTIVITIES)
-              && event.getThrowableProxy() != null
-              && event.getThrowableProxy().getClassName().equals(ApplicationFailure.class.getName())
-          ? FilterReply.DENY
-          : FilterReply.NEUTRAL;
+      IThrowableProxy thrown = event.getThrowableProxy();
+      if (thrown == null || !thrown.getClassName().equals(ApplicationFailure.class.getName())) {
+        return FilterReply.NEUTRAL;
+      }
+      boolean said = event.getLoggerName().startsWith(SDK_ACTIVITIES);
+      boolean refusal = String.valueOf(thrown.getMessage()).contains("type='Refused'");
+      return said || refusal ? FilterReply.DENY : FilterReply.NEUTRAL;
     }
   }
 }

@@ -21,6 +21,13 @@ final class Approvals {
     return approved != null && approved.hash().equals(findings.hash());
   }
 
+  /** {@code an approval of 4 findings by ana@example.com}, what is waited for. */
+  String wanted(Findings findings) {
+    return "an approval of "
+        + Judgement.count(findings.lines().size(), "finding")
+        + (approvers.isEmpty() ? "" : " by " + String.join(" or ", approvers));
+  }
+
   /** Who approved, for the record. */
   String by() {
     return granted == null ? "nobody" : granted.by();
@@ -84,9 +91,8 @@ final class Approvals {
   String reject(Decision decision) {
     board.await(
         MigrationStatus.State.WAITING_FOR_APPROVAL,
-        "rejected by %s%s; a rollback or a new approval"
-            .formatted(
-                decision.by(), decision.reason() == null ? "" : " (" + decision.reason() + ")"));
+        "a rollback or a new approval; rejected by %s%s"
+            .formatted(decision.by(), decision.reason() == null ? "" : ": " + decision.reason()));
     return "rejected by %s; the migration waits for a rollback or a new approval"
         .formatted(decision.by());
   }

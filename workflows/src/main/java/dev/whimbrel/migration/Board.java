@@ -67,7 +67,8 @@ final class Board {
       phase = begun.phase();
     }
     StepRecord known = records.get(begun);
-    Instant started = known == null || known.started() == null ? now() : known.started();
+    Instant started =
+        known == null || known.started() == null || known.ended() != null ? now() : known.started();
     records.put(begun, new StepRecord(begun.id(), started, null, null));
     changed();
   }
@@ -102,6 +103,7 @@ final class Board {
 
   /** The rollback begins: a pause no longer counts. */
   void goBack() {
+    stop("stopped by the rollback");
     phase = Step.HAND_BACK.phase();
     paused = null;
     waiting = State.RUNNING;
@@ -153,9 +155,19 @@ final class Board {
   }
 
   void end(MigrationResult ended) {
+    stop("not ended");
     result = ended;
     waitingFor = null;
     changed();
+  }
+
+  /** What has begun and did not end is no longer done. */
+  private void stop(String why) {
+    records.replaceAll(
+        (step, record) ->
+            record.started() == null || record.ended() != null
+                ? record
+                : new StepRecord(record.id(), record.started(), now(), why));
   }
 
   boolean hasEnded() {

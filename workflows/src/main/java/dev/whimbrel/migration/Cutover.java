@@ -55,7 +55,7 @@ final class Cutover {
     steps.run(Step.FIRST_WRITES, step -> watching(step).awaitFirstWrites(move));
     shiftTraffic();
 
-    steps.rest(Step.MONITOR, migration.runbook.cutover().monitor(), "the target was watched");
+    monitor(migration.runbook.cutover().monitor(), migration.runbook.rollback().window());
     keepWindow(migration.runbook.rollback().window());
     steps.run(Step.TAIL, step -> watching(step).awaitTail(move));
   }
@@ -191,17 +191,23 @@ final class Cutover {
   }
 
   private void watchWayBack() {
-    Duration rest =
-        migration.runbook.cutover().monitor().plus(migration.runbook.rollback().window());
-    migration.offerWayBack(rest);
+    // Nobody knows yet when the window ends: it begins when everything has followed.
+    migration.offerWayBack();
     if (migration.canGoBack()) {
       watchWayBack.start();
     }
   }
 
+  private void monitor(Duration time, Duration window) {
+    steps.awaitMayGoOn(Step.MONITOR);
+    migration.offerWayBack(time.plus(window));
+    steps.rest(Step.MONITOR, time, "the end of the monitor period", "the target was watched");
+  }
+
   private void keepWindow(Duration window) {
+    steps.awaitMayGoOn(Step.WINDOW);
     migration.offerWayBack(window);
-    steps.rest(Step.WINDOW, window, "the way back stayed open");
+    steps.rest(Step.WINDOW, window, "the end of the rollback window", "the way back stayed open");
     migration.guards.cancel();
   }
 

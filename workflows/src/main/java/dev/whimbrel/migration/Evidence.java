@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -49,7 +50,9 @@ final class Evidence {
       lines.add(
           verification.differences() == 0
               ? "The databases agree."
-              : "THE DATABASES DIFFER IN " + verification.differences() + " PLACES.");
+              : "THE DATABASES DIFFER IN "
+                  + Judgement.count(verification.differences(), "place").toUpperCase(Locale.ROOT)
+                  + ".");
       lines.addAll(verification.findings());
       verification.notCompared().forEach(line -> lines.add("Not compared: " + line));
     }

@@ -91,9 +91,7 @@ final class Gate {
     migration.board.ask(findings);
     migration.board.await(
         State.WAITING_FOR_APPROVAL,
-        (withdrawn == null ? "" : withdrawn + "; ")
-            + "an approval of "
-            + Judgement.count(findings.lines().size(), "finding"));
+        (withdrawn == null ? "" : withdrawn + "; ") + approvals.wanted(findings));
     Workflow.await(() -> approvals.cover(findings) || somethingElse.get());
     migration.board.ask(null);
     migration.board.goOn();

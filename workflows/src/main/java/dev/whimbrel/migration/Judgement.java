@@ -70,7 +70,7 @@ final class Judgement {
             + count(report.differences(), "place")
             + ":\n"
             + String.join("\n", report.findings()),
-        "Find out why, repair the target, then retry. A skip is shown in capitals at the approval.",
+        "Find out why, repair the target, then retry. Its fence refuses writes: repair a table in one transaction, between ALTER TABLE … DISABLE TRIGGER whimbrel_fence and ALTER TABLE … ENABLE ALWAYS TRIGGER whimbrel_fence. A skip is shown in capitals at the approval.",
         null);
   }
 

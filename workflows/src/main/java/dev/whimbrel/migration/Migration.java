@@ -107,6 +107,11 @@ final class Migration {
     return handOver != null && handOver.canGoBack();
   }
 
+  /** Says that going back is possible, and not yet until when. */
+  void offerWayBack() {
+    board.offerWayBack(canGoBack(), null);
+  }
+
   /** Says until when going back will stay possible. */
   void offerWayBack(Duration rest) {
     board.offerWayBack(canGoBack(), Board.now().plus(rest));

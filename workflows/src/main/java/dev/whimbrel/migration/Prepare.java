@@ -43,6 +43,7 @@ final class Prepare {
       migration.steps.rest(
           Step.LOWER_TTL,
           down.oldTtl(),
+          "resolvers to forget the old TTL of %d s".formatted(down.oldTtl().toSeconds()),
           "TTL %d s everywhere; resolvers forget the old one of %d s"
               .formatted(down.ttl(), down.oldTtl().toSeconds()));
     }

@@ -24,7 +24,7 @@ final class Refusals {
     unlessNamed(verb, by);
     if (!admitted.isEmpty() && !admitted.contains(by)) {
       throw because(
-          "Cannot %s: %s may not. The runbook's %s names %s."
+          "Cannot %s: %s may not. The runbook's %s names %s. Say who decides with --by NAME."
               .formatted(verb, by, key, String.join(", ", admitted)));
     }
   }

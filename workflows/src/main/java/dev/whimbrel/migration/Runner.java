@@ -141,14 +141,19 @@ final class Runner {
     }
   }
 
-  /** Lets time pass, labelled with the step's id. */
-  void rest(Step step, Duration time, String what) {
+  /**
+   * Lets time pass, labelled with the step's id.
+   *
+   * @param waitingFor what is waited for
+   * @param outcome what stands afterwards
+   */
+  void rest(Step step, Duration time, String waitingFor, String outcome) {
     awaitMayGoOn(step);
     board.begin(step);
-    board.await(MigrationStatus.State.WAITING_FOR_TIME, what);
+    board.await(MigrationStatus.State.WAITING_FOR_TIME, waitingFor);
     timer(time, step.label()).get();
     board.goOn();
-    board.end(step, what);
+    board.end(step, outcome);
   }
 
   /** Waits until a condition holds, or until a time has passed. */

@@ -46,10 +46,11 @@ class GateTest {
               "whimbrel approve shop --findings " + hash.substring(0, 12),
               "whimbrel reject shop --reason …",
               "whimbrel rollback shop --reason …");
+      assertThat(asked.waitingFor()).endsWith(" findings by ana@example.com or luis@example.com");
       assertThat(stranger)
           .isEqualTo(
               "Cannot approve: bob may not. The runbook's approvers names"
-                  + " ana@example.com, luis@example.com.");
+                  + " ana@example.com, luis@example.com. Say who decides with --by NAME.");
       assertThat(stale).startsWith("Cannot approve: the findings are no longer those that you saw");
       assertThat(answer).isEqualTo("approved by ana@example.com");
     }
@@ -227,7 +228,7 @@ class GateTest {
 
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
       assertThat(rejected.waitingFor())
-          .isEqualTo("rejected by ana@example.com (not on a Friday); a rollback or a new approval");
+          .isEqualTo("a rollback or a new approval; rejected by ana@example.com: not on a Friday");
     }
   }
 

@@ -159,13 +159,19 @@ class ParkingTest {
   @Test
   void skipsAStepThatRunsAndDoesNotEnd() {
     try (Stage stage = new Stage(new Runbooks(), world -> world.neverEnds("awaitFirstWrites"))) {
-      stage.awaitAt(Step.FIRST_WRITES, State.RUNNING);
+      MigrationStatus waiting = stage.awaitAt(Step.FIRST_WRITES, State.RUNNING);
       String refusal =
           Stage.refusal(
               () -> stage.workflow().skip(new StepDecision(BY, null, "cutover.first-writes")));
       String answer =
           stage.workflow().skip(new StepDecision(BY, "nobody writes", "cutover.first-writes"));
+      MigrationStatus watched = stage.awaitAt(Step.MONITOR, State.WAITING_FOR_TIME);
 
+      // The window's time does not run before everything has followed.
+      assertThat(waiting.rollback().possible()).isTrue();
+      assertThat(waiting.rollback().until()).isNull();
+      assertThat(watched.rollback().until()).isNotNull();
+      assertThat(watched.waitingFor()).isEqualTo("the end of the monitor period");
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
       assertThat(refusal).isEqualTo("Cannot skip: no reason is given. Say why with --reason TEXT.");
       assertThat(answer).isEqualTo("going on without: cutover.first-writes");

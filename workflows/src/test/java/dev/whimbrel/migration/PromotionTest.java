@@ -74,7 +74,7 @@ class PromotionTest {
                   () -> workflow.promote(new RollbackRequest("bob@example.com", "so", true))))
           .isEqualTo(
               "Cannot promote: bob@example.com may not. The runbook's approvers names"
-                  + " ana@example.com.");
+                  + " ana@example.com. Say who decides with --by NAME.");
       assertThat(Stage.refusal(() -> workflow.promote(new RollbackRequest(BY, null, true))))
           .isEqualTo("Cannot promote: no reason is given. Say why with --reason TEXT.");
       assertThat(Stage.refusal(() -> workflow.promote(new RollbackRequest(BY, "so", false))))

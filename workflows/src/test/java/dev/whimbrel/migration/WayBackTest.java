@@ -103,7 +103,8 @@ class WayBackTest {
       assertThat(stage.result().ending()).isEqualTo(Ending.ROLLED_BACK);
       assertThat(refusal)
           .isEqualTo(
-              "Cannot roll back: luis may not. The runbook's rollback.by names ana@example.com.");
+              "Cannot roll back: luis may not. The runbook's rollback.by names ana@example.com."
+                  + " Say who decides with --by NAME.");
       assertThat(answer)
           .isEqualTo(
               "rolling back, newest first: set the TTL as it was, take the claim on both databases"
