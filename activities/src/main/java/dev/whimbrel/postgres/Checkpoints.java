@@ -21,11 +21,10 @@ public interface Checkpoints {
     FENCED,
     /** The marker is written on the losing side. */
     MARKED,
-    /** The marker has arrived; sequences are carried over. */
-    DRAINED,
-    /** The way back starts here. */
-    WAY_BACK_MOVED,
-    /** The gaining side is ready to be opened by its COMMIT. */
+    /**
+     * The marker has arrived, sequences are carried over, the way back starts here: the gaining
+     * side is ready to be opened by its COMMIT.
+     */
     READY,
     /** The losing side's COMMIT: the hand-over. */
     HANDED_OVER,

@@ -34,44 +34,24 @@ final class ConnectFollowers implements Followers {
   }
 
   @Override
-  public void ready() {
-    poolers.forEach(Pooler::ready);
+  public void ready(Side to) {
+    poolers.forEach(pooler -> pooler.ready(move.on(to), to));
   }
 
   @Override
   public void pause(Duration limit) {
-    Deadline deadline = new Deadline(limit);
     paused = true;
-    for (Pooler pooler : poolers) {
-      pooler.pause(deadline.forStep("pause the poolers"));
-    }
+    AtOnce.run(poolers, pooler -> pooler.pause(limit));
   }
 
   @Override
   public void follow(Side to) {
     paused = true;
-    for (Pooler pooler : poolers) {
-      // Also after a crash: a RELOAD without a PAUSE lets open transactions commit on the old side.
-      pooler.pointTo(move.on(to), to);
-    }
+    // Each goes on by itself: the side is open, and nobody needs to wait for somebody else.
+    AtOnce.run(poolers, pooler -> pooler.lead(move.on(to), to));
+    paused = false;
     for (Connect.Command command : commands) {
       Commands.run(to == Side.TARGET ? command.doIt() : command.undo());
-    }
-  }
-
-  @Override
-  public void resume() {
-    RuntimeException failure = null;
-    for (Pooler pooler : poolers) {
-      try {
-        pooler.resume();
-      } catch (RuntimeException e) {
-        failure = e;
-      }
-    }
-    paused = false;
-    if (failure != null) {
-      throw failure;
     }
   }
 
@@ -97,14 +77,14 @@ final class ConnectFollowers implements Followers {
 
   @Override
   public int tripsToPause() {
-    return poolers.size();
+    return poolers.isEmpty() ? 0 : 1;
   }
 
   @Override
   public void close() {
     try {
       if (paused) {
-        resume();
+        AtOnce.run(poolers, Pooler::resume);
       }
     } finally {
       poolers.forEach(Pooler::close);

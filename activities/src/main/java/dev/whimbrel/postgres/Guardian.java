@@ -17,10 +17,16 @@ import org.jspecify.annotations.Nullable;
 final class Guardian implements AutoCloseable {
   private static final Duration BEAT = Duration.ofMillis(300);
 
+  /** Below {@link PoolerGuardian#SILENCE_MILLIS} by more than a word needs to get there. */
+  private static final Duration SILENCE =
+      Duration.ofMillis(PoolerGuardian.SILENCE_MILLIS).dividedBy(2);
+
   private final Process process;
   private final Writer words;
   private final Thread beat;
   private volatile boolean ended;
+  private long lastWord = System.nanoTime();
+  private boolean silent;
 
   private Guardian(Process process, Writer words) {
     this.process = process;
@@ -70,8 +76,14 @@ final class Guardian implements AutoCloseable {
   }
 
   /** From now on silence makes it resume the pooler. */
-  void paused() {
+  synchronized void paused() {
     say("paused");
+    silent = false;
+  }
+
+  /** Whether it may have resumed the pooler since {@link #paused}, for want of a word. */
+  synchronized boolean mayHaveResumed() {
+    return silent || !alive() || System.nanoTime() - lastWord > SILENCE.toNanos();
   }
 
   /** The pooler was resumed: there is nothing to guard. */
@@ -93,6 +105,9 @@ final class Guardian implements AutoCloseable {
 
   private synchronized void say(String word) {
     try {
+      long now = System.nanoTime();
+      silent |= now - lastWord > SILENCE.toNanos();
+      lastWord = now;
       words.write(word + "\n");
       words.flush();
     } catch (IOException e) {

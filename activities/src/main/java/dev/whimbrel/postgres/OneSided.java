@@ -182,9 +182,8 @@ final class OneSided {
   }
 
   private void follow() {
-    followers.ready();
+    followers.ready(request.to());
     followers.follow(request.to());
-    followers.resume();
   }
 
   private HandOver result(long epoch, boolean handedOver, String how) {

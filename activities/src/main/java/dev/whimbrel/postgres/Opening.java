@@ -1,7 +1,9 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Failures;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -37,24 +39,18 @@ final class Opening {
   }
 
   /**
-   * Step 5. The copy is on disk at once; an advanced position is not before the next checkpoint,
-   * and a crash would send rows of the forward stream back.
+   * Steps 4 to 6: everything of G but its COMMIT, in one message. It waits on the server until the
+   * marker is there, flushes, carries the sequences over, and makes the way back start here.
+   *
+   * @param marker null where nothing needs to arrive
+   * @param sequences of the losing side, as {@link Sequences#read} returns them
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} where the marker does not
+   *     arrive within the limit
    */
-  void moveWayBack(Duration limit) throws SQLException {
-    if (wayBack) {
-      gaining.run(
-          """
-          SELECT pg_replication_slot_advance(%1$s, pg_current_wal_insert_lsn());
-          SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %2$s;
-          SELECT pg_copy_logical_replication_slot(%1$s, %2$s)"""
-              .formatted(Quoting.literal(names.baseSlot()), Quoting.literal(names.liveSlot())),
-          limit);
-    }
-  }
-
-  /** Step 6: everything of G but its COMMIT. */
-  void prepare(@Nullable UUID marker, long epoch, Duration limit) throws SQLException {
-    gaining.run(
+  void prepare(
+      @Nullable UUID marker, List<List<@Nullable String>> sequences, long epoch, Duration limit)
+      throws SQLException {
+    String transaction =
         """
         BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = %d;
         DO $$ DECLARE t record; BEGIN %s
@@ -70,8 +66,44 @@ final class Opening {
                 Quoting.literal(stream.subscription()),
                 Quoting.identifier(stream.subscription()),
                 Authority.compareAndSet(row, row.side(), epoch, null, null),
-                Fence.opening()),
-        limit);
+                Fence.opening());
+    try {
+      gaining.run(
+          marker == null
+              ? transaction
+              : drain(marker, sequences, limit) + moveWayBack() + transaction,
+          limit.plus(Duration.ofSeconds(1)));
+    } catch (SQLException e) {
+      if (SqlFailures.is(e, Markers.NOT_ARRIVED)) {
+        throw Failures.transientFailure(
+            "The stream to the %s did not drain within %d ms"
+                .formatted(row.side().word(), limit.toMillis()));
+      }
+      throw e;
+    }
+  }
+
+  /** Steps 3 and 4. Its COMMIT also flushes what was applied lazily. */
+  private String drain(UUID marker, List<List<@Nullable String>> sequences, Duration limit) {
+    return "BEGIN; %s; SELECT pg_logical_emit_message(true, 'whimbrel', 'flush'); %s; COMMIT; "
+        .formatted(
+            Markers.awaitSql(stream.from(), marker, limit),
+            Sequences.carry(sequences, Sequences.MARGIN));
+  }
+
+  /**
+   * Step 5. The copy is on disk at once; an advanced position is not before the next checkpoint,
+   * and a crash would send rows of the forward stream back.
+   */
+  private String moveWayBack() {
+    return wayBack
+        ? """
+        BEGIN; SELECT pg_replication_slot_advance(%1$s, pg_current_wal_insert_lsn());
+        SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %2$s;
+        SELECT pg_copy_logical_replication_slot(%1$s, %2$s); COMMIT;
+        """
+            .formatted(Quoting.literal(names.baseSlot()), Quoting.literal(names.liveSlot()))
+        : "";
   }
 
   /** Step 8. */

@@ -8,52 +8,51 @@ import dev.whimbrel.runbook.PostgresUrl;
 import dev.whimbrel.secrets.Secrets;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
-import java.util.Map;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One PgBouncer: pause, point to the other side, resume; with a guardian while it is paused. */
+/** One PgBouncer: pause, lead to the other side; with a guardian while it is paused. */
 final class Pooler implements AutoCloseable {
+  /**
+   * A PAUSE that meets a connection in its login counts as a failed login, after which PgBouncer
+   * opens no connection for {@code server_login_retry}, 15 s (seen with 1.18: nobody could write).
+   * The next RELOAD brings the setting back.
+   */
   static final String NO_LOGIN_RETRY = "SET server_login_retry = 0";
 
   private static final Logger LOG = LoggerFactory.getLogger(Pooler.class);
   private static final Duration CALL = Duration.ofSeconds(5);
   private static final Duration LEFT = Duration.ofSeconds(3);
-
-  /**
-   * The console takes the simple protocol only, and refuses every {@code SET} that pgjdbc 42.7
-   * begins with; the driver leaves those out where {@code replication} has a value, which it does
-   * not send to servers older than 9.4.
-   */
-  static final Map<String, String> CONSOLE =
-      Map.of("preferQueryMode", "simple", "assumeMinServerVersion", "8.3", "replication", "false");
+  private static final String RELOAD = "RELOAD";
 
   private final Connect.PgBouncer spec;
   private final Secrets secrets;
-  private final Databases databases;
-  private @Nullable Connection console;
+  private final PoolerConsole console;
+  private final String pause;
+  private final String resume;
   private @Nullable Guardian guardian;
+  private @Nullable Side staged;
+  private boolean held;
 
   Pooler(Connect.PgBouncer spec, Secrets secrets) {
     this.spec = spec;
     this.secrets = secrets;
-    this.databases = new Databases(secrets);
+    this.console = new PoolerConsole(spec, secrets);
+    this.pause = "PAUSE " + Quoting.identifier(spec.database());
+    this.resume = "RESUME " + Quoting.identifier(spec.database());
   }
 
-  /** Reaches the console, looks at the file, starts the guardian. Again is harmless. */
-  void ready() {
-    if (spec.switchBy().file() != null) {
-      PoolerFile.check(spec.switchBy().file(), spec.database());
+  /** Reaches the console, starts the guardian, writes the next file. Again is harmless. */
+  void ready(PostgresSpec to, Side side) {
+    String file = spec.switchBy().file();
+    if (file != null) {
+      PoolerFile.check(file, spec.database());
     }
-    if (console == null) {
-      console = connect();
-    }
+    console.connected();
     if (guardian == null || !guardian.alive()) {
       guardian =
           Guardian.start(
@@ -61,92 +60,97 @@ final class Pooler implements AutoCloseable {
               spec.password() == null ? null : secrets.resolve(spec.password()),
               spec.database());
     }
+    if (file != null && staged != side) {
+      PoolerFile.stage(file, side, spec.database(), PostgresUrl.parse(to.url()));
+      staged = side;
+    }
   }
 
-  /** Holds clients back; gives up, and lets them go on, at the limit. */
+  /** Holds clients back; gives up, and lets them go on, at the limit. One round trip. */
   void pause(Duration limit) {
-    Guardian watching = guardian;
-    if (watching == null || !watching.alive()) {
-      throw Failures.transientFailure("The guardian of PgBouncer " + where() + " is gone");
-    }
-    watching.paused();
-    mendLogins();
+    guard().paused();
     try {
-      command("PAUSE " + Quoting.identifier(spec.database()), limit);
+      List<@Nullable SQLException> answers = console.run(limit, NO_LOGIN_RETRY, pause);
+      warn(NO_LOGIN_RETRY, answers.get(0));
+      mustBeDone(answers.get(1));
+      held = true;
     } catch (SQLException e) {
-      if (!already(e)) {
-        // Cancelling a PAUSE does not undo it.
-        reconnect();
-        resume();
-        throw Failures.transientFailure(
-            "PgBouncer %s could not be paused within %d ms: a client holds a transaction open (%s)"
-                .formatted(where(), limit.toMillis(), e.getSQLState()));
-      }
+      console.giveUp(); // Cancelling a PAUSE does not undo it.
+      resume();
+      throw Failures.transientFailure(
+          "PgBouncer %s could not be paused within %d ms: a client holds a transaction open (%s)"
+              .formatted(console.where(), limit.toMillis(), e.getSQLState()));
     }
   }
 
   /**
-   * Points the entry to a side. A pooler that is not paused is paused first, under the eyes of the
-   * guardian: a process that dies here must not leave it so.
+   * Points the entry to a side, which is open, and lets clients go on: one round trip. A pooler
+   * that is not paused for certain is paused first, under the eyes of the guardian: a RELOAD alone
+   * lets open transactions go on at the old side, and a process that dies here must not leave it
+   * paused.
    */
-  void pointTo(PostgresSpec to, Side side) {
-    Guardian watching = guardian;
-    if (watching == null || !watching.alive()) {
-      throw Failures.transientFailure("The guardian of PgBouncer " + where() + " is gone");
-    }
-    watching.paused();
+  void lead(PostgresSpec to, Side side) {
+    Guardian watching = guard();
     try {
-      try {
-        command("PAUSE " + Quoting.identifier(spec.database()), CALL);
-      } catch (SQLException e) {
-        if (!already(e)) {
-          throw e;
-        }
+      if (!held || watching.mayHaveResumed()) {
+        watching.paused();
+        console.run(CALL, pause);
+        held = true;
       }
       String file = spec.switchBy().file();
       if (file != null) {
-        PostgresUrl url = PostgresUrl.parse(to.url());
-        PoolerFile.point(file, spec.database(), url.host(), url.port(), url.database());
+        PoolerFile.point(file, side, spec.database(), PostgresUrl.parse(to.url()));
       } else if (spec.switchBy().command() != null) {
         Connect.Command command = spec.switchBy().command();
         ConnectFollowers.Commands.run(side == Side.TARGET ? command.doIt() : command.undo());
       }
-      command("RELOAD", CALL);
-      mendLogins();
+      List<@Nullable SQLException> answers = console.run(CALL, RELOAD, NO_LOGIN_RETRY, resume);
+      mustBeDone(answers.get(0));
+      warn(NO_LOGIN_RETRY, answers.get(1));
+      mustBeDone(answers.get(2));
     } catch (SQLException e) {
-      reconnect(); // A PAUSE may still be waiting there, and whoever resumes comes next.
+      console.giveUp(); // A PAUSE may still be waiting there, and whoever resumes comes next.
       throw Failures.transientFailure(
           "PgBouncer %s could not be pointed to the %s (%s)"
-              .formatted(where(), side.word(), e.getSQLState()));
+              .formatted(console.where(), side.word(), e.getSQLState()));
     }
-  }
-
-  /**
-   * A PAUSE that meets a connection in its login counts as a failed login, after which PgBouncer
-   * opens no connection for {@code server_login_retry}, 15 s (seen with 1.18: nobody could write).
-   * The next RELOAD brings the setting back.
-   */
-  private void mendLogins() {
-    try {
-      command(NO_LOGIN_RETRY, CALL);
-    } catch (SQLException e) {
-      LOG.warn("PgBouncer {}: {} was refused ({})", where(), NO_LOGIN_RETRY, e.getSQLState());
-    }
+    held = false;
+    watching.resumed();
   }
 
   /** Lets clients go on. Again is harmless. */
   void resume() {
     try {
-      command("RESUME " + Quoting.identifier(spec.database()), CALL);
+      console.run(CALL, resume);
     } catch (SQLException e) {
-      if (!already(e)) {
-        throw Failures.transientFailure(
-            "PgBouncer %s could not be resumed (%s)".formatted(where(), e.getSQLState()));
-      }
+      throw Failures.transientFailure(
+          "PgBouncer %s could not be resumed (%s)".formatted(console.where(), e.getSQLState()));
     }
+    held = false;
     Guardian watching = guardian;
     if (watching != null) {
       watching.resumed();
+    }
+  }
+
+  private Guardian guard() {
+    Guardian watching = guardian;
+    if (watching == null || !watching.alive()) {
+      throw Failures.transientFailure("The guardian of PgBouncer " + console.where() + " is gone");
+    }
+    return watching;
+  }
+
+  private static void mustBeDone(@Nullable SQLException refusal) throws SQLException {
+    if (refusal != null && !PoolerConsole.already(refusal)) {
+      throw refusal;
+    }
+  }
+
+  private void warn(String command, @Nullable SQLException refusal) {
+    if (refusal != null) {
+      LOG.warn(
+          "PgBouncer {}: {} was refused ({})", console.where(), command, refusal.getSQLState());
     }
   }
 
@@ -154,9 +158,9 @@ final class Pooler implements AutoCloseable {
   boolean hasLeft(PostgresSpec old) {
     boolean left = awaitLeft(old);
     try {
-      command("RELOAD", CALL); // The entry is the one in force: this brings the settings back.
+      console.run(CALL, RELOAD); // The entry is in force: this brings the settings back.
     } catch (SQLException e) {
-      LOG.warn("PgBouncer {}: RELOAD was refused ({})", where(), e.getSQLState());
+      warn(RELOAD, e);
     }
     return left;
   }
@@ -166,7 +170,9 @@ final class Pooler implements AutoCloseable {
     Deadline limit = new Deadline(LEFT);
     while (!limit.passed()) {
       try {
-        if (connectionsTo(url) == 0) {
+        // Where the sides differ in their port it is enough; otherwise addresses decide.
+        if (console.servers().stream()
+            .noneMatch(server -> url.port() == server.port() && isAt(url.host(), server))) {
           return true;
         }
         Thread.sleep(50);
@@ -180,32 +186,10 @@ final class Pooler implements AutoCloseable {
     return false;
   }
 
-  private int connectionsTo(PostgresUrl url) throws SQLException {
-    Connection open = console;
-    if (open == null) {
-      open = connect();
-      console = open;
-    }
-    int count = 0;
-    try (Statement statement = open.createStatement();
-        ResultSet rows = statement.executeQuery("SHOW SERVERS")) {
-      while (rows.next()) {
-        // Addresses are resolved by the pooler; the port and the name of the entry are enough
-        // where the sides differ in their port, and to be careful where they do not.
-        if (spec.database().equals(rows.getString("database"))
-            && url.port() == rows.getInt("port")
-            && isAt(url.host(), rows.getString("addr"))) {
-          count++;
-        }
-      }
-    }
-    return count;
-  }
-
-  private static boolean isAt(String host, @Nullable String address) {
+  private static boolean isAt(String host, PoolerConsole.Server server) {
     try {
       for (InetAddress each : InetAddress.getAllByName(host)) {
-        if (each.getHostAddress().equals(address)) {
+        if (each.getHostAddress().equals(server.address())) {
           return true;
         }
       }
@@ -220,60 +204,10 @@ final class Pooler implements AutoCloseable {
     if (guardian != null) {
       guardian.close();
     }
-    if (console != null) {
-      try {
-        console.close();
-      } catch (SQLException e) {
-        // It was gone already.
-      }
+    console.close();
+    String file = spec.switchBy().file();
+    if (file != null && staged != null) {
+      PoolerFile.unstage(file, staged);
     }
-  }
-
-  private void command(String command, Duration limit) throws SQLException {
-    if (console == null) {
-      console = connect();
-    }
-    Connection open = console;
-    try (Statement statement = open.createStatement()) {
-      open.setNetworkTimeout(Runnable::run, (int) Math.max(1, limit.toMillis()));
-      statement.execute(command);
-    } catch (SQLException e) {
-      if (open.isClosed()) {
-        console = null;
-      }
-      throw e;
-    }
-  }
-
-  private void reconnect() {
-    if (console != null) {
-      try {
-        console.abort(Runnable::run);
-      } catch (SQLException e) {
-        // It was gone already.
-      }
-    }
-    console = null;
-  }
-
-  private Connection connect() {
-    try {
-      return databases.open(
-          new PostgresSpec(spec.admin(), spec.password(), null, null), "whimbrel", CALL, CONSOLE);
-    } catch (SQLException e) {
-      throw Failures.transientFailure(
-          "PgBouncer %s does not answer on its console (%s)".formatted(where(), e.getSQLState()));
-    }
-  }
-
-  private String where() {
-    PostgresUrl url = PostgresUrl.parse(spec.admin());
-    return url.host() + ":" + url.port() + " database " + spec.database();
-  }
-
-  /** "already suspended/paused", "not paused": the state that was wanted is there. */
-  static boolean already(SQLException e) {
-    String message = e.getMessage();
-    return message != null && (message.contains("already") || message.contains("is not paused"));
   }
 }

@@ -1,6 +1,8 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.runbook.PostgresUrl;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,9 +13,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A {@code pgbouncer.ini}: rewrites host, port and dbname of one entry; everything else stays. */
 final class PoolerFile {
+  private static final Logger LOG = LoggerFactory.getLogger(PoolerFile.class);
+
   private static final Pattern WORD = Pattern.compile("(\\w+)\\s*=\\s*('(?:[^']|'')*'|\\S*)");
 
   private PoolerFile() {}
@@ -30,10 +36,14 @@ final class PoolerFile {
     rewritten(read(path), file, database, "h", 1, "d");
   }
 
-  /** Rewrites the entry in one atomic step. Again is harmless. */
-  static void point(String file, String database, String host, int port, String dbname) {
+  /**
+   * Writes what {@link #point} will put in place, beside the file: on disk already, so that
+   * pointing is a renaming.
+   *
+   * @param side names what is written, so that an attempt to the other side leaves it alone
+   */
+  static void stage(String file, Side side, String database, PostgresUrl to) {
     Path path = Path.of(file);
-    List<String> lines = rewritten(read(path), file, database, host, port, dbname);
     Path fresh = path.resolveSibling(path.getFileName() + ".whimbrel");
     try {
       Files.deleteIfExists(fresh);
@@ -45,14 +55,58 @@ final class PoolerFile {
       } catch (IOException | UnsupportedOperationException e) {
         // Not root: the file is the worker's own.
       }
-      Files.write(fresh, lines, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.SYNC);
-      Files.move(fresh, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Files.write(
+          fresh,
+          pointed(path, database, to),
+          StandardOpenOption.TRUNCATE_EXISTING,
+          StandardOpenOption.SYNC);
+      replace(fresh, staged(path, side));
     } catch (IOException e) {
-      throw Failures.needsHelp(
-          "Cannot rewrite " + file + ": " + e.getClass().getSimpleName(),
-          "give the worker the right to write it, then retry",
-          null);
+      throw cannotRewrite(file, e);
     }
+  }
+
+  /** Points the entry elsewhere in one atomic step. Again is harmless. */
+  static void point(String file, Side side, String database, PostgresUrl to) {
+    Path path = Path.of(file);
+    Path staged = staged(path, side);
+    try {
+      // Somebody may have changed the file since it was staged.
+      if (!Files.exists(staged) || !read(staged).equals(pointed(path, database, to))) {
+        stage(file, side, database, to);
+      }
+      replace(staged, path);
+    } catch (IOException e) {
+      throw cannotRewrite(file, e);
+    }
+  }
+
+  /** Removes what was staged and not put in place. */
+  static void unstage(String file, Side side) {
+    try {
+      Files.deleteIfExists(staged(Path.of(file), side));
+    } catch (IOException e) {
+      LOG.warn("{} stays behind: {}", staged(Path.of(file), side), e.getClass().getSimpleName());
+    }
+  }
+
+  private static Path staged(Path path, Side side) {
+    return path.resolveSibling(path.getFileName() + ".whimbrel-" + side.word());
+  }
+
+  private static void replace(Path from, Path to) throws IOException {
+    Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  private static List<String> pointed(Path path, String database, PostgresUrl to) {
+    return rewritten(read(path), path.toString(), database, to.host(), to.port(), to.database());
+  }
+
+  private static RuntimeException cannotRewrite(String file, IOException e) {
+    return Failures.needsHelp(
+        "Cannot rewrite " + file + ": " + e.getClass().getSimpleName(),
+        "give the worker the right to write it, then retry",
+        null);
   }
 
   /** The lines with the entry pointed elsewhere. */

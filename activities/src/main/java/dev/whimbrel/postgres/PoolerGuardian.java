@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  * paused}, {@code resumed}, {@code done}.
  */
 public final class PoolerGuardian {
-  private static final long SILENCE_MILLIS = 2000;
+  static final long SILENCE_MILLIS = 2000;
   private static final long GIVE_UP_MILLIS = 60_000;
   private static final String END = "";
 
@@ -87,7 +87,7 @@ public final class PoolerGuardian {
         statement.execute("RESUME " + Quoting.identifier(database));
         return;
       } catch (SQLException e) {
-        if (Pooler.already(e)) {
+        if (PoolerConsole.already(e)) {
           return;
         }
       }
@@ -114,7 +114,7 @@ public final class PoolerGuardian {
     if (!password.isEmpty()) {
       properties.setProperty("password", password);
     }
-    properties.putAll(Pooler.CONSOLE);
+    properties.putAll(PoolerConsole.PROPERTIES);
     properties.setProperty("connectTimeout", "2");
     properties.setProperty("socketTimeout", "5");
     String host = url.host().contains(":") ? "[" + url.host() + "]" : url.host();

@@ -57,13 +57,7 @@ final class PoolerSessions {
                 console,
                 Names.applicationName(move.migration(), "preflight"),
                 ANSWER,
-                // The console speaks the simple protocol alone, and refuses the SET that pgjdbc
-                // 42.7.8
-                // begins with unless replication has a value.
-                Map.of(
-                    "preferQueryMode", "simple",
-                    "assumeMinServerVersion", "8.3",
-                    "replication", "false"));
+                PoolerConsole.PROPERTIES);
         Statement statement = connection.createStatement();
         ResultSet servers = statement.executeQuery("SHOW SERVERS")) {
       while (servers.next()) {

@@ -52,6 +52,7 @@ final class Session implements AutoCloseable {
   private final RoundTrips trips;
   private final ReentrantLock turn = new ReentrantLock();
   private volatile long lastUsed = System.nanoTime();
+  private volatile long answered = System.nanoTime();
   private volatile boolean closed;
 
   private Session(Side side, Connection connection, RoundTrips trips) {
@@ -117,6 +118,7 @@ final class Session implements AutoCloseable {
     try (Statement statement = connection.createStatement()) {
       connection.setNetworkTimeout(Runnable::run, (int) limit.plus(ANSWER).toMillis());
       trips.count();
+      long sent = System.nanoTime();
       List<List<List<@Nullable String>>> results = new ArrayList<>();
       boolean more = statement.execute(sql);
       while (more || statement.getUpdateCount() >= 0) {
@@ -125,6 +127,7 @@ final class Session implements AutoCloseable {
         }
         more = statement.getMoreResults();
       }
+      answered = sent;
       return results;
     } finally {
       lastUsed = System.nanoTime();
@@ -140,6 +143,14 @@ final class Session implements AutoCloseable {
     }
     List<List<@Nullable String>> last = results.get(results.size() - 1);
     return last.isEmpty() ? null : last.get(0).get(0);
+  }
+
+  /**
+   * Whether something that was sent no longer ago than this was answered without an error: then
+   * nobody had ended this session by then.
+   */
+  boolean answeredWithin(Duration time) {
+    return System.nanoTime() - answered < time.toNanos();
   }
 
   /**

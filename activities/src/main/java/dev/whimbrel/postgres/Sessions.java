@@ -22,6 +22,13 @@ final class Sessions implements AutoCloseable {
   /** The key of the advisory lock; locks are a database's own. */
   static final long KEY = 0x5768_696D_6272_656CL;
 
+  /**
+   * Whoever ends an earlier attempt rests for this long before it begins anything: so an attempt
+   * that got an answer may lead applications for as long, from when it asked, without asking again.
+   * Longer than a COMMIT takes across an ocean; ending a living attempt is rare.
+   */
+  static final Duration LEASE = Duration.ofMillis(500);
+
   private static final Duration STEP = Duration.ofSeconds(5);
 
   /** Ending a backend takes milliseconds, or as long as its synchronous standby needs. */
@@ -198,18 +205,23 @@ final class Sessions implements AutoCloseable {
           null);
     }
     order.sort(Comparator.comparing(Numbered::number));
+    boolean ended = false;
     for (Numbered next : order) {
       if (endOthers) {
-        lock(next.session());
+        ended |= lock(next.session());
       } else if (!"t"
           .equals(next.session().value("SELECT pg_try_advisory_lock(" + KEY + ")", STEP))) {
         return false;
       }
     }
+    if (ended) {
+      Pause.of(LEASE);
+    }
     return true;
   }
 
-  private static void lock(Session session) throws SQLException {
+  /** Returns whether there was an earlier attempt to end. */
+  private static boolean lock(Session session) throws SQLException {
     long until = System.nanoTime() + GONE.toNanos();
     String last = null;
     while (true) {
@@ -224,7 +236,7 @@ final class Sessions implements AutoCloseable {
                   .formatted(KEY, KEY >>> 32, KEY & 0xFFFF_FFFFL),
               STEP);
       if ("t".equals(answer.get(0).get(0).get(0))) {
-        return;
+        return last != null;
       }
       if (!answer.get(1).isEmpty()) {
         last = answer.get(1).get(0).get(0);

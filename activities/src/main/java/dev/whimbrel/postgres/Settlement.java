@@ -126,6 +126,7 @@ final class Settlement {
   /** One attempt. */
   private final class Round {
     private @Nullable Crossing crossing;
+    private boolean finishing;
 
     /** Null where another attempt holds the locks. */
     @Nullable HandOver run() throws SQLException {
@@ -140,24 +141,28 @@ final class Settlement {
         if (truth.side() == Side.SOURCE && request.to() == Side.SOURCE) {
           truth = fencing.refuseLateHandOvers(sessions, truth);
         }
-        Crossing next = new Crossing(sessions, truth, request, followers, checkpoints, pulse);
-        crossing = next;
+        Attempt attempt = new Attempt(sessions, truth, request, followers, checkpoints, pulse);
         if (truth.side() == request.to()) {
-          return truth.open() ? next.followOnly() : next.finish();
+          finishing = true;
+          Finishing rest = new Finishing(attempt);
+          return truth.open() ? rest.followOnly() : rest.finish();
         }
         if (request.finishOnly() && (truth.open() || request.to() == Side.TARGET)) {
           return Fencing.nothingToFinish(truth);
         }
         fencing.mustBeExpected(truth.decisive());
         if (!truth.open()) {
-          return next.takeBack();
+          finishing = true;
+          return new Finishing(attempt).takeBack();
         }
         if (begun) {
           throw Failures.transientFailure(
               "A session ended during the switchover to the %s, and nothing was handed over: the %s is still the truth (epoch %d)"
                   .formatted(request.to().word(), truth.side().word(), truth.decisive().epoch()));
         }
-        return next.whole();
+        Crossing whole = new Crossing(attempt);
+        crossing = whole;
+        return whole.whole();
       }
     }
 
@@ -168,7 +173,7 @@ final class Settlement {
     }
 
     boolean mayBeHandedOver() {
-      return crossing != null && crossing.mayBeHandedOver();
+      return finishing || (crossing != null && crossing.mayBeHandedOver());
     }
   }
 

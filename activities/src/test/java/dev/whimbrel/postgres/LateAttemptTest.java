@@ -9,10 +9,7 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.secrets.Secrets;
 import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -156,45 +153,5 @@ class LateAttemptTest {
     pair.source().execute(world.name(), WRITE);
     assertThatThrownBy(() -> pair.target().execute(world.name(), WRITE))
         .hasStackTraceContaining("this database is closed");
-  }
-
-  /** A switchover in a thread that stands still at a point, while its process lives on. */
-  private static final class Standing {
-    private final CountDownLatch there = new CountDownLatch(1);
-    private final CountDownLatch go = new CountDownLatch(1);
-    private final CompletableFuture<HandOver> end;
-
-    Standing(Checkpoints.Point point, SwitchoverRequest request) {
-      PostgresSwitchover late =
-          new PostgresSwitchover(
-              new Secrets(),
-              at -> {
-                if (at == point && there.getCount() > 0) {
-                  there.countDown();
-                  await(go);
-                }
-              });
-      end = CompletableFuture.supplyAsync(() -> late.handOver(request));
-    }
-
-    void awaitThere() {
-      await(there);
-    }
-
-    HandOver goOn() throws Exception {
-      go.countDown();
-      return end.get(60, TimeUnit.SECONDS);
-    }
-
-    private static void await(CountDownLatch latch) {
-      try {
-        if (!latch.await(60, TimeUnit.SECONDS)) {
-          throw new AssertionError("not within a minute");
-        }
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new AssertionError("interrupted", e);
-      }
-    }
   }
 }

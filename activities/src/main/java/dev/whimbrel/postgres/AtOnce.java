@@ -1,0 +1,54 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** Does the same to several things at once, each in a thread of its own. */
+final class AtOnce {
+  private AtOnce() {}
+
+  /**
+   * Does it to every one, also where it fails for another, and waits for all.
+   *
+   * @throws RuntimeException the first failure, in the order of the list; later ones are suppressed
+   */
+  static <T> void run(List<T> all, Consumer<T> work) {
+    if (all.size() == 1) {
+      work.accept(all.get(0));
+      return;
+    }
+    List<FutureTask<@Nullable Void>> tasks = new ArrayList<>();
+    for (T one : all) {
+      FutureTask<@Nullable Void> task = new FutureTask<>(() -> work.accept(one), null);
+      tasks.add(task);
+      Thread thread = new Thread(task, "whimbrel-at-once");
+      thread.setDaemon(true);
+      thread.start();
+    }
+    RuntimeException failure = null;
+    for (FutureTask<@Nullable Void> task : tasks) {
+      try {
+        task.get();
+      } catch (ExecutionException e) {
+        RuntimeException one =
+            e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e);
+        if (failure == null) {
+          failure = one;
+        } else {
+          failure.addSuppressed(one);
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw Failures.transientFailure("Interrupted: this worker is being stopped");
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
+  }
+}
