@@ -69,7 +69,7 @@ public final class LabWorld implements AutoCloseable {
               : null;
       pooler = options.pooled ? keep(pooler(source)) : null;
       Files.writeString(directory.resolve("source.url"), source.jdbcUrl(Shop.DATABASE));
-      Files.writeString(directory.resolve("target.url"), target.jdbcUrl(Shop.DATABASE));
+      Files.writeString(directory.resolve("target.url"), farUrl(target, targetWire));
       Files.writeString(currentUrl(), source.jdbcUrl(Shop.DATABASE));
       temporal = keep(options.realTemporal ? LabTemporal.real() : LabTemporal.best());
       product =
@@ -85,6 +85,13 @@ public final class LabWorld implements AutoCloseable {
         close();
       }
     }
+  }
+
+  /** Applications live at the source: to the target they have the same way as everybody else. */
+  private static String farUrl(PostgresServer server, @Nullable Relay wire) {
+    return wire == null
+        ? server.jdbcUrl(Shop.DATABASE)
+        : "jdbc:postgresql://127.0.0.1:%d/%s".formatted(wire.port(), Shop.DATABASE);
   }
 
   private static PgBouncer pooler(PostgresServer server) {

@@ -16,42 +16,53 @@ import java.util.regex.Pattern;
  * @param otherGap the longest such time before it: what this machine and load do by themselves
  * @param pause the write pause as the engine measured it, in milliseconds
  * @param roundTrips sequential round trips inside the engine's pause
- * @param attempts attempts that the switchover needed
  */
-record PauseFigures(
-    long perSecond, Duration gap, Duration otherGap, long pause, int roundTrips, int attempts) {
+record PauseFigures(long perSecond, Duration gap, Duration otherGap, long pause, int roundTrips) {
   private static final String SWITCHOVER = "cutover.switchover";
   private static final Pattern TRIPS = Pattern.compile("(\\d+) round trips");
 
   /** The step is recorded after its last act, and the first writes follow at once. */
-  private static final Duration AFTER = Duration.ofSeconds(2);
+  static final Duration AFTER = Duration.ofSeconds(2);
+
+  /** Whether the switchover is over, so that its figures can be read. */
+  static boolean there(MigrationStatus status) {
+    return status.switchover() != null
+        && status.steps().stream()
+            .anyMatch(step -> step.id().equals(SWITCHOVER) && step.ended() != null);
+  }
+
+  /** When the switchover was over, as {@link System#nanoTime}. */
+  static long over(MigrationStatus status) {
+    return nanoTime(Objects.requireNonNull(step(status).ended(), "end of the switchover"));
+  }
 
   /**
-   * Reads the figures of a migration that has ended.
+   * Reads the figures of a migration whose switchover is over.
    *
    * @param loadBegan when the clients had warmed up, {@link System#nanoTime}
    */
-  static PauseFigures of(MigrationStatus ended, Ledger ledger, long loadBegan) {
-    StepRecord step =
-        ended.steps().stream()
-            .filter(each -> each.id().equals(SWITCHOVER))
-            .findFirst()
-            .orElseThrow(() -> new IllegalStateException(LabMigration.summary(ended)));
+  static PauseFigures of(MigrationStatus status, Ledger ledger, long loadBegan) {
+    StepRecord step = step(status);
     long began = nanoTime(Objects.requireNonNull(step.started(), "start of the switchover"));
-    long over = nanoTime(Objects.requireNonNull(step.ended(), "end of the switchover"));
     Matcher trips = TRIPS.matcher(Objects.requireNonNullElse(step.outcome(), ""));
     if (!trips.find()) {
       throw new IllegalStateException("No round trips in: " + step.outcome());
     }
-    var figures = Objects.requireNonNull(ended.switchover(), "figures of the switchover");
+    var figures = Objects.requireNonNull(status.switchover(), "figures of the switchover");
     long before = ledger.acknowledgedBetween(loadBegan, began);
     return new PauseFigures(
         before * Duration.ofSeconds(1).toNanos() / Math.max(1, began - loadBegan),
-        ledger.longestGapBetween(began, over + AFTER.toNanos()),
+        ledger.longestGapBetween(began, over(status) + AFTER.toNanos()),
         ledger.longestGapBetween(loadBegan, began),
         figures.writePauseMillis(),
-        Integer.parseInt(trips.group(1)),
-        figures.attempts());
+        Integer.parseInt(trips.group(1)));
+  }
+
+  private static StepRecord step(MigrationStatus status) {
+    return status.steps().stream()
+        .filter(each -> each.id().equals(SWITCHOVER))
+        .findFirst()
+        .orElseThrow(() -> new IllegalStateException(LabMigration.summary(status)));
   }
 
   /** Temporal runs on this machine, by the same clock. */

@@ -6,6 +6,8 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntSupplier;
@@ -19,6 +21,7 @@ final class Writer implements Runnable {
   private final Place place;
   private final int number;
   private final long pauseNanos;
+  private final int rows;
   private final BooleanSupplier stopped;
   private final IntSupplier generation;
 
@@ -33,12 +36,14 @@ final class Writer implements Runnable {
       Place place,
       int number,
       long pauseNanos,
+      int rows,
       BooleanSupplier stopped,
       IntSupplier generation) {
     this.ledger = ledger;
     this.place = place;
     this.number = number;
     this.pauseNanos = pauseNanos;
+    this.rows = rows;
     this.stopped = stopped;
     this.generation = generation;
   }
@@ -51,21 +56,26 @@ final class Writer implements Runnable {
         drop();
       }
       Connection open = session();
-      if (open != null) {
-        write(open);
-      }
-      next = Math.max(next + pauseNanos, System.nanoTime() - pauseNanos);
+      int made = open == null ? 1 : write(open);
+      next = Math.max(next + made * pauseNanos, System.nanoTime() - made * pauseNanos);
       rest(next - System.nanoTime());
     }
     drop();
   }
 
-  private void write(Connection open) {
+  /** One transaction; returns how many writes it holds. */
+  private int write(Connection open) {
     round++;
     Entry order = mine;
     switch ((int) (round % 6)) {
       case 0, 3 -> insertWide(open);
-      case 1, 4 -> insert(open);
+      case 1, 4 -> {
+        if (rows > 1) {
+          insertMany(open);
+          return rows;
+        }
+        insert(open);
+      }
       case 2 -> {
         if (order == null) {
           takeTicket(open);
@@ -81,7 +91,34 @@ final class Writer implements Runnable {
         }
       }
     }
+    return 1;
   }
+
+  /** One statement by itself that writes several orders: one commit acknowledges all. */
+  private void insertMany(Connection open) {
+    Map<Long, Entry> entries = new HashMap<>();
+    for (int i = 0; i < rows; i++) {
+      Entry entry = ledger.begin(false);
+      entries.put(entry.writeId(), entry);
+    }
+    try (PreparedStatement orders = open.prepareStatement(INSERT_ORDERS)) {
+      orders.setArray(1, open.createArrayOf("bigint", entries.keySet().toArray()));
+      Map<Entry, Long> answers = new HashMap<>();
+      try (ResultSet row = orders.executeQuery()) {
+        while (row.next()) {
+          answers.put(entries.get(row.getLong(2)), row.getLong(1));
+        }
+      }
+      answers.forEach(this::acknowledge);
+    } catch (SQLException e) {
+      entries.values().forEach(entry -> record(entry, e, true));
+      dropIfUseless(e);
+    }
+  }
+
+  private static final String INSERT_ORDERS =
+      "INSERT INTO orders (write_id, customer_id) SELECT w, 1 + w % 1000 FROM unnest(?) AS w"
+          + " RETURNING id, write_id";
 
   /** One statement by itself. */
   private void insert(Connection open) {
@@ -203,13 +240,17 @@ final class Writer implements Runnable {
   }
 
   private void fail(Entry entry, SQLException error, boolean couldHaveCommitted) {
+    record(entry, error, couldHaveCommitted);
+    dropIfUseless(error);
+  }
+
+  private void record(Entry entry, SQLException error, boolean couldHaveCommitted) {
     Fate fate = Answers.fate(error, couldHaveCommitted);
     if (fate == Fate.IN_DOUBT) {
       ledger.inDoubt(entry, Answers.text(error));
     } else {
       ledger.refused(entry, Answers.text(error));
     }
-    dropIfUseless(error);
   }
 
   /** An order whose state is in doubt is left alone from then on. */

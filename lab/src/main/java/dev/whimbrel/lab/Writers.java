@@ -15,11 +15,11 @@ public final class Writers implements AutoCloseable {
   private final AtomicInteger generation = new AtomicInteger();
   private volatile boolean stopped;
 
-  private Writers(Ledger ledger, Place place, int count, int perSecond) {
+  private Writers(Ledger ledger, Place place, int count, int perSecond, int rows) {
     long pauseNanos = perSecond == 0 ? 0 : TimeUnit.SECONDS.toNanos(1) * count / perSecond;
     for (int i = 1; i <= count; i++) {
       Writer writer =
-          new Writer(ledger, place, i, pauseNanos, () -> stopped, () -> generation.get());
+          new Writer(ledger, place, i, pauseNanos, rows, () -> stopped, () -> generation.get());
       Thread thread = new Thread(writer, "writer-" + i);
       thread.setDaemon(true);
       threads.add(thread);
@@ -29,12 +29,20 @@ public final class Writers implements AutoCloseable {
 
   /** Starts {@code count} clients that write as fast as the database answers. */
   public static Writers start(Ledger ledger, Place place, int count) {
-    return new Writers(ledger, place, count, 0);
+    return new Writers(ledger, place, count, 0, 1);
   }
 
   /** Starts {@code count} clients that write at most {@code perSecond} times a second together. */
   public static Writers start(Ledger ledger, Place place, int count, int perSecond) {
-    return new Writers(ledger, place, count, perSecond);
+    return start(ledger, place, count, perSecond, 1);
+  }
+
+  /**
+   * As {@link #start(Ledger, Place, int, int)}, where every other insert writes several rows in one
+   * transaction; each row is a write of its own in the ledger.
+   */
+  static Writers start(Ledger ledger, Place place, int count, int perSecond, int rows) {
+    return new Writers(ledger, place, count, perSecond, rows);
   }
 
   /** Lets every client open a new session before its next write. */

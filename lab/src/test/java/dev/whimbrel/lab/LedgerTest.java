@@ -12,6 +12,8 @@ import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LedgerTest {
   private static PostgresServer server;
@@ -27,12 +29,13 @@ class LedgerTest {
     server.close();
   }
 
-  @Test
-  void findsNothingWrongWhereTheServerCrashedUnderLoad() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {1, 5})
+  void findsNothingWrongWhereTheServerCrashedUnderLoad(int rows) throws Exception {
     Ledger ledger = new Ledger();
     Place place = Place.at(server.jdbcUrl(Shop.DATABASE), Shop.APPLICATION);
 
-    try (Writers writers = Writers.start(ledger, place, 4, 400)) {
+    try (Writers writers = Writers.start(ledger, place, 4, 400, rows)) {
       awaitAcknowledged(ledger, 200);
       server.kill9();
       server.start();
