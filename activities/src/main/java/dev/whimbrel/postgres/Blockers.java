@@ -15,7 +15,8 @@ final class Blockers {
 
   /**
    * Modes that conflict with SHARE ROW EXCLUSIVE: whoever holds one of them for long, on a table of
-   * ours, holds up the switchover, and every writer behind it.
+   * ours, holds up the switchover, and every writer behind it. What was made, perhaps a table, by a
+   * transaction that is older than the fence against DDL is not seen before it commits.
    */
   private static final String QUERY =
       """
@@ -27,11 +28,25 @@ final class Blockers {
        WHERE l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
          AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock',
                         'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-         AND c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'whimbrel'
+         AND c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%%'
+         AND (n.nspname <> 'whimbrel' OR c.relname = 'ddl')
          AND a.xact_start < clock_timestamp() - interval '%d milliseconds'
          AND a.application_name NOT LIKE 'whimbrel %%'
          AND a.backend_type NOT LIKE 'logical replication%%'
        GROUP BY 1, 2, 3, 4, 5, 7
+      UNION ALL
+      SELECT 'session', a.pid::text, coalesce(a.usename, a.backend_type),
+             coalesce(a.application_name, ''), extract(epoch FROM clock_timestamp() - a.xact_start)::bigint::text,
+             'a relation that is not committed', a.backend_type
+        FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+       WHERE l.granted AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+         AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = l.relation)
+         AND a.xact_start <\s"""
+          + DdlFence.SINCE
+          + """
+         AND a.application_name NOT LIKE 'whimbrel %%'
+       GROUP BY 1, 2, 3, 4, 5, 6, 7
       UNION ALL
       SELECT 'prepared', gid, owner, '', extract(epoch FROM clock_timestamp() - prepared)::bigint::text, '', ''
         FROM pg_prepared_xacts WHERE database = current_database()""";

@@ -68,7 +68,7 @@ final class ByHand {
         %sEND $$;
         COMMIT;"""
             .formatted(
-                ByHandSql.CLOSING,
+                FenceSql.CLOSING,
                 Markers.writeSql(from, marker, Markers.HAND_OVER),
                 Authority.compareAndSet(
                     losing,
@@ -147,7 +147,7 @@ final class ByHand {
             %s%sEND $$;
             COMMIT;"""
                 .formatted(
-                    ByHandSql.CLOSING,
+                    FenceSql.CLOSING,
                     Authority.compareAndSet(
                         neverOpened, back, epoch, null, "by hand, as inspect printed it"))));
     steps.add(
@@ -193,7 +193,7 @@ final class ByHand {
         DO $$ DECLARE t record; BEGIN
         %sEND $$;
         COMMIT;"""
-            .formatted(ByHandSql.CLOSING));
+            .formatted(FenceSql.CLOSING));
   }
 
   /** Opens the fence of the side that is the truth already. */
@@ -201,7 +201,7 @@ final class ByHand {
     return sql(
         "Open the fence of the " + side.word() + ", which is the truth",
         side,
-        "BEGIN;\nDO $$ DECLARE t record; BEGIN\n" + ByHandSql.OPENING + "END $$;\nCOMMIT;");
+        "BEGIN;\nDO $$ DECLARE t record; BEGIN\n" + FenceSql.OPENING + "END $$;\nCOMMIT;");
   }
 
   ByHandStep enable(String subscription, Side on) {

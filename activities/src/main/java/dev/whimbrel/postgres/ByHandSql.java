@@ -7,31 +7,6 @@ import org.jspecify.annotations.Nullable;
 
 /** The SQL of the steps by hand: what the switchover runs, in a form that a person can read. */
 final class ByHandSql {
-  /** Closes every table, also one that was made after the fence was. */
-  static final String CLOSING =
-      """
-      FOR t IN SELECT c.oid, n.nspname, c.relname FROM %s ORDER BY c.oid LOOP
-        IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t.oid AND tgname = 'whimbrel_fence') THEN
-          EXECUTE format('CREATE TRIGGER whimbrel_fence BEFORE INSERT OR UPDATE OR DELETE ON %%I.%%I FOR EACH STATEMENT EXECUTE FUNCTION whimbrel.fence()', t.nspname, t.relname);
-        END IF;
-        IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = t.oid AND tgname = 'whimbrel_fence_truncate') THEN
-          EXECUTE format('CREATE TRIGGER whimbrel_fence_truncate BEFORE TRUNCATE ON %%I.%%I FOR EACH STATEMENT EXECUTE FUNCTION whimbrel.fence()', t.nspname, t.relname);
-        END IF;
-        EXECUTE format('ALTER TABLE ONLY %%I.%%I ENABLE ALWAYS TRIGGER whimbrel_fence, ENABLE TRIGGER whimbrel_fence_truncate', t.nspname, t.relname);
-      END LOOP;
-      """
-          .formatted(Fence.TABLES);
-
-  /** Opens every table that has a fence. */
-  static final String OPENING =
-      """
-      FOR t IN SELECT n.nspname, c.relname, g.tgname FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
-                 JOIN pg_namespace n ON n.oid = c.relnamespace
-                WHERE g.tgname IN ('whimbrel_fence', 'whimbrel_fence_truncate') AND NOT g.tgisinternal LOOP
-        EXECUTE format('ALTER TABLE ONLY %I.%I DISABLE TRIGGER %I', t.nspname, t.relname, t.tgname);
-      END LOOP;
-      """;
-
   /**
    * Writes one statement for each sequence that has been used: its value and a margin for what was
    * handed out while it was read, where the sequence has room for it; never lower than it is there.
@@ -88,7 +63,7 @@ final class ByHandSql {
                 : "EXECUTE 'ALTER SUBSCRIPTION %s DISABLE';\n"
                     .formatted(Quoting.identifier(stream)),
             compareAndSet,
-            OPENING);
+            FenceSql.OPENING);
   }
 
   static String arrived(Side from, UUID marker) {

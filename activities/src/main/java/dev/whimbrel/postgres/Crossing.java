@@ -137,7 +137,7 @@ final class Crossing {
       throw Failures.needsHelp(
           "The catalog of the %s is no longer the one that the switchover was prepared for: a table, column or sequence was added, changed or dropped"
               .formatted(from.word()),
-          "make the same change on the other side and add new tables to the publication, or take the change back; then prepare again",
+          "make the same change on the other side (SET whimbrel.same_change = on lets it pass the fence) and add new tables to the publication, or take the change back; then prepare again",
           "whimbrel retry " + request.move().migration());
     }
     return answer.get(answer.size() - 1);
@@ -173,7 +173,7 @@ final class Crossing {
           COMMIT"""
               .formatted(
                   left.toMillis(),
-                  Fence.closing(),
+                  FenceSql.CLOSING,
                   Authority.compareAndSet(truth.on(from), to, epoch, marker, request.reason()),
                   request.pauseBudget().toMillis()),
           left);

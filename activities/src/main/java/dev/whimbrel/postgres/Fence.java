@@ -46,49 +46,56 @@ final class Fence {
   private Fence() {}
 
   /**
-   * Puts the triggers in place, off, on every table that lacks them; what is on stays on. Each
-   * table is a transaction of its own, so that its writers wait a moment at most. The connection
-   * must be in autocommit mode.
+   * Puts the triggers in place on every table that lacks them, off on an open side and on on a
+   * closed one; what is there stays as it is. Each table is a transaction of its own, so that its
+   * writers wait a moment at most. The connection must be in autocommit mode.
    *
-   * @return how many tables carry the fence
    * @throws io.temporal.failure.ApplicationFailure {@code Transient} naming table and blockers when
    *     a table stayed locked
    */
-  static int install(Connection database) throws SQLException {
+  static void install(Connection database) throws SQLException {
+    lay(database);
+    for (String table : tables(database, FenceSql.COVERED, missing())) {
+      change(database, table, FenceSql.install(table));
+    }
+  }
+
+  /** What {@link FenceSql#CLOSING} needs; touches no table of the service. Again is harmless. */
+  static void lay(Connection database) throws SQLException {
     try (Statement statement = database.createStatement()) {
       statement.execute(FUNCTION);
     }
-    for (String table : tables(database, missing())) {
-      change(database, table, createTriggers(table));
-    }
-    return tables(database, "true").size();
+    DdlFence.install(database);
   }
 
-  /** Drops triggers and function, each table in a transaction of its own. Again is harmless. */
+  /** Drops triggers and functions, each table in a transaction of its own. Again is harmless. */
   static void uninstall(Connection database) throws SQLException {
-    for (String table : tables(database, carrying("true"))) {
+    DdlFence.lift(database);
+    for (String table : tables(database, FenceSql.COVERED, carrying("true"))) {
       change(
           database,
           table,
           "DROP TRIGGER IF EXISTS whimbrel_fence ON %1$s; DROP TRIGGER IF EXISTS whimbrel_fence_truncate ON %1$s"
               .formatted(table));
     }
+    change(database, DdlFence.TABLE, "DROP TABLE IF EXISTS " + DdlFence.TABLE);
     try (Statement statement = database.createStatement()) {
-      statement.execute("DROP FUNCTION IF EXISTS whimbrel.fence()");
+      statement.execute(
+          "DROP FUNCTION IF EXISTS whimbrel.fence(); DROP FUNCTION IF EXISTS whimbrel.fence_ddl()");
     }
   }
 
   /** Closes every table in one statement. Again is harmless. */
   static void close(Connection database) throws SQLException {
     try (Statement statement = database.createStatement()) {
-      statement.execute("DO $$ DECLARE t record; BEGIN " + closing() + " END $$");
+      statement.execute("DO $$ DECLARE t record; BEGIN " + FenceSql.CLOSING + " END $$");
     }
   }
 
   /** Opens every table in one statement. Again is harmless. */
   static void open(Connection database) throws SQLException {
     try (Statement statement = database.createStatement()) {
-      statement.execute("DO $$ DECLARE t record; BEGIN " + opening() + " END $$");
+      statement.execute("DO $$ DECLARE t record; BEGIN " + FenceSql.OPENING + " END $$");
     }
   }
 
@@ -119,17 +126,6 @@ final class Fence {
   /** The tables that lack the triggers, quoted. */
   static List<String> withoutTriggers(Connection database) throws SQLException {
     return tables(database, missing());
-  }
-
-  /** PL/pgSQL that closes every table; needs {@code DECLARE t record}. */
-  static String closing() {
-    return switching(
-        "ENABLE ALWAYS TRIGGER whimbrel_fence, ENABLE TRIGGER whimbrel_fence_truncate");
-  }
-
-  /** PL/pgSQL that opens every table; needs {@code DECLARE t record}. */
-  static String opening() {
-    return switching("DISABLE TRIGGER whimbrel_fence, DISABLE TRIGGER whimbrel_fence_truncate");
   }
 
   /**
@@ -165,20 +161,6 @@ final class Fence {
                         enumsortorder, enumlabel), 0)::numeric), 0) AS h FROM pg_enum)
       SELECT concat_ws('/', (SELECT count(*) FROM t), a.n, a.h, s.n, s.h, e.n, e.h) FROM a, s, e""";
 
-  private static String createTriggers(String table) {
-    // Made and put off in one transaction: nobody ever meets a trigger that is on by accident.
-    return """
-        DROP TRIGGER IF EXISTS whimbrel_fence ON %1$s;
-        DROP TRIGGER IF EXISTS whimbrel_fence_truncate ON %1$s;
-        CREATE TRIGGER whimbrel_fence BEFORE INSERT OR UPDATE OR DELETE ON %1$s
-          FOR EACH STATEMENT EXECUTE FUNCTION whimbrel.fence();
-        CREATE TRIGGER whimbrel_fence_truncate BEFORE TRUNCATE ON %1$s
-          FOR EACH STATEMENT EXECUTE FUNCTION whimbrel.fence();
-        ALTER TABLE ONLY %1$s DISABLE TRIGGER whimbrel_fence,
-          DISABLE TRIGGER whimbrel_fence_truncate"""
-        .formatted(table);
-  }
-
   private static void change(Connection database, String table, String sql) throws SQLException {
     SQLException last = null;
     for (String timeout : LOCK_TIMEOUTS) {
@@ -204,14 +186,6 @@ final class Fence {
             + (last == null ? "" : " (" + last.getSQLState() + ")"));
   }
 
-  private static String switching(String clause) {
-    return "FOR t IN SELECT n.nspname, c.relname FROM "
-        + TABLES
-        + " ORDER BY c.oid LOOP EXECUTE format('ALTER TABLE ONLY %I.%I "
-        + clause
-        + "', t.nspname, t.relname); END LOOP;\n";
-  }
-
   private static String missing() {
     return "NOT ("
         + carrying("g.tgname = 'whimbrel_fence'")
@@ -228,12 +202,17 @@ final class Fence {
   }
 
   private static List<String> tables(Connection database, String condition) throws SQLException {
+    return tables(database, TABLES, condition);
+  }
+
+  private static List<String> tables(Connection database, String from, String condition)
+      throws SQLException {
     List<String> names = new ArrayList<>();
     try (Statement statement = database.createStatement();
         ResultSet rows =
             statement.executeQuery(
                 "SELECT format('%I.%I', n.nspname, c.relname) FROM "
-                    + TABLES
+                    + from
                     + " AND "
                     + condition
                     + " ORDER BY c.oid")) {

@@ -107,7 +107,7 @@ final class OneSided {
                 Quoting.identifier(stream.subscription()),
                 RAISE_SEQUENCES,
                 Authority.compareAndSet(row, request.to(), epoch, null, note),
-                Fence.opening()),
+                FenceSql.OPENING),
         Duration.ofSeconds(60));
     follow();
     return result(epoch, true, note + "; what the " + lost.word() + " had not sent is lost");

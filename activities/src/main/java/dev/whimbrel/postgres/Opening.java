@@ -66,7 +66,7 @@ final class Opening {
                 Quoting.literal(stream.subscription()),
                 Quoting.identifier(stream.subscription()),
                 Authority.compareAndSet(row, row.side(), epoch, null, null),
-                Fence.opening());
+                FenceSql.OPENING);
     try {
       gaining.run(
           marker == null
@@ -117,7 +117,7 @@ final class Opening {
     gaining.run(
         "DO $$ DECLARE t record; BEGIN "
             + Authority.compareAndSet(handedOver, row.side(), epoch, null, note)
-            + Fence.opening()
+            + FenceSql.OPENING
             + " END $$",
         limit);
   }

@@ -49,6 +49,9 @@ final class Preparation {
       for (Side side : Side.values()) {
         Markers.create(sessions.on(side).connection(CALL));
         Fence.install(sessions.on(side).connection(LONG));
+        if (!DdlFence.guards(sessions.on(side).connection(CALL))) {
+          findings.add(DdlFence.unguarded(sessions.on(side).connection(CALL), side));
+        }
       }
       Fence.close(sessions.on(Side.TARGET).connection(LONG));
       findings.addAll(open(sessions));

@@ -138,8 +138,8 @@ final class ReadyCheck {
       throw Failures.needsHelp(
           "The stream to the %s leaves out %s, whose writes would be lost: it is not in %s"
               .formatted(to.word(), first(left), where),
-          "create it on both sides, add it to the publication, refresh the subscription, compare"
-              + " it; then retry",
+          "create it on both sides (on the closed one after SET whimbrel.same_change = on), add it to"
+              + " the publication, refresh the subscription, compare it; then retry",
           "whimbrel retry " + request.move().migration());
     }
   }

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -22,6 +23,7 @@ final class RightsChecks {
     for (Side side : Side.values()) {
       if (!look.isSuperuser(side)) {
         monitoring(side);
+        newTables(side);
       }
     }
     if (!look.isSuperuser(Side.SOURCE)) {
@@ -129,6 +131,13 @@ final class RightsChecks {
           side.word(),
           role + " cannot end sessions that are left over after the switchover.",
           "GRANT pg_signal_backend TO " + role + ";");
+    }
+  }
+
+  private void newTables(Side side) throws SQLException {
+    if (!DdlFence.mayGuard(look.on(side))) {
+      Finding unguarded = DdlFence.unguarded(look.on(side), side);
+      findings.warning("ddl-fence", unguarded.subject(), unguarded.message(), unguarded.fix());
     }
   }
 

@@ -190,11 +190,12 @@ final class Settlement {
     if (!truth.open()) {
       return truth; // Not returned: it has not heard of the hand-over because nobody opened yet.
     }
+    Fence.lay(sessions.on(other).connection(Duration.ofSeconds(30)));
     sessions
         .on(other)
         .run(
             "DO $$ DECLARE t record; BEGIN "
-                + Fence.closing()
+                + FenceSql.CLOSING
                 + Authority.compareAndSet(
                     row,
                     truth.side(),

@@ -32,7 +32,7 @@ final class TableLocks {
         session
             .rows(
                 "SELECT format('%I.%I', n.nspname, c.relname), coalesce(pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid), 0) AS writes, c.oid FROM "
-                    + Fence.TABLES
+                    + FenceSql.COVERED
                     + " ORDER BY 2, 3",
                 CALL)
             .get(0)) {

@@ -7,18 +7,24 @@ import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Watches the stream from the target back to the source while a rollback is on offer: its lag, the
  * writes at risk, and that a side which comes back is closed.
  */
 final class WayBackWatch {
+  private static final Logger LOG = LoggerFactory.getLogger(WayBackWatch.class);
   private static final Duration EVERY = Duration.ofSeconds(2);
   private static final Duration CALL = Duration.ofSeconds(10);
+  private static final Duration CLOSE = Duration.ofSeconds(30);
   private static final Duration MARKER = Duration.ofSeconds(5);
 
   /** The opening has long been on disk: nobody needs the stream that came any more. */
@@ -29,6 +35,7 @@ final class WayBackWatch {
   private final Databases databases;
   private final Move move;
   private final Names names;
+  private final Set<String> closedLate = new LinkedHashSet<>();
   private int round;
 
   WayBackWatch(Databases databases, Move move) {
@@ -57,7 +64,8 @@ final class WayBackWatch {
     }
   }
 
-  private Progress look() throws SQLException {
+  /** One look. */
+  Progress look() throws SQLException {
     try (Sessions sessions =
         Sessions.openPolitely(databases, move, "watch-way-back", Duration.ofMinutes(1))) {
       if (!sessions.locked()) {
@@ -69,6 +77,7 @@ final class WayBackWatch {
       }
       Session source = sessions.on(Side.SOURCE);
       Session target = sessions.on(Side.TARGET);
+      closeNewTables(source);
       mustRun(source, target);
       if (round++ % ROUNDS_BETWEEN_SEQUENCES == 0) {
         carrySequences(source, target);
@@ -87,9 +96,10 @@ final class WayBackWatch {
                       CALL),
                   "0"));
       return new Progress(
-          arrived
-              ? "the way back runs, %d ms behind".formatted(millis)
-              : "the way back is more than %d s behind".formatted(MARKER.toSeconds()),
+          (arrived
+                  ? "the way back runs, %d ms behind".formatted(millis)
+                  : "the way back is more than %d s behind".formatted(MARKER.toSeconds()))
+              + warning(),
           null,
           null,
           millis,
@@ -98,6 +108,28 @@ final class WayBackWatch {
           null,
           Instant.now().toString());
     }
+  }
+
+  /** Where the rights allow no event trigger, a table that was made here took writes until now. */
+  private void closeNewTables(Session source) throws SQLException {
+    List<String> open = Fence.notClosed(source.connection(CALL));
+    if (open.isEmpty()) {
+      return;
+    }
+    Fence.install(source.connection(CLOSE));
+    Fence.close(source.connection(CLOSE));
+    closedLate.addAll(open);
+    LOG.warn(
+        "{}: {} on the source, which is closed, took writes until now: made after the hand-over, or opened by hand. It is closed; its rows are not on the target",
+        move.migration(),
+        String.join(", ", open));
+  }
+
+  private String warning() {
+    return closedLate.isEmpty()
+        ? ""
+        : "; CLOSED LATE on the source: %s, whose rows are not on the target"
+            .formatted(String.join(", ", closedLate));
   }
 
   private void mustRun(Session source, Session target) throws SQLException {

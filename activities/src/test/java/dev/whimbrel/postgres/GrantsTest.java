@@ -7,6 +7,7 @@ import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.runbook.Connect;
@@ -62,6 +63,12 @@ class GrantsTest {
       assertThat(report.findings().stream().filter(f -> f.level() == Finding.Level.BLOCKER))
           .isEmpty();
       assertThat(report.canGoBack()).isEqualTo(back);
+      assertThat(report.findings())
+          .anyMatch(
+              f ->
+                  f.line()
+                      .startsWith(
+                          "source: its role may not make event triggers: a table that is made while the source is closed takes writes"));
 
       preflight.claim(move);
       PostgresSchema schema = new PostgresSchema(secrets);
@@ -80,7 +87,9 @@ class GrantsTest {
       }
       replication.awaitCaughtUp(move);
       PostgresSwitchover switchover = new PostgresSwitchover(secrets);
-      assertThat(again(() -> switchover.prepareSwitchover(move)).canGoBack()).isEqualTo(back);
+      Readiness ready = again(() -> switchover.prepareSwitchover(move));
+      assertThat(ready.canGoBack()).isEqualTo(back);
+      assertThat(ready.findings().stream().filter(f -> f.check().equals("ddl-fence"))).hasSize(2);
 
       HandOver over = again(() -> switchover.handOver(to(move, Side.TARGET)));
       assertThat(over.writesGoTo()).isEqualTo(Side.TARGET);

@@ -40,7 +40,12 @@ class SwitchoverEdgesTest {
   void refusesATableThatTheStreamLeavesOut() throws Exception {
     try (World world = new World(pair)) {
       for (Side side : Side.values()) {
-        world.server(side).execute(world.name(), "CREATE TABLE lonely (id int PRIMARY KEY)");
+        world
+            .server(side)
+            .execute(
+                world.name(),
+                "SET whimbrel.same_change = on",
+                "CREATE TABLE lonely (id int PRIMARY KEY)");
       }
       world.prepared();
       pair.source().execute(world.name(), "INSERT INTO lonely VALUES (1)");
