@@ -51,6 +51,11 @@ final class Migrations {
   /** A retry within the first minute is nothing to wake anyone for. */
   private static final Duration QUIET_RETRIES = Duration.ofMinutes(1);
 
+  /** A migration ends with a result; one without was ended by somebody else. */
+  private static final String CUT_OFF =
+      "it was terminated where it stood, and nothing was undone: slots may keep the log until a disk"
+          + " is full. Ask the databases: whimbrel inspect RUNBOOK";
+
   private final Temporal temporal;
 
   Migrations(Temporal temporal) {
@@ -65,7 +70,9 @@ final class Migrations {
   Snapshot look(String name) {
     DescribeWorkflowExecutionResponse described = describe(name);
     Instant now = Instant.now();
-    boolean stuck = described.getPendingWorkflowTask().getAttempt() >= STUCK_FROM_ATTEMPT;
+    boolean running = isRunning(described);
+    boolean stuck =
+        running && described.getPendingWorkflowTask().getAttempt() >= STUCK_FROM_ATTEMPT;
     MigrationStatus status = stuck ? null : query(name);
     List<Snapshot.Activity> activities = new ArrayList<>();
     List<Progress> progress = new ArrayList<>();
@@ -84,15 +91,21 @@ final class Migrations {
     if (status != null) {
       return new Snapshot(merged(status, progress), true, activities, null, now);
     }
-    String trouble = stuck ? stuckBecause(described) : null;
-    return new Snapshot(fromMemo(name, described, stuck), false, activities, trouble, now);
+    MigrationStatus last = fromMemo(name, described, stuck);
+    String trouble =
+        stuck ? stuckBecause(described) : running || last.result() != null ? null : CUT_OFF;
+    return new Snapshot(last, false, activities, trouble, now);
+  }
+
+  private static boolean isRunning(DescribeWorkflowExecutionResponse described) {
+    return described.getWorkflowExecutionInfo().getStatus()
+        == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
   }
 
   /** Whether a migration of that name runs now. */
   boolean isRunning(String name) {
     try {
-      return rawDescribe(name).getWorkflowExecutionInfo().getStatus()
-          == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
+      return isRunning(rawDescribe(name));
     } catch (StatusRuntimeException e) {
       if (Temporal.isMissing(e) && !namesNamespace(e)) {
         return false;
@@ -245,7 +258,7 @@ final class Migrations {
   private MigrationStatus fromMemo(
       String name, DescribeWorkflowExecutionResponse described, boolean stuck) {
     WorkflowExecutionInfo info = described.getWorkflowExecutionInfo();
-    boolean running = info.getStatus() == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
+    boolean running = isRunning(described);
     Instant started = instant(info.getStartTime(), Instant.EPOCH);
     String since = memo(info, Mirror.SINCE, "");
     MigrationResult result = running ? null : result(name, info);
@@ -258,7 +271,7 @@ final class Migrations {
         step.isEmpty() ? null : step,
         state,
         since.isEmpty() ? started : Instant.parse(since),
-        waitingFor.isEmpty() ? null : waitingFor,
+        waitingFor.isEmpty() || !running ? null : waitingFor,
         result == null ? null : result.ending(),
         memo(info, Mirror.WRITES_GO_TO, "source"),
         null,

@@ -88,7 +88,8 @@ final class Temporal implements AutoCloseable {
     return """
         Cannot reach Temporal at %s: %s.
         Fix: start the server there (a small one: temporal server start-dev, see deploy/dev/README.md), or
-             say where it is: TEMPORAL_ADDRESS=host:port, TEMPORAL_NAMESPACE, or a profile in temporal.toml."""
+             say where it is: TEMPORAL_ADDRESS=host:port, TEMPORAL_NAMESPACE, or a profile in temporal.toml.
+        Without it: whimbrel inspect RUNBOOK asks the databases themselves where writes go, and prints how to act by hand."""
         .formatted(target, found);
   }
 

@@ -65,6 +65,21 @@ class WithoutWorkerTest {
   }
 
   @Test
+  void aMigrationThatWasTerminatedIsNotCalledDone() {
+    environment
+        .getWorkflowClient()
+        .newUntypedWorkflowStub(MigrationWorkflow.ID_PREFIX + "shop")
+        .terminate("by mistake");
+
+    assertThat(shell.run("status", "shop")).isZero();
+    assertThat(shell.out())
+        .contains("shop: ENDED, phase cutover")
+        .contains("it was terminated where it stood, and nothing was undone")
+        .contains("whimbrel inspect RUNBOOK")
+        .doesNotContain("waiting for");
+  }
+
+  @Test
   void aDecisionIsRefusedAndARollbackIsKept() {
     assertThat(shell.run("pause", "shop")).isEqualTo(1);
     assertThat(shell.err())
