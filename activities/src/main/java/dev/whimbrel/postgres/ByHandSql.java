@@ -1,7 +1,6 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Side;
-import java.util.Locale;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -9,16 +8,16 @@ import org.jspecify.annotations.Nullable;
 final class ByHandSql {
   /**
    * Writes one statement for each sequence that has been used: its value and a margin for what was
-   * handed out while it was read, where the sequence has room for it; never lower than it is there.
+   * handed out while it was read; never back, unless the sequence goes round.
    */
   static final String SEQUENCES =
-      String.format(
-          Locale.ROOT,
-          """
-          SELECT format('SELECT setval(%%L::regclass, %%s) FROM pg_sequences WHERE schemaname = %%L AND sequencename = %%L AND coalesce(last_value %%s %%s, true);', format('%%I.%%I', schemaname, sequencename), v, schemaname, sequencename, CASE WHEN increment_by > 0 THEN '<' ELSE '>' END, v)
-            FROM (SELECT s.*, CASE WHEN (CASE WHEN increment_by > 0 THEN max_value::numeric - last_value ELSE last_value::numeric - min_value END) > 100.0 * %1$d * abs(increment_by) THEN last_value + %1$d * increment_by ELSE last_value END AS v
-                    FROM pg_sequences s WHERE last_value IS NOT NULL AND schemaname <> 'whimbrel') s;""",
-          1000);
+      """
+      SELECT format('SELECT setval(%L::regclass, %s) FROM pg_sequences WHERE schemaname = %L AND sequencename = %L AND (cycle OR coalesce(last_value %s %s, true));', format('%I.%I', schemaname, sequencename), ahead, schemaname, sequencename, CASE WHEN inc > 0 THEN '<' ELSE '>' END, ahead)
+        FROM ("""
+          + Sequences.ahead(
+              "SELECT schemaname, sequencename, increment_by::numeric AS inc, min_value::numeric AS low, max_value::numeric AS high, cycle AS cyclic, last_value::numeric AS last FROM pg_sequences WHERE last_value IS NOT NULL AND schemaname <> 'whimbrel'",
+              Sequences.MARGIN)
+          + ") AS s;";
 
   private ByHandSql() {}
 

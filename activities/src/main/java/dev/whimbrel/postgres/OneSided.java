@@ -113,25 +113,36 @@ final class OneSided {
     return result(epoch, true, note + "; what the " + lost.word() + " had not sent is lost");
   }
 
-  /** Streams do not carry sequences: above every value that is in a column that owns one. */
+  /**
+   * Streams do not carry sequences: past every value that is in a column that owns one, and past
+   * what was carried over last. One that goes round has no value that is past the others.
+   */
   private static final String RAISE_SEQUENCES =
       """
-      FOR t IN SELECT format('%I.%I', sn.nspname, s.relname) AS seq, format('%I.%I', n.nspname, c.relname) AS tab,
-                      quote_ident(a.attname) AS col, q.seqincrement AS inc, q.seqmax AS high
-                 FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-                 JOIN pg_sequence q ON q.seqrelid = s.oid
+      FOR t IN SELECT format('%I.%I', sn.nspname, s.relname) AS seq, q.seqincrement AS inc, q.seqmin AS low,
+                      q.seqmax AS high, q.seqcycle AS cyclic,
+                      CASE WHEN a.attname IS NULL OR q.seqcycle THEN 'NULL::numeric'
+                           ELSE format('(SELECT %s(%I)::numeric FROM %I.%I)',
+                                       CASE WHEN q.seqincrement > 0 THEN 'max' ELSE 'min' END, a.attname, n.nspname, c.relname)
+                      END AS top
+                 FROM pg_sequence q JOIN pg_class s ON s.oid = q.seqrelid
                  JOIN pg_namespace sn ON sn.oid = s.relnamespace
-                 JOIN pg_class c ON c.oid = d.refobjid JOIN pg_namespace n ON n.oid = c.relnamespace
-                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
-                WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
-                  AND d.deptype IN ('a', 'i') AND q.seqincrement > 0 AND sn.nspname <> 'whimbrel' LOOP
-        EXECUTE 'SELECT max(' || t.col || ')::numeric FROM ' || t.tab INTO top;
-        EXECUTE 'SELECT last_value::numeric AS v FROM ' || t.seq INTO here;
-        IF top IS NOT NULL AND top >= here.v THEN
-          PERFORM setval(t.seq::regclass, least(top + 1000 * t.inc, t.high)::bigint, true);
-        ELSE
-          PERFORM setval(t.seq::regclass, least(here.v + 1000 * t.inc, t.high)::bigint, true);
-        END IF;
+                 LEFT JOIN pg_depend d ON d.objid = s.oid AND d.classid = 'pg_class'::regclass
+                       AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
+                 LEFT JOIN pg_class c ON c.oid = d.refobjid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+                 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+                       AND a.atttypid = ANY ('{int2,int4,int8,numeric}'::regtype[])
+                WHERE s.relpersistence <> 't' AND sn.nspname NOT LIKE 'pg\\_%' AND sn.nspname NOT IN ('information_schema', 'whimbrel') LOOP
+        EXECUTE format('SELECT last_value::numeric AS v, is_called, %s AS top FROM %s', t.top, t.seq) INTO here;
+        CONTINUE WHEN here.top IS NULL AND NOT here.is_called;
+        top := CASE WHEN t.inc > 0 THEN least(greatest(here.top, here.v), t.high) ELSE greatest(least(here.top, here.v), t.low) END;
+        SELECT z.ahead INTO top FROM ("""
+          + Sequences.ahead(
+              "SELECT t.inc::numeric AS inc, t.low::numeric AS low, t.high::numeric AS high, t.cyclic AS cyclic, top AS last",
+              Sequences.MARGIN)
+          + """
+          ) AS z;
+        PERFORM setval(t.seq::regclass, top::bigint, true);
       END LOOP;
       """;
 

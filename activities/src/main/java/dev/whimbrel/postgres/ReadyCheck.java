@@ -54,8 +54,13 @@ final class ReadyCheck {
     awaitTravel();
     awaitBlockers();
     Session losing = sessions.on(from);
-    return new Readied(
-        TableLocks.statement(losing), Sequences.read(losing.rows(Sequences.LIST, CALL).get(0)));
+    List<List<@Nullable String>> sequences = losing.rows(Sequences.LIST, CALL).get(0);
+    SequencePairing.check(
+        request.move().migration(),
+        from,
+        sequences,
+        sessions.on(to).rows(Sequences.LIST, CALL).get(0));
+    return new Readied(TableLocks.statement(losing), Sequences.read(sequences));
   }
 
   private void fencesAreReady() throws SQLException {
