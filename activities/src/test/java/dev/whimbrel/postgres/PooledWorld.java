@@ -40,10 +40,11 @@ record PooledWorld(World world, PgBouncer pooler) implements AutoCloseable {
         false);
   }
 
-  /** Eight writers through the pooler, which write already. */
-  Load load() {
+  /** Writers through the pooler, which write already. */
+  Load load(int writers) {
     Load load =
-        new Load(side -> DriverManager.getConnection(pooler.jdbcUrl(), "app", ""), false).start(8);
+        new Load(side -> DriverManager.getConnection(pooler.jdbcUrl(), "app", ""), false)
+            .start(writers);
     awaitMore(load, 200);
     return load;
   }

@@ -41,7 +41,7 @@ class PoolerSwitchoverTest {
   @Test
   void letsNoClientOfAPoolerFailForwardOrBack() throws Exception {
     try (PooledWorld pooled = PooledWorld.prepared(pair);
-        Load load = pooled.load()) {
+        Load load = pooled.load(8)) {
       World world = pooled.world();
       load.resetGap();
 
@@ -80,7 +80,7 @@ class PoolerSwitchoverTest {
         Relay source = Relay.to(pair.source().port(), oneWay);
         Relay target = Relay.to(pair.target().port(), oneWay);
         Relay console = Relay.to(pooled.pooler().port(), oneWay);
-        Load load = pooled.load()) {
+        Load load = pooled.load(8)) {
       World world = pooled.world();
       String admin = "postgresql://admin@127.0.0.1:%d/pgbouncer".formatted(console.port());
       Move near = world.move();
@@ -125,7 +125,7 @@ class PoolerSwitchoverTest {
   @Test
   void endsAtTheTruthWhenANewerAttemptEndsOneThatIsAboutToLead() throws Exception {
     try (PooledWorld pooled = PooledWorld.prepared(pair);
-        Load load = pooled.load()) {
+        Load load = pooled.load(8)) {
       World world = pooled.world();
       Standing older = new Standing(Checkpoints.Point.OPENED, world.to(Side.TARGET));
       older.awaitThere();
@@ -157,7 +157,8 @@ class PoolerSwitchoverTest {
   void resumesThePoolerWhenTheProcessThatPausedItIsKilledAt(Checkpoints.Point point)
       throws Exception {
     try (PooledWorld pooled = PooledWorld.prepared(pair);
-        Load load = pooled.load()) {
+        // Few: a process of its own starts meanwhile, and the stream must keep up.
+        Load load = pooled.load(4)) {
       World world = pooled.world();
 
       try (SwitchoverProcess child =
