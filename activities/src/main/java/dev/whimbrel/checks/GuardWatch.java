@@ -33,6 +33,7 @@ final class GuardWatch implements AutoCloseable {
   private final int atOnce;
   private final Clock clock;
   private final GuardWindow window;
+  private long looked;
   private final AtomicInteger running = new AtomicInteger();
   private final ScheduledExecutorService ticks =
       Executors.newSingleThreadScheduledExecutor(daemon());
@@ -83,10 +84,16 @@ final class GuardWatch implements AutoCloseable {
     return window.lastLooked();
   }
 
+  /** How often this watch has looked. */
+  synchronized long looks() {
+    return looked;
+  }
+
   private void tick() {
     Instant at = clock.instant();
     long start = System.nanoTime();
     synchronized (this) {
+      looked++;
       window.look(at);
     }
     if (running.incrementAndGet() > atOnce) {

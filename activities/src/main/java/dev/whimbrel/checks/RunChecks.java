@@ -111,14 +111,15 @@ public final class RunChecks implements Checks {
         }
         heartbeat.accept(
             new Progress(
-                "guard " + request.number() + ": " + verdict.line(),
-                null,
-                null,
-                null,
-                null,
-                null,
-                text(watch.heldSince()),
-                text(watch.lastLooked())));
+                    "guard " + request.number() + ": " + verdict.line(),
+                    null,
+                    null,
+                    null,
+                    null,
+                    null,
+                    text(watch.heldSince()),
+                    text(watch.lastLooked()))
+                .after(watch.looks()));
         Thread.sleep(Math.max(1, pause.toMillis()));
       }
     } catch (InterruptedException e) {

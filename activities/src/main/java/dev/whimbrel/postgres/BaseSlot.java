@@ -11,17 +11,18 @@ import java.time.Duration;
 
 /** Keeps the base slot on the target within seconds of the present: advancing decodes. */
 final class BaseSlot {
-  private static final Duration EVERY = Duration.ofSeconds(2);
-
   /** A slot that was left behind for hours decodes for minutes. */
   private static final Duration LONGEST = Duration.ofMinutes(10);
 
   private final Databases databases;
   private final Move move;
+  private final Duration every;
+  private long looks;
 
-  BaseSlot(Databases databases, Move move) {
+  BaseSlot(Databases databases, Move move, Pace pace) {
     this.databases = databases;
     this.move = move;
+    this.every = pace.of(Pace.Watcher.BASE_SLOT);
   }
 
   /**
@@ -48,16 +49,18 @@ final class BaseSlot {
           try (ResultSet row = statement.executeQuery(sql)) {
             row.next();
             String at = row.getString(1);
+            looks++;
             pulse.say(
                 Progress.of(
-                    at == null ? "there is no base slot" : "base slot of the way back at " + at));
+                        at == null ? "there is no base slot" : "base slot of the way back at " + at)
+                    .after(looks));
           }
-          pulse.rest(EVERY);
+          pulse.rest(every);
         }
       } catch (SQLException e) {
         pulse.say(Progress.of("the base slot cannot be advanced now (" + e.getSQLState() + ")"));
       }
-      pulse.rest(EVERY);
+      pulse.rest(every);
     }
   }
 }

@@ -18,7 +18,6 @@ import java.util.TreeSet;
 /** Looks for the applications' own traffic on either side. */
 final class Clients {
   private static final Duration CALL = Duration.ofSeconds(10);
-  private static final Duration AGAIN = Duration.ofSeconds(10);
 
   /**
    * How long a service may be without a write before a person is asked: applications that cannot
@@ -35,10 +34,12 @@ final class Clients {
 
   private final Databases databases;
   private final Move move;
+  private final Pace pace;
 
-  Clients(Databases databases, Move move) {
+  Clients(Databases databases, Move move, Pace pace) {
     this.databases = databases;
     this.move = move;
+    this.pace = pace;
   }
 
   /** Fails with {@code NotYet} while a client is left on the source. */
@@ -56,7 +57,7 @@ final class Clients {
           "%d clients are still connected to the source: %s"
               .formatted(
                   left.size(), String.join(", ", left.stream().distinct().limit(5).toList())),
-          AGAIN);
+          pace.of(Pace.Watcher.TAIL));
     }
     return new Outcome("no client is left on the source");
   }
@@ -69,7 +70,7 @@ final class Clients {
    * @param waited how long earlier attempts have looked already
    */
   Outcome awaitFirstWrites(Pulse pulse, Duration waited) throws SQLException {
-    Deadline look = new Deadline(AGAIN);
+    Deadline look = new Deadline(pace.of(Pace.Watcher.FIRST_WRITES));
     try (Connection target = open(Side.TARGET, "first-writes");
         Statement statement = target.createStatement()) {
       long before = written(statement);

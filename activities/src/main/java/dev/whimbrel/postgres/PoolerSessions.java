@@ -17,7 +17,12 @@ import java.util.Map;
 final class PoolerSessions {
   private static final Duration ANSWER = Duration.ofSeconds(5);
 
+  /** No session of any pooler. */
+  static final PoolerSessions NONE = new PoolerSessions();
+
   private final Map<Integer, String> byPort = new HashMap<>();
+  private final Map<Integer, String> earlier = new HashMap<>();
+  private boolean complete = true;
 
   private PoolerSessions() {}
 
@@ -31,6 +36,7 @@ final class PoolerSessions {
         try {
           sessions.ask(pooler, where, move, databases);
         } catch (SQLException | ApplicationFailure e) {
+          sessions.complete = false;
           if (tell) {
             findings.blocker(
                 "pooler",
@@ -44,9 +50,20 @@ final class PoolerSessions {
     return sessions;
   }
 
+  /** Whether every pooler has answered. */
+  boolean complete() {
+    return complete;
+  }
+
+  /** The newer list with this one's sessions, of which some may be gone by now. */
+  PoolerSessions and(PoolerSessions newer) {
+    newer.earlier.putAll(byPort);
+    return newer;
+  }
+
   /** The pooler that the session from this port belongs to, or an empty text. */
   String of(int clientPort) {
-    return byPort.getOrDefault(clientPort, "");
+    return byPort.getOrDefault(clientPort, earlier.getOrDefault(clientPort, ""));
   }
 
   private void ask(Connect.PgBouncer pooler, String where, Move move, Databases databases)

@@ -6,6 +6,8 @@ import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Preflight;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.UserReport;
+import dev.whimbrel.activity.UsersRequest;
 import dev.whimbrel.secrets.Secrets;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -57,6 +59,19 @@ public final class PostgresPreflight implements Preflight {
         look.number(Side.SOURCE, "SELECT pg_database_size(current_database())"),
         pause,
         canGoBack);
+  }
+
+  @Override
+  public UserReport judgeUsers(UsersRequest request) {
+    try (Connection source = open(request.move(), Side.SOURCE, "users");
+        Connection target = open(request.move(), Side.TARGET, "users")) {
+      Findings findings = new Findings();
+      UserChecks checks =
+          new UserChecks(new Look(request.move(), source, target), findings, databases);
+      return new UserReport(checks.runWith(request.seen()), findings.gravestFirst());
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot look at who uses the source", e);
+    }
   }
 
   @Override

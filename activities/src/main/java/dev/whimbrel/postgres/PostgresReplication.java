@@ -6,29 +6,32 @@ import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Replication;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.SoakReport;
 import dev.whimbrel.activity.SoakRequest;
 import dev.whimbrel.secrets.Secrets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Optional;
 
 /** The forward stream, by PostgreSQL's own logical replication and table synchronisation. */
 public final class PostgresReplication implements Replication {
   private static final Duration ANSWER = Duration.ofSeconds(90);
-  private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(1);
-
-  /** Seldom enough for a catalog of many thousand tables. */
-  private static final Duration BETWEEN_CATALOG_LOOKS = Duration.ofSeconds(15);
 
   private final Secrets secrets;
   private final Databases databases;
+  private final Pace pace;
 
   /** Streams whose connections use these secrets. */
   public PostgresReplication(Secrets secrets) {
+    this(secrets, Pace.USUAL);
+  }
+
+  /** Streams that are looked at as often as {@code pace} says. */
+  public PostgresReplication(Secrets secrets, Pace pace) {
     this.secrets = secrets;
     this.databases = new Databases(secrets);
+    this.pace = pace;
   }
 
   @Override
@@ -71,10 +74,12 @@ public final class PostgresReplication implements Replication {
           StreamHealth health = new StreamHealth(source, target, names);
           InitialCopy copy = new InitialCopy(target, names);
           Progress progress = copy.look();
+          long looks = 0;
           while (!copy.isComplete()) {
-            Heartbeats.beat(progress);
+            looks++;
+            Heartbeats.beat(progress.after(looks));
             health.look();
-            Pause.of(BETWEEN_LOOKS);
+            Pause.of(pace.of(Pace.Watcher.COPY));
             progress = copy.look();
           }
           return new Outcome(progress.line());
@@ -116,71 +121,16 @@ public final class PostgresReplication implements Replication {
   }
 
   @Override
-  public Outcome soak(SoakRequest request) {
+  public SoakReport soak(SoakRequest request) {
     return with(
-        request.move(), "soak", (m, source, target) -> soak(m, request.hold(), source, target));
-  }
-
-  private static Outcome soak(Move move, Duration hold, Connection source, Connection target)
-      throws SQLException {
-    Names names = new Names(move.migration());
-    StreamHealth health = new StreamHealth(source, target, names);
-    Lag lag = new Lag(source, target, "soak");
-    SoakClock clock =
-        Heartbeats.last()
-            .map(p -> new SoakClock(move.maxLag(), p.heldSince(), p.lastLooked()))
-            .orElseGet(() -> new SoakClock(move.maxLag(), null, null));
-    long writes = Lag.writes(source);
-    Duration longest = Duration.ZERO;
-    Instant catalogLook = Instant.MIN;
-    while (clock.held().compareTo(hold) < 0) {
-      if (Duration.between(catalogLook, Instant.now()).compareTo(BETWEEN_CATALOG_LOOKS) > 0) {
-        health.requireAllTables();
-        catalogLook = Instant.now();
-      }
-      Duration now = lag.look();
-      long writesNow = Lag.writes(source);
-      clock.look(Instant.now(), now, writesNow != writes);
-      writes = writesNow;
-      longest = now.compareTo(longest) > 0 ? now : longest;
-      Heartbeats.beat(
-          new Progress(
-              "held for "
-                  + clock.held().toSeconds()
-                  + " s of "
-                  + hold.toSeconds()
-                  + " s, lag "
-                  + now.toMillis()
-                  + " ms"
-                  + clock.remark(),
-              clock.held().toSeconds(),
-              hold.toSeconds(),
-              now.toMillis(),
-              Lag.bytes(source, names.forwardSubscription()),
-              null,
-              clock.heldSince(),
-              clock.lastLooked()));
-      health.look();
-      rest(hold.minus(clock.held()));
-    }
-    return new Outcome(
-        "lag stayed under "
-            + move.maxLag().toMillis()
-            + " ms for "
-            + hold.toSeconds()
-            + " s, longest "
-            + longest.toMillis()
-            + " ms");
+        request.move(),
+        "soak",
+        (m, source, target) -> new Soak(m, request.hold(), source, target, databases, pace).run());
   }
 
   @Override
   public Outcome unsubscribe(Move move) {
     return new ForwardRemoval(databases, move).run();
-  }
-
-  private static void rest(Duration left) {
-    boolean soon = !left.isNegative() && left.compareTo(BETWEEN_LOOKS) < 0;
-    Pause.of(soon ? left.plusMillis(10) : BETWEEN_LOOKS);
   }
 
   private static void lock(Move move, Connection source, Connection target) throws SQLException {
@@ -205,7 +155,7 @@ public final class PostgresReplication implements Replication {
     return connection.getMetaData().getDatabaseMajorVersion();
   }
 
-  private Outcome with(Move move, String step, Work work) {
+  private <T> T with(Move move, String step, Work<T> work) {
     String application = Names.applicationName(move.migration(), step);
     try (Connection source = databases.open(move.source(), application, ANSWER);
         Connection target = databases.open(move.target(), application, ANSWER)) {
@@ -216,8 +166,9 @@ public final class PostgresReplication implements Replication {
   }
 
   /** A full disk is told with its server: the message itself names only a file. */
-  private static Outcome run(
-      Work work, String step, Move move, Connection source, Connection target) throws SQLException {
+  private static <T> T run(
+      Work<T> work, String step, Move move, Connection source, Connection target)
+      throws SQLException {
     try {
       return work.run(move, source, target);
     } catch (SQLException e) {
@@ -230,7 +181,7 @@ public final class PostgresReplication implements Replication {
     }
   }
 
-  private interface Work {
-    Outcome run(Move move, Connection source, Connection target) throws SQLException;
+  private interface Work<T> {
+    T run(Move move, Connection source, Connection target) throws SQLException;
   }
 }

@@ -14,17 +14,28 @@ public final class PostgresSwitchover implements Switchover {
   private final Secrets secrets;
   private final Databases databases;
   private final Checkpoints checkpoints;
+  private final Pace pace;
 
-  /** A switchover as the product runs it. */
+  /** A switchover with the usual intervals between two looks. */
   public PostgresSwitchover(Secrets secrets) {
-    this(secrets, Checkpoints.NONE);
+    this(secrets, Checkpoints.NONE, Pace.USUAL);
+  }
+
+  /** A switchover whose watchers look as often as {@code pace} says. */
+  public PostgresSwitchover(Secrets secrets, Pace pace) {
+    this(secrets, Checkpoints.NONE, pace);
   }
 
   /** A switchover that tells where it is. */
   public PostgresSwitchover(Secrets secrets, Checkpoints checkpoints) {
+    this(secrets, checkpoints, Pace.USUAL);
+  }
+
+  private PostgresSwitchover(Secrets secrets, Checkpoints checkpoints, Pace pace) {
     this.secrets = secrets;
     this.databases = new Databases(secrets);
     this.checkpoints = checkpoints;
+    this.pace = pace;
   }
 
   @Override
@@ -46,7 +57,7 @@ public final class PostgresSwitchover implements Switchover {
   @Override
   public void keepBase(Move move) {
     try (Pulse pulse = new Pulse("keeping the base slot fresh")) {
-      new BaseSlot(databases, move).keep(pulse);
+      new BaseSlot(databases, move, pace).keep(pulse);
     }
   }
 
@@ -66,7 +77,7 @@ public final class PostgresSwitchover implements Switchover {
   @Override
   public void watchWayBack(Move move) {
     try (Pulse pulse = new Pulse("watching the way back")) {
-      new WayBackWatch(databases, move).watch(pulse);
+      new WayBackWatch(databases, move, pace).watch(pulse);
     }
   }
 
@@ -75,7 +86,7 @@ public final class PostgresSwitchover implements Switchover {
     return during(
         "waiting for the last clients of the source to leave",
         "Cannot look for clients of the source",
-        pulse -> new Clients(databases, move).awaitTail());
+        pulse -> new Clients(databases, move, pace).awaitTail());
   }
 
   @Override
@@ -83,7 +94,8 @@ public final class PostgresSwitchover implements Switchover {
     return during(
         "waiting for the first writes on the target",
         "Cannot look for writes on the target",
-        pulse -> new Clients(databases, move).awaitFirstWrites(pulse, pulse.sinceScheduled()));
+        pulse ->
+            new Clients(databases, move, pace).awaitFirstWrites(pulse, pulse.sinceScheduled()));
   }
 
   @Override

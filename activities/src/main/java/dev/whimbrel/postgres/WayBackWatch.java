@@ -22,7 +22,6 @@ import org.slf4j.LoggerFactory;
  */
 final class WayBackWatch {
   private static final Logger LOG = LoggerFactory.getLogger(WayBackWatch.class);
-  private static final Duration EVERY = Duration.ofSeconds(2);
   private static final Duration CALL = Duration.ofSeconds(10);
   private static final Duration CLOSE = Duration.ofSeconds(30);
   private static final Duration MARKER = Duration.ofSeconds(5);
@@ -30,17 +29,20 @@ final class WayBackWatch {
   /** The opening has long been on disk: nobody needs the stream that came any more. */
   private static final Duration OPEN_FOR = Duration.ofSeconds(60);
 
-  private static final int ROUNDS_BETWEEN_SEQUENCES = 5;
+  private static final Duration BETWEEN_SEQUENCES = Duration.ofSeconds(10);
 
   private final Databases databases;
   private final Move move;
   private final Names names;
   private final Set<String> closedLate = new LinkedHashSet<>();
-  private int round;
+  private final Duration every;
+  private Deadline sequences = new Deadline(Duration.ZERO);
+  private long looks;
 
-  WayBackWatch(Databases databases, Move move) {
+  WayBackWatch(Databases databases, Move move, Pace pace) {
     this.databases = databases;
     this.move = move;
+    this.every = pace.of(Pace.Watcher.WAY_BACK);
     this.names = new Names(move.migration());
   }
 
@@ -49,7 +51,9 @@ final class WayBackWatch {
     Deadline broken = new Deadline(Duration.ofMinutes(2));
     while (true) {
       try {
-        pulse.say(look());
+        Progress seen = look();
+        looks++;
+        pulse.say(seen.after(looks));
         broken = new Deadline(Duration.ofMinutes(2));
       } catch (SQLException e) {
         if (broken.passed()) {
@@ -60,7 +64,7 @@ final class WayBackWatch {
         }
         pulse.say(Progress.of("the way back cannot be looked at (" + e.getSQLState() + ")"));
       }
-      pulse.rest(EVERY);
+      pulse.rest(every);
     }
   }
 
@@ -79,7 +83,8 @@ final class WayBackWatch {
       Session target = sessions.on(Side.TARGET);
       closeNewTables(source);
       mustRun(source, target);
-      if (round++ % ROUNDS_BETWEEN_SEQUENCES == 0) {
+      if (sequences.passed()) {
+        sequences = new Deadline(BETWEEN_SEQUENCES);
         carrySequences(source, target);
         dropForward(source, target);
       }

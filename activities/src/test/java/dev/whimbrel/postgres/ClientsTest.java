@@ -19,7 +19,7 @@ class ClientsTest {
       pair.source().createDatabase("shop");
       pair.target().createDatabase("shop");
       pair.target().execute("shop", "CREATE ROLE reader LOGIN");
-      Clients clients = new Clients(new Databases(new Secrets()), pair.move("shop"));
+      Clients clients = new Clients(new Databases(new Secrets()), pair.move("shop"), Pace.USUAL);
 
       ApplicationFailure soon;
       ApplicationFailure late;

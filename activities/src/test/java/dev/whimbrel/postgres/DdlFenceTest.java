@@ -248,7 +248,7 @@ class DdlFenceTest {
   void thatPassedWhereNothingGuardsIsFoundAndItsTableClosedInTheWindow() throws Exception {
     try (World world = new World(pair).prepared()) {
       world.switchover().handOver(world.to(Side.TARGET));
-      WayBackWatch watch = new WayBackWatch(new Databases(new Secrets()), world.move());
+      WayBackWatch watch = new WayBackWatch(new Databases(new Secrets()), world.move(), Pace.USUAL);
       assertThat(watch.look().line()).doesNotContain("CLOSED LATE");
       try (Connection source = world.connect(Side.SOURCE)) {
         DdlFence.lift(source);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.SoakReport;
 import dev.whimbrel.activity.SoakRequest;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
@@ -179,7 +180,7 @@ class PostgresReplicationTest {
     replication.subscribe(move);
     replication.awaitCopied(move);
 
-    CompletableFuture<Outcome> soak =
+    CompletableFuture<SoakReport> soak =
         CompletableFuture.supplyAsync(
             () -> replication.soak(new SoakRequest(move, Duration.ofSeconds(3))));
     Poll.holdsFor(Duration.ofSeconds(5), () -> !soak.isDone());

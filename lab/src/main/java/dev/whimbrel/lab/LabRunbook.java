@@ -51,6 +51,7 @@ public record LabRunbook(
       - %s
     leftBehind:
       - {role: shop_owner, because: "the prober of the lab, which tries both sides on purpose"}
+      - {role: shop_prober, because: "the prober of the lab, which tries both sides on purpose"}
     %sreplicate: {jobs: 2, soak: %ds, maxLag: 2s}
     validate:
       smoke:

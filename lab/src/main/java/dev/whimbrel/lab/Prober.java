@@ -14,9 +14,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tries a real write on both databases every five milliseconds, as application and as owner, each
- * over a session of its own, and remembers when which side accepted one. Start it when the target's
- * tables are there and fenced: an empty target is not yet anybody's truth.
+ * Tries a real write on both databases every five milliseconds, with the rights of the application
+ * and as owner, each over a session of its own, and remembers when which side accepted one. Start
+ * it when the target's tables are there and fenced: an empty target is not yet anybody's truth.
  */
 public final class Prober implements AutoCloseable {
   private static final long EVERY_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
@@ -26,7 +26,7 @@ public final class Prober implements AutoCloseable {
   private volatile boolean stopped;
 
   private Prober(String sourceUrl, String targetUrl) {
-    for (String role : List.of(Shop.APPLICATION, Shop.OWNER)) {
+    for (String role : List.of(Shop.PROBER, Shop.OWNER)) {
       start(sourceUrl, true, role);
       start(targetUrl, false, role);
     }

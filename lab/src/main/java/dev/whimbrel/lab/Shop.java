@@ -20,6 +20,9 @@ public final class Shop {
   /** What the service logs in as: reads and writes rows. */
   public static final String APPLICATION = "shop_app";
 
+  /** May do what the service may, and goes around every pooler: tries both sides on purpose. */
+  public static final String PROBER = "shop_prober";
+
   private Shop() {}
 
   /** Creates roles and an empty database that belongs to the owner, as on a target. */
@@ -28,6 +31,7 @@ public final class Shop {
         "postgres",
         "CREATE ROLE " + OWNER + " LOGIN",
         "CREATE ROLE " + APPLICATION + " LOGIN",
+        "CREATE ROLE " + PROBER + " LOGIN IN ROLE " + APPLICATION,
         "CREATE DATABASE " + DATABASE + " OWNER " + OWNER);
   }
 

@@ -86,7 +86,7 @@ INSERT INTO events (write_id, region, payload)
   SELECT -n, n % 3, jsonb_build_object('n', n) FROM generate_series(1, 5000) n;
 INSERT INTO probes (side, role)
   SELECT side, role FROM unnest(ARRAY['source', 'target']) side,
-    unnest(ARRAY['shop_owner', 'shop_app', 'postgres']) role;
+    unnest(ARRAY['shop_owner', 'shop_app', 'shop_prober', 'postgres']) role;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO shop_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO shop_app;

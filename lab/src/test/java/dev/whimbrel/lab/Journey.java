@@ -21,6 +21,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
 
 /**
@@ -49,16 +50,18 @@ final class Journey implements AutoCloseable {
   private final LabMigration migration;
   private final Writers writers;
   private final String name;
+  private final Map<String, String> environment;
   private ChildProcess worker;
 
-  private Journey(LabWorld world, String name, Duration copy) {
+  private Journey(LabWorld world, String name, Duration copy, Map<String, String> environment) {
     this.world = world;
     this.name = name;
     if (!copy.isZero()) {
       slowTheCopyDown(copy);
     }
     migration = new LabMigration(world, name);
-    worker = world.product().startWorker();
+    this.environment = environment;
+    worker = world.product().startWorker(environment);
     writers = Writers.start(ledger, world::connectAsShop, WRITERS, WRITES_PER_SECOND);
   }
 
@@ -68,10 +71,20 @@ final class Journey implements AutoCloseable {
    * @param copy how long the copy takes at least; {@link Duration#ZERO} for as long as it takes
    */
   static Journey begin(LabWorld.Builder plan, String name, Duration copy) {
+    return begin(plan, name, copy, Map.of());
+  }
+
+  /**
+   * As {@link #begin(LabWorld.Builder, String, Duration)}.
+   *
+   * @param environment settings of its workers
+   */
+  static Journey begin(
+      LabWorld.Builder plan, String name, Duration copy, Map<String, String> environment) {
     LabWorld world = plan.onRealTemporal().start();
     boolean complete = false;
     try {
-      Journey journey = new Journey(world, name, copy);
+      Journey journey = new Journey(world, name, copy, environment);
       complete = true;
       return journey;
     } finally {
@@ -111,7 +124,7 @@ final class Journey implements AutoCloseable {
   }
 
   void startWorker() {
-    worker = world.product().startWorker();
+    worker = world.product().startWorker(environment);
   }
 
   void killAndReplaceWorker() {
@@ -126,16 +139,19 @@ final class Journey implements AutoCloseable {
 
   /** The same, with a check of the validation that cannot be met. */
   void startBoundToPark(LabRunbook runbook) {
-    startChanged(runbook, "count(*) > 0 FROM orders", "count(*) < 0 FROM orders");
+    startChanged(runbook, Map.of("count(*) > 0 FROM orders", "count(*) < 0 FROM orders"));
   }
 
-  /** The same, with a part of the runbook's text replaced. */
-  void startChanged(LabRunbook runbook, String part, String by) {
+  /** The same, with parts of the runbook's text replaced. */
+  void startChanged(LabRunbook runbook, Map<String, String> changes) {
     Path file = world.write(runbook);
     try {
       String text = Files.readString(file);
-      assertThat(text).contains(part);
-      start(Files.writeString(file, text.replace(part, by)));
+      for (Map.Entry<String, String> change : changes.entrySet()) {
+        assertThat(text).contains(change.getKey());
+        text = text.replace(change.getKey(), change.getValue());
+      }
+      start(Files.writeString(file, text));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -161,6 +177,15 @@ final class Journey implements AutoCloseable {
     assertThat(ran.exit()).as(ran.out() + ran.err()).isZero();
   }
 
+  /** {@code whimbrel skip} of a step that is parked. */
+  void skip(String step) {
+    Ran ran =
+        world
+            .product()
+            .run("skip", name, "--step", step, "--by", "ana@example.com", "--reason", "a test");
+    assertThat(ran.exit()).as(ran.out() + ran.err()).isZero();
+  }
+
   /** {@code whimbrel rollback}. */
   Ran rollBackByCommand() {
     return world.product().run("rollback", name, "--yes", "--reason", "the test says so");
@@ -179,6 +204,11 @@ final class Journey implements AutoCloseable {
                 "rollback"));
     command.addAll(List.of(input));
     String unused = temporal().cli(command.toArray(String[]::new));
+  }
+
+  /** Whether a step is the one at work or waited at. */
+  boolean isAt(String step) {
+    return step.equals(migration.status().step());
   }
 
   /** The phase, the step and the state, for messages. */

@@ -252,7 +252,8 @@ final class Migrations {
         s.findings(),
         s.switchover(),
         s.parked(),
-        s.steps());
+        s.steps(),
+        s.users());
   }
 
   private MigrationStatus fromMemo(
@@ -282,6 +283,7 @@ final class Migrations {
         null,
         null,
         null,
+        List.of(),
         List.of(),
         List.of());
   }

@@ -118,16 +118,7 @@ final class Planning extends Verb {
                 ? "WAY BACK: open until decommission"
                 : console.red("WAY BACK: NONE AFTER THE HAND-OVER"));
     for (PreflightReport.DatabaseUser user : report.users()) {
-      console
-          .out()
-          .println(
-              "USES THE SOURCE: %s from %s (%s), %s, follows by: %s"
-                  .formatted(
-                      user.role(),
-                      user.address(),
-                      user.application(),
-                      user.writes() ? "writes" : "reads",
-                      user.follows()));
+      console.out().println("USES THE SOURCE: " + user.line());
     }
     for (Finding finding : report.findings()) {
       String level = finding.level().toString();

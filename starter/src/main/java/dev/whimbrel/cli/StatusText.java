@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /** A status in an operator's words. */
 final class StatusText {
+  private static final int USERS_SHOWN = 10;
+
   private StatusText() {}
 
   /** Every line of {@code whimbrel status}. */
@@ -41,6 +43,7 @@ final class StatusText {
       s.findings().lines().forEach(line -> lines.add("  " + indented(line)));
     }
     figures(s, snapshot.at(), lines);
+    users(s, lines);
     if (!s.steps().isEmpty()) {
       lines.add("STEPS:");
       s.steps().forEach(step -> lines.add("  " + step(step, snapshot.at(), zone)));
@@ -165,6 +168,19 @@ final class StatusText {
     return done == null || total == null || total <= 0
         ? ""
         : String.format(Locale.ROOT, " (%d %%)", Math.min(100, done * 100 / total));
+  }
+
+  private static void users(MigrationStatus s, List<String> lines) {
+    if (s.state() == State.ENDED || !s.writesGoTo().equals("source")) {
+      return;
+    }
+    s.users().stream()
+        .limit(USERS_SHOWN)
+        .forEach(user -> lines.add("USES THE SOURCE: " + user.line()));
+    if (s.users().size() > USERS_SHOWN) {
+      lines.add(
+          "USES THE SOURCE: %d more, see --output json".formatted(s.users().size() - USERS_SHOWN));
+    }
   }
 
   private static void figures(MigrationStatus s, Instant at, List<String> lines) {

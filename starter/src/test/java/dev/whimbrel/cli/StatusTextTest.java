@@ -37,6 +37,20 @@ class StatusTextTest {
   }
 
   @Test
+  void namesWhoUsesTheSourceWhileItTakesTheWrites() {
+    MigrationStatus waiting =
+        Statuses.waitingForApproval("shop", Statuses.NOW, State.WAITING_FOR_APPROVAL, null);
+
+    assertThat(
+            StatusText.of(
+                new Snapshot(waiting, true, List.of(), null, Statuses.NOW), ZoneOffset.UTC))
+        .contains(
+            "USES THE SOURCE: app from 192.0.2.7 (shop), writes, follows by: people (connect: manual)");
+    assertThat(StatusText.of(Statuses.inTheWindow(), ZoneOffset.UTC))
+        .noneMatch(line -> line.startsWith("USES THE SOURCE"));
+  }
+
+  @Test
   void shoutsWhenThereIsNoWayBack() {
     assertThat(
             headline(State.WAITING_FOR_TIME, "cutover", new RollbackOffer(false, null, 0, 0), true))
@@ -124,6 +138,7 @@ class StatusTextTest {
         null,
         null,
         parked,
+        List.of(),
         List.of());
   }
 }

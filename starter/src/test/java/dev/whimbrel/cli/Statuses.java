@@ -1,5 +1,6 @@
 package dev.whimbrel.cli;
 
+import dev.whimbrel.activity.PreflightReport.DatabaseUser;
 import dev.whimbrel.migration.MigrationResult;
 import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.Findings;
@@ -41,7 +42,8 @@ final class Statuses {
         List.of(
             new StepRecord("prepare.preflight", since, since.plusSeconds(2), "no blocker"),
             new StepRecord("prepare.backup", null, null, "not configured"),
-            new StepRecord("cutover.approval", since.plusSeconds(3), null, null)));
+            new StepRecord("cutover.approval", since.plusSeconds(3), null, null)),
+        List.of(new DatabaseUser("app", "192.0.2.7", "shop", true, "people (connect: manual)")));
   }
 
   static Snapshot inTheWindow() {
@@ -63,6 +65,7 @@ final class Statuses {
             new Verified(NOW.minusSeconds(180), 41_213_870, 0, List.of("public.blobs: no key")),
             null,
             new MigrationStatus.SwitchoverFigures(38, 1),
+            List.of(),
             List.of(),
             List.of()),
         true,

@@ -84,15 +84,7 @@ final class AroundActivity extends ActivityInboundCallsInterceptorBase {
       return new Outcome(failures.redact(outcome.line()));
     }
     if (said instanceof Progress p) {
-      return new Progress(
-          failures.redact(p.line()),
-          p.done(),
-          p.total(),
-          p.lagMillis(),
-          p.lagBytes(),
-          p.writesAtRisk(),
-          p.heldSince(),
-          p.lastLooked());
+      return p.said(failures.redact(p.line()));
     }
     if (said instanceof HandOver h) {
       return new HandOver(

@@ -1,8 +1,11 @@
 package dev.whimbrel.worker;
 
 import dev.whimbrel.migration.MigrationWorkflow;
+import dev.whimbrel.postgres.Pace;
+import dev.whimbrel.runbook.Durations;
 import dev.whimbrel.runbook.NearestWord;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -19,13 +22,19 @@ import java.util.TreeMap;
  *     /healthz}, or {@code off}, which is empty here; {@code 127.0.0.1:0}, a free port that the
  *     ready line names
  * @param logLevel {@code WHIMBREL_LOG_LEVEL}: error, warn, info, debug or trace; {@code info}
+ * @param pace {@code WHIMBREL_LOOK_EVERY}: the longest time between two looks at the databases, for
+ *     laboratories; each watcher's own, from one second to ten
  */
-record Settings(String taskQueue, Optional<InetSocketAddress> metrics, String logLevel) {
+record Settings(String taskQueue, Optional<InetSocketAddress> metrics, String logLevel, Pace pace) {
   private static final String PREFIX = "WHIMBREL_";
   private static final String TASK_QUEUE = PREFIX + "TASK_QUEUE";
   private static final String METRICS = PREFIX + "METRICS";
   private static final String LOG_LEVEL = PREFIX + "LOG_LEVEL";
-  private static final List<String> OURS = List.of(TASK_QUEUE, METRICS, LOG_LEVEL);
+  private static final String LOOK_EVERY = PREFIX + "LOOK_EVERY";
+  private static final List<String> OURS = List.of(TASK_QUEUE, METRICS, LOG_LEVEL, LOOK_EVERY);
+
+  /** More often, the looks themselves would be the load. */
+  private static final Duration SHORTEST = Duration.ofMillis(10);
 
   /** Variables that other parts read: the launcher, the lab, the tests. */
   private static final List<String> WELL_KNOWN =
@@ -74,10 +83,30 @@ record Settings(String taskQueue, Optional<InetSocketAddress> metrics, String lo
           "%s: expected one of %s, found '%s'"
               .formatted(LOG_LEVEL, String.join(", ", LOG_LEVELS), logLevel));
     }
+    Pace pace = pace(environment, problems);
     if (!problems.isEmpty()) {
       throw new IllegalArgumentException(String.join("\n", problems));
     }
-    return new Settings(taskQueue, metrics, logLevel);
+    return new Settings(taskQueue, metrics, logLevel, pace);
+  }
+
+  private static Pace pace(Map<String, String> environment, List<String> problems) {
+    String text = environment.get(LOOK_EVERY);
+    if (text == null) {
+      return Pace.USUAL;
+    }
+    try {
+      Duration every = Durations.parse(text);
+      if (every.compareTo(SHORTEST) >= 0) {
+        return new Pace(every);
+      }
+      problems.add(
+          "%s: expected %s or more, found %s"
+              .formatted(LOOK_EVERY, Durations.format(SHORTEST), text));
+    } catch (IllegalArgumentException e) {
+      problems.add(LOOK_EVERY + ": " + e.getMessage());
+    }
+    return Pace.USUAL;
   }
 
   private static boolean isKnown(String name) {

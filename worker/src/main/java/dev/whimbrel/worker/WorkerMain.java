@@ -5,6 +5,7 @@ import dev.whimbrel.checks.RunChecks;
 import dev.whimbrel.checks.WeekWindows;
 import dev.whimbrel.dns.RegistryDns;
 import dev.whimbrel.migration.Migrations;
+import dev.whimbrel.postgres.Pace;
 import dev.whimbrel.postgres.PostgresPreflight;
 import dev.whimbrel.postgres.PostgresReplication;
 import dev.whimbrel.postgres.PostgresSchema;
@@ -42,18 +43,18 @@ public final class WorkerMain {
     }
   }
 
-  private static void register(Worker worker, Secrets secrets) {
+  private static void register(Worker worker, Secrets secrets, Pace pace) {
     worker.registerWorkflowImplementationTypes(Migrations.workflowTypes());
-    worker.registerActivitiesImplementations(activities(secrets));
+    worker.registerActivitiesImplementations(activities(secrets, pace));
   }
 
-  static Object[] activities(Secrets secrets) {
+  static Object[] activities(Secrets secrets, Pace pace) {
     return new Object[] {
       new PostgresPreflight(secrets),
       new PostgresSchema(secrets),
-      new PostgresReplication(secrets),
+      new PostgresReplication(secrets, pace),
       new PostgresVerification(secrets),
-      new PostgresSwitchover(secrets),
+      new PostgresSwitchover(secrets, pace),
       new RegistryDns(secrets),
       new RunChecks(secrets),
       new WeekWindows()
@@ -78,7 +79,11 @@ public final class WorkerMain {
     WorkflowServiceStubs temporal = connect(stubs.validateAndBuildWithDefaults());
     MigrationWorker worker =
         MigrationWorker.start(
-            temporal, client, settings.taskQueue(), secrets, w -> register(w, secrets));
+            temporal,
+            client,
+            settings.taskQueue(),
+            secrets,
+            w -> register(w, secrets, settings.pace()));
     Runtime.getRuntime().addShutdownHook(new Thread(worker::close, "stop"));
     if (endpoints != null) {
       endpoints.serve(worker::takesWork);

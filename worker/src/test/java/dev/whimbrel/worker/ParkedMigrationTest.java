@@ -9,10 +9,13 @@ import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Preflight;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.activity.RedactingFailureConverter;
+import dev.whimbrel.activity.UserReport;
+import dev.whimbrel.activity.UsersRequest;
 import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationWorkflow;
 import dev.whimbrel.migration.Migrations;
 import dev.whimbrel.migration.Start;
+import dev.whimbrel.postgres.Pace;
 import dev.whimbrel.runbook.RunbookFile;
 import dev.whimbrel.secrets.Secrets;
 import io.temporal.activity.Activity;
@@ -75,7 +78,7 @@ class ParkedMigrationTest {
             w -> {
               w.registerWorkflowImplementationTypes(Migrations.workflowTypes());
               w.registerActivitiesImplementations(
-                  Arrays.stream(WorkerMain.activities(secrets))
+                  Arrays.stream(WorkerMain.activities(secrets, Pace.USUAL))
                       .map(each -> each instanceof Preflight ? preflight : each)
                       .toArray());
             });
@@ -172,6 +175,11 @@ class ParkedMigrationTest {
         throw Failures.needsHelp(message, message, message);
       }
       throw Activity.wrap(new SQLException(message, new IllegalStateException(message)));
+    }
+
+    @Override
+    public UserReport judgeUsers(UsersRequest request) {
+      throw new UnsupportedOperationException("judgeUsers");
     }
 
     @Override

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import dev.whimbrel.activity.Dns;
+import dev.whimbrel.postgres.Pace;
 import dev.whimbrel.secrets.Secrets;
 import io.temporal.activity.ActivityInterface;
 import java.util.Map;
@@ -15,7 +16,7 @@ class RegistrationTest {
 
   @Test
   void everyActivityOfTheContractIsRegisteredOnce() {
-    Object[] registered = WorkerMain.activities(new Secrets(Map.of()));
+    Object[] registered = WorkerMain.activities(new Secrets(Map.of()), Pace.USUAL);
 
     Stream<Class<?>> contract =
         new ClassFileImporter()

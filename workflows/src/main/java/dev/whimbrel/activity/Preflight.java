@@ -14,6 +14,14 @@ public interface Preflight {
   PreflightReport preflight(Move move);
 
   /**
+   * Judges everybody who was seen to use the source, and whoever uses it now: does something make
+   * each of them follow? Who can no longer log in is passed over. Changes nothing.
+   *
+   * @return the findings; a blocker is a finding, not a failure
+   */
+  UserReport judgeUsers(UsersRequest request);
+
+  /**
    * Claims both databases for this migration: schema {@code whimbrel} and its authority row. Again
    * is harmless; fails with {@code NeedsHelp} where another migration holds the source or the
    * target.

@@ -34,11 +34,19 @@ public record PreflightReport(
    * A role and an address that use the source.
    *
    * @param role the database role
-   * @param address the client's address, {@code local} for a socket
+   * @param address the client's address, {@code local} for a socket, {@code not seen} where only
+   *     its statements were counted
    * @param application its {@code application_name}
    * @param writes whether it was seen, or is able, to write
    * @param follows what makes it follow, or {@code nothing}
    */
   public record DatabaseUser(
-      String role, String address, String application, boolean writes, String follows) {}
+      String role, String address, String application, boolean writes, String follows) {
+
+    /** {@code app from 192.0.2.7 (shop), writes, follows by: pgbouncer}. */
+    public String line() {
+      return "%s from %s (%s), %s, follows by: %s"
+          .formatted(role, address, application, writes ? "writes" : "reads", follows);
+    }
+  }
 }

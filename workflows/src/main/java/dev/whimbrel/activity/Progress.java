@@ -1,5 +1,7 @@
 package dev.whimbrel.activity;
 
+import dev.whimbrel.activity.PreflightReport.DatabaseUser;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  *     side
  * @param heldSince since when a condition has held, ISO 8601, or null while it does not hold
  * @param lastLooked when the condition was last looked at, ISO 8601
+ * @param looks how often this attempt has looked, or null where that is not counted
+ * @param users who was seen to use the source, or null where nobody looks for them
  */
 public record Progress(
     String line,
@@ -23,7 +27,49 @@ public record Progress(
     @Nullable Long lagBytes,
     @Nullable Long writesAtRisk,
     @Nullable String heldSince,
-    @Nullable String lastLooked) {
+    @Nullable String lastLooked,
+    @Nullable Long looks,
+    @Nullable List<DatabaseUser> users) {
+
+  /** Progress whose looks are not counted. */
+  public Progress(
+      String line,
+      @Nullable Long done,
+      @Nullable Long total,
+      @Nullable Long lagMillis,
+      @Nullable Long lagBytes,
+      @Nullable Long writesAtRisk,
+      @Nullable String heldSince,
+      @Nullable String lastLooked) {
+    this(line, done, total, lagMillis, lagBytes, writesAtRisk, heldSince, lastLooked, null, null);
+  }
+
+  /** The same in other words. */
+  public Progress said(String words) {
+    return new Progress(
+        words, done, total, lagMillis, lagBytes, writesAtRisk, heldSince, lastLooked, looks, users);
+  }
+
+  /** The same, with the number of looks so far. */
+  public Progress after(long looksSoFar) {
+    return new Progress(
+        line,
+        done,
+        total,
+        lagMillis,
+        lagBytes,
+        writesAtRisk,
+        heldSince,
+        lastLooked,
+        looksSoFar,
+        users);
+  }
+
+  /** The same, with who was seen to use the source. */
+  public Progress having(List<DatabaseUser> seen) {
+    return new Progress(
+        line, done, total, lagMillis, lagBytes, writesAtRisk, heldSince, lastLooked, looks, seen);
+  }
 
   /** Progress that is only words. */
   public static Progress of(String line) {

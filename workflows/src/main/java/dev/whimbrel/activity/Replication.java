@@ -22,10 +22,10 @@ public interface Replication {
 
   /**
    * Waits until lag has stayed under the limit for the whole soak. Time in which nobody looked, or
-   * in which no write was seen, does not count. Heartbeats {@code heldSince} and {@code
-   * lastLooked}.
+   * in which no write was seen, does not count. Heartbeats {@code heldSince}, {@code lastLooked}
+   * and who was seen to use the source.
    */
-  Outcome soak(SoakRequest request);
+  SoakReport soak(SoakRequest request);
 
   /** Removes subscription, slot, publication and role of the forward stream. */
   Outcome unsubscribe(Move move);

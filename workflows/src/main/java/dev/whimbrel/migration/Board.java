@@ -1,6 +1,7 @@
 package dev.whimbrel.migration;
 
 import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.PreflightReport.DatabaseUser;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.migration.MigrationStatus.StepRecord;
@@ -9,6 +10,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -35,6 +37,7 @@ final class Board {
   private @Nullable VerificationReport verification;
   private @Nullable HandOver handOver;
   private long epoch;
+  private List<DatabaseUser> users = List.of();
   private int switchoverAttempts;
   private boolean wayBack = true;
   private @Nullable Instant wayBackUntil;
@@ -134,6 +137,10 @@ final class Board {
 
   void switchoverTried() {
     switchoverAttempts++;
+  }
+
+  void usedBy(List<DatabaseUser> seen) {
+    users = seen;
   }
 
   void inEpoch(long known) {
@@ -273,6 +280,7 @@ final class Board {
             : new MigrationStatus.SwitchoverFigures(
                 handOver.writePauseMillis(), switchoverAttempts),
         parking.all(),
-        new ArrayList<>(records.values()));
+        new ArrayList<>(records.values()),
+        users);
   }
 }

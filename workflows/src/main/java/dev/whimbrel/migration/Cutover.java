@@ -7,11 +7,14 @@ import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Preflight;
 import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.Switchover;
 import dev.whimbrel.activity.SwitchoverRequest;
+import dev.whimbrel.activity.UserReport;
+import dev.whimbrel.activity.UsersRequest;
 import dev.whimbrel.migration.MigrationStatus.State;
 import java.time.Duration;
 import java.util.function.Function;
@@ -43,6 +46,7 @@ final class Cutover {
 
   void run() {
     migration.guards.start();
+    steps.run(Step.USERS, this::judgeUsers);
     steps.get(Step.EVIDENCE, step -> migration.evidence(), Gate::line);
     gate.await();
 
@@ -58,6 +62,15 @@ final class Cutover {
     monitor(migration.runbook.cutover().monitor(), migration.runbook.rollback().window());
     keepWindow(migration.runbook.rollback().window());
     steps.run(Step.TAIL, step -> watching(step).awaitTail(move));
+  }
+
+  private Outcome judgeUsers(Step step) {
+    UserReport report =
+        call(Preflight.class, Timeouts.CATALOG, step)
+            .judgeUsers(new UsersRequest(move, migration.users()));
+    migration.learn(report);
+    Judgement.refuseLeftAlone(report);
+    return new Outcome(Judgement.line(report));
   }
 
   /** Stops what still watches the way back, and waits until no worker looks at it any more. */

@@ -3,6 +3,7 @@ package dev.whimbrel.migration;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.activity.Readiness;
+import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.runbook.LeftBehind;
 import dev.whimbrel.runbook.Runbook;
@@ -32,6 +33,7 @@ final class Evidence {
   static MigrationStatus.Findings cutover(
       Runbook runbook,
       PreflightReport preflight,
+      @Nullable UserReport users,
       @Nullable Readiness readiness,
       @Nullable VerificationReport verification,
       List<String> skipped) {
@@ -57,6 +59,9 @@ final class Evidence {
       verification.notCompared().forEach(line -> lines.add("Not compared: " + line));
     }
     warnings(preflight.findings(), lines);
+    if (users != null) {
+      users(users, lines);
+    }
     if (readiness != null) {
       // What else a rehearsal finds, such as a long transaction, comes and goes with the hour.
       readiness.findings().stream()
@@ -68,6 +73,17 @@ final class Evidence {
       lines.add("Stays behind: " + left.role() + ", " + left.because());
     }
     return findings(List.copyOf(lines), verification == null ? List.of() : verification.stale());
+  }
+
+  private static void users(UserReport users, Set<String> lines) {
+    lines.add(Judgement.line(users) + ".");
+    for (Finding finding : users.findings()) {
+      switch (finding.level()) {
+        case BLOCKER -> lines.add("LEFT ALONE: " + finding.subject() + " " + finding.message());
+        case WARNING -> lines.add(finding.line());
+        case NOTE -> {} // Somebody who follows: shown with the users.
+      }
+    }
   }
 
   private static void warnings(List<Finding> findings, Set<String> lines) {

@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Failures.Help;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.runbook.CutoverSpec;
@@ -39,6 +40,18 @@ final class Judgement {
 
   /** Parks a preflight that found blockers, naming each with its fix. */
   static void refuseBlockers(String what, List<Finding> findings) {
+    refuseBlockers(what, findings, "Mend each of them, then retry.");
+  }
+
+  /** Parks where somebody writes to the source whom nothing makes follow. */
+  static void refuseLeftAlone(UserReport report) {
+    refuseBlockers(
+        "the look at who uses the source",
+        report.findings(),
+        "Stop each of them and take its login away, then retry, which looks again; or roll back and start again with a runbook that covers them. A skip is shown in capitals at the approval.");
+  }
+
+  private static void refuseBlockers(String what, List<Finding> findings, String remedy) {
     List<Finding> blockers =
         findings.stream().filter(f -> f.level() == Finding.Level.BLOCKER).toList();
     if (blockers.isEmpty()) {
@@ -56,8 +69,7 @@ final class Judgement {
             .filter(fix -> fix != null)
             .distinct()
             .collect(Collectors.joining("\n"));
-    throw Failures.needsHelp(
-        cause, "Mend each of them, then retry.", fixes.isEmpty() ? null : fixes);
+    throw Failures.needsHelp(cause, remedy, fixes.isEmpty() ? null : fixes);
   }
 
   /** Parks a verification that found differences. */
@@ -83,6 +95,14 @@ final class Judgement {
             count(report.differences(), "difference"),
             report.inFlux(),
             report.notJudged().isEmpty() ? "" : ", " + report.notJudged().size() + " not compared");
+  }
+
+  /** {@code 3 users of the source seen, 0 left alone}. */
+  static String line(UserReport report) {
+    long leftAlone =
+        report.findings().stream().filter(f -> f.level() != Finding.Level.NOTE).count();
+    return "%s of the source seen, %,d left alone"
+        .formatted(count(report.users().size(), "user"), leftAlone);
   }
 
   /** {@code 15.4 to 18.1, 3 warnings}. */

@@ -6,17 +6,23 @@ import dev.whimbrel.activity.DnsSnapshot;
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.activity.PreflightReport.DatabaseUser;
 import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SmokeRequest;
+import dev.whimbrel.activity.SoakReport;
 import dev.whimbrel.activity.SwitchoverRequest;
+import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.runbook.Runbook;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** What the phases share: the runbook, the parts that carry it out, and what was learnt so far. */
@@ -31,6 +37,8 @@ final class Migration {
   final Guards guards;
 
   private @Nullable PreflightReport preflight;
+  private List<DatabaseUser> users = List.of();
+  private @Nullable UserReport judged;
   private @Nullable DnsSnapshot found;
   private @Nullable Readiness readiness;
   private @Nullable VerificationReport verification;
@@ -93,7 +101,7 @@ final class Migration {
 
   /** What the cutover's approval rests on now. */
   MigrationStatus.Findings evidence() {
-    return Evidence.cutover(runbook, preflight(), readiness, verification, steps.skipped());
+    return Evidence.cutover(runbook, preflight(), judged, readiness, verification, steps.skipped());
   }
 
   /** Whether the source is known to hold every write: the copy may be dropped. */
@@ -127,7 +135,24 @@ final class Migration {
 
   void learn(PreflightReport report) {
     preflight = report;
+    sawUsers(report.users());
     board.predictPause(report.predictedPauseMillis());
+  }
+
+  void learn(SoakReport report) {
+    Set<DatabaseUser> all = new LinkedHashSet<>(users);
+    all.addAll(report.users());
+    sawUsers(List.copyOf(all));
+  }
+
+  void learn(UserReport report) {
+    judged = report;
+    sawUsers(report.users());
+  }
+
+  private void sawUsers(List<DatabaseUser> seen) {
+    users = seen;
+    board.usedBy(seen);
   }
 
   void learn(Claim claim) {
@@ -160,6 +185,11 @@ final class Migration {
   void learn(HandOver done) {
     handOver = done;
     board.handedOver(done);
+  }
+
+  /** Who was seen to use the source so far. */
+  List<DatabaseUser> users() {
+    return users;
   }
 
   PreflightReport preflight() {

@@ -1,5 +1,6 @@
 package dev.whimbrel.migration;
 
+import dev.whimbrel.activity.PreflightReport.DatabaseUser;
 import java.time.Instant;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  * @param switchover figures of the switchover, or null before it
  * @param parked steps that wait for a person
  * @param steps every step so far, and those not configured
+ * @param users who was seen to use the source, by preflight, through the soak and before the
+ *     evidence
  */
 public record MigrationStatus(
     String name,
@@ -45,7 +48,8 @@ public record MigrationStatus(
     @Nullable Findings findings,
     @Nullable SwitchoverFigures switchover,
     List<Parked> parked,
-    List<StepRecord> steps) {
+    List<StepRecord> steps,
+    List<DatabaseUser> users) {
 
   /** What a migration is doing. */
   public enum State {

@@ -7,6 +7,7 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Replication;
 import dev.whimbrel.activity.Schema;
+import dev.whimbrel.activity.SoakReport;
 import dev.whimbrel.activity.SoakRequest;
 
 /** Copies the database and keeps the copy within a second of the source, for a whole soak. */
@@ -35,7 +36,12 @@ final class Replicate {
     steps.run(Step.ANALYZE, step -> schema(step).analyze(move));
     steps.run(Step.SEQUENCES, step -> replication(step).carrySequences(move));
 
-    steps.run(Step.SOAK, step -> watching(step).soak(soak));
+    SoakReport soaked =
+        steps.attempt(
+            Step.SOAK, step -> watching(step).soak(soak), SoakReport::line, Step.SOAK.skippable());
+    if (soaked != null) {
+      migration.learn(soaked);
+    }
   }
 
   private Outcome createTablesAndKeys(Step step) {

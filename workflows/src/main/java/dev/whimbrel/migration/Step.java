@@ -25,6 +25,7 @@ public enum Step {
   SMOKE("validate.smoke", "run the checks against the target", Kind.SKIPPABLE),
   CANARY("validate.canary", "send real traffic by weight", Kind.LACKING),
 
+  USERS("cutover.users", "see that everybody who uses the source will follow", Kind.SKIPPABLE),
   EVIDENCE("cutover.evidence", "gather what the approval rests on", Kind.NEEDED),
   APPROVAL("cutover.approval", "wait for a person's approval", Kind.NEEDED),
   OPENING("cutover.opening", "wait for the window of the week", Kind.NEEDED),

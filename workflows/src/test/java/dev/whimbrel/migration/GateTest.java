@@ -40,7 +40,8 @@ class GateTest {
       assertThat(asked.findings().lines())
           .containsExactly(
               "Going back stays possible after the switchover, with every write.",
-              "The databases agree.");
+              "The databases agree.",
+              "0 users of the source seen, 0 left alone.");
       assertThat(asked.nextSteps())
           .containsExactly(
               "whimbrel approve shop --findings " + hash.substring(0, 12),
@@ -91,7 +92,7 @@ class GateTest {
       assertThat(again.waitingFor())
           .isEqualTo(
               "the approval by ana@example.com was withdrawn: new: Not compared: public.blobs: no"
-                  + " equality; an approval of 3 findings");
+                  + " equality; an approval of 4 findings");
       assertThat(before).doesNotContain("hand over to the target");
     }
   }

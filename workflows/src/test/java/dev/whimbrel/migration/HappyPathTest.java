@@ -33,6 +33,7 @@ class HappyPathTest {
               "soaked for 24 h",
               "verify against the source",
               "1 checks",
+              "look at who uses the source",
               "prepare the switchover",
               "verify against the source",
               "hand over to the target",

@@ -38,6 +38,7 @@ class RollbackTest {
     soak(subscribe),
     verify(subscribe),
     smoke(subscribe),
+    judgeUsers(subscribe),
     prepareSwitchover(List.of("unprepare the switchover"), subscribe),
     handOver(concat(SETTLE, TRAFFIC), prepareSwitchover),
     awaitFirstWrites(handOver),

@@ -14,6 +14,7 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Preflight;
 import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.activity.PreflightReport.DatabaseUser;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.Replication;
@@ -21,10 +22,13 @@ import dev.whimbrel.activity.Schema;
 import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SmokeRequest;
+import dev.whimbrel.activity.SoakReport;
 import dev.whimbrel.activity.SoakRequest;
 import dev.whimbrel.activity.Switchover;
 import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.activity.TtlRequest;
+import dev.whimbrel.activity.UserReport;
+import dev.whimbrel.activity.UsersRequest;
 import dev.whimbrel.activity.Verification;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
@@ -58,6 +62,11 @@ final class World
   private final Map<String, Deque<RuntimeException>> failures = new ConcurrentHashMap<>();
   private final Map<String, Runnable> reactions = new ConcurrentHashMap<>();
   private final Set<String> endless = ConcurrentHashMap.newKeySet();
+  private final Map<String, Integer> looks = new ConcurrentHashMap<>();
+
+  /** How long a watcher rests between two looks. */
+  volatile Duration rest = Duration.ofHours(1);
+
   private final Supplier<Instant> clock;
 
   volatile Side truth = Side.SOURCE;
@@ -77,6 +86,8 @@ final class World
   private volatile @org.jspecify.annotations.Nullable Instant handedOverAt;
   volatile boolean canGoBack = true;
   volatile List<Finding> preflightFindings = List.of();
+  volatile List<DatabaseUser> users = List.of();
+  volatile List<Finding> userFindings = List.of();
   volatile List<String> differences = List.of();
   volatile List<String> notCompared = List.of();
   volatile List<String> stale = List.of();
@@ -154,9 +165,21 @@ final class World
     return new Outcome(words);
   }
 
-  /** A watcher rests an hour at a time, because time is skipped only while no activity runs. */
-  private static RuntimeException watchingOn() {
-    return Failures.notYet("still watching", Duration.ofHours(1));
+  /** A watcher rests between attempts, because time is skipped only while no activity runs. */
+  private RuntimeException watchingOn() {
+    return Failures.notYet("still watching", rest);
+  }
+
+  /** Lets an activity that waits look so many times before it sees what it waits for. */
+  void looksInVain(String activity, int times) {
+    for (int i = 0; i < times; i++) {
+      fail(activity, Failures.notYet("not there yet", rest));
+    }
+  }
+
+  /** How often an activity that watches for ever has looked. */
+  int looks(String activity) {
+    return looks.getOrDefault(activity, 0);
   }
 
   // Preflight
@@ -166,6 +189,12 @@ final class World
     happens("preflight", "look at both databases");
     return new PreflightReport(
         clock.get(), preflightFindings, List.of(), "15.4", "18.1", 1_000_000, 40, canGoBack);
+  }
+
+  @Override
+  public UserReport judgeUsers(UsersRequest request) {
+    happens("judgeUsers", "look at who uses the source");
+    return new UserReport(request.seen(), userFindings);
   }
 
   @Override
@@ -229,8 +258,9 @@ final class World
   }
 
   @Override
-  public Outcome soak(SoakRequest request) {
-    return outcome("soak", "soaked for " + request.hold().toHours() + " h");
+  public SoakReport soak(SoakRequest request) {
+    happens("soak", "soaked for " + request.hold().toHours() + " h");
+    return new SoakReport("soaked", users);
   }
 
   @Override
@@ -254,6 +284,7 @@ final class World
 
   @Override
   public Breach awaitBreach(GuardRequest request) {
+    looks.merge("awaitBreach", 1, Integer::sum);
     String breach = breaches.remove(request.number());
     if (breach == null) {
       throw watchingOn();
@@ -280,7 +311,7 @@ final class World
     // The in-process server may lose a cancellation that meets the end of an attempt: this one
     // works on for a moment, as the real one does, and rests only then, so that time can be
     // skipped.
-    for (int i = 0; i < 75 && !Thread.currentThread().isInterrupted(); i++) {
+    for (int i = 0; i < 250 && !Thread.currentThread().isInterrupted(); i++) {
       Activity.getExecutionContext().heartbeat(Progress.of("the base slot is near"));
       LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
     }
@@ -347,6 +378,7 @@ final class World
 
   @Override
   public void watchWayBack(Move move) {
+    looks.merge("watchWayBack", 1, Integer::sum);
     Deque<RuntimeException> errors = failures.get("watchWayBack");
     RuntimeException error = errors == null ? null : errors.poll();
     if (error != null) {
