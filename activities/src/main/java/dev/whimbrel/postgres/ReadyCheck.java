@@ -48,6 +48,9 @@ final class ReadyCheck {
 
   /** Waits for what passes by itself, fails for what does not. */
   Readied await() throws SQLException {
+    for (Side side : List.of(from, to)) {
+      SynchronousStandby.mustAnswer(sessions.on(side), pulse);
+    }
     fencesAreReady();
     streamIsWhole();
     streamCarriesEverything();
