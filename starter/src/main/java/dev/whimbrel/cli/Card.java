@@ -103,8 +103,6 @@ final class Card {
         List<String> command =
             to.equals("target") ? connect.command().doIt() : connect.command().undo();
         text.append("\n   - `").append(String.join(" ", command)).append("`");
-      } else if (connect.dns() != null) {
-        text.append("\n   - point `%s` to %s".formatted(connect.dns().name(), url.where()));
       } else {
         text.append("\n   - people point every application to %s".formatted(url.where()));
       }
