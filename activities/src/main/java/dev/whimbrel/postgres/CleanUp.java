@@ -28,17 +28,19 @@ final class CleanUp {
     this.names = new Names(move.migration());
   }
 
-  /** Drops the reverse stream. */
+  /** Drops the reverse stream; alone on the target where the source is lost. */
   Outcome stopReverse(Pulse pulse) throws SQLException {
     try (Sessions sessions = Sessions.openBoth(databases, move, "stop-reverse", LONG)) {
       pulse.mustNotHaveFrozen();
       mustBeOver(sessions);
       new WayBack(secrets, move).remove(sessions);
       return new Outcome("the way back is closed: its stream was dropped");
+    } catch (Sessions.Unreachable e) {
+      return new LostSource(databases, secrets, move).stopReverse(e);
     }
   }
 
-  /** Removes what is left. */
+  /** Removes what is left; alone on the target where the source is lost. */
   Outcome cleanUp(Pulse pulse) throws SQLException {
     try (Sessions sessions = Sessions.openBoth(databases, move, "clean-up", LONG)) {
       if (Authority.read(sessions.on(Side.TARGET).connection()).isEmpty()) {
@@ -63,6 +65,8 @@ final class CleanUp {
       return new Outcome(
           "the source stays closed: fence kept, CONNECT revoked from %d roles; nothing else is left"
               .formatted(roles));
+    } catch (Sessions.Unreachable e) {
+      return new LostSource(databases, secrets, move).cleanUp(e);
     }
   }
 

@@ -44,13 +44,14 @@ final class Clients {
 
   /** Fails with {@code NotYet} while a client is left on the source. */
   Outcome awaitTail() throws SQLException {
-    List<String> left = new ArrayList<>();
-    try (Connection source = open(Side.SOURCE, "tail");
-        Statement statement = source.createStatement();
-        ResultSet rows = statement.executeQuery(LEFT)) {
-      while (rows.next()) {
-        left.add(rows.getString(1));
-      }
+    List<String> left;
+    try {
+      left = leftOnTheSource();
+    } catch (SQLException e) {
+      // Nobody is left on a source that is gone for good.
+      return LostSource.accepted(databases, move)
+          .map(note -> new Outcome("the source is gone (" + note + "), and its clients with it"))
+          .orElseThrow(() -> e);
     }
     if (!left.isEmpty()) {
       throw Failures.notYet(
@@ -60,6 +61,18 @@ final class Clients {
           pace.of(Pace.Watcher.TAIL));
     }
     return new Outcome("no client is left on the source");
+  }
+
+  private List<String> leftOnTheSource() throws SQLException {
+    List<String> left = new ArrayList<>();
+    try (Connection source = open(Side.SOURCE, "tail");
+        Statement statement = source.createStatement();
+        ResultSet rows = statement.executeQuery(LEFT)) {
+      while (rows.next()) {
+        left.add(rows.getString(1));
+      }
+    }
+    return left;
   }
 
   /**

@@ -89,9 +89,9 @@ final class OneSided {
     Stream stream = Stream.leaving(lost, names);
     long epoch = row.epoch() + 1;
     String note =
-        "loss accepted by %s%s"
-            .formatted(
-                request.acceptLossBy(), request.reason() == null ? "" : ": " + request.reason());
+        LostSource.note(
+            Objects.requireNonNull(request.acceptLossBy()),
+            Objects.requireNonNullElse(request.reason(), ""));
     awaitWorkerGone(session, stream);
     session.run(
         """

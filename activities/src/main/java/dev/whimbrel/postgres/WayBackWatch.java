@@ -51,7 +51,7 @@ final class WayBackWatch {
     Deadline broken = new Deadline(Duration.ofMinutes(2));
     while (true) {
       try {
-        Progress seen = look();
+        Progress seen = lookOrKnowItLost();
         looks++;
         pulse.say(seen.after(looks));
         broken = new Deadline(Duration.ofMinutes(2));
@@ -65,6 +65,20 @@ final class WayBackWatch {
         pulse.say(Progress.of("the way back cannot be looked at (" + e.getSQLState() + ")"));
       }
       pulse.rest(every);
+    }
+  }
+
+  /** A source that a person gave up may stay away for as long as it likes. */
+  private Progress lookOrKnowItLost() throws SQLException {
+    try {
+      return look();
+    } catch (Sessions.Unreachable e) {
+      if (e.side() != Side.SOURCE) {
+        throw e;
+      }
+      return LostSource.accepted(databases, move)
+          .map(note -> Progress.of("the source is gone (" + note + ")"))
+          .orElseThrow(() -> e);
     }
   }
 
@@ -82,6 +96,12 @@ final class WayBackWatch {
       Session source = sessions.on(Side.SOURCE);
       Session target = sessions.on(Side.TARGET);
       closeNewTables(source);
+      if (LostSource.acceptedOn(truth.on(Side.TARGET)).isPresent()) {
+        return Progress.of("the source has come back after its loss was accepted, and is closed");
+      }
+      if (!truth.on(Side.TARGET).canGoBack()) {
+        return Progress.of("there is no way back to watch");
+      }
       mustRun(source, target);
       if (sequences.passed()) {
         sequences = new Deadline(BETWEEN_SEQUENCES);

@@ -1,5 +1,6 @@
 package dev.whimbrel.lab;
 
+import dev.whimbrel.migration.Decision;
 import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.migration.MigrationStatus.StepRecord;
@@ -86,6 +87,11 @@ public final class LabMigration implements AutoCloseable {
       throw new IllegalStateException(e.getMessage() + "\n" + last.get(), e);
     }
     return Objects.requireNonNull(found.get(), what);
+  }
+
+  /** Lets no further step begin. */
+  void pause() {
+    String unused = workflow.pause(new Decision("ana@example.com", "the lab asks for it"));
   }
 
   /** The status in lines that a person can read. */

@@ -1,6 +1,7 @@
 package dev.whimbrel.lab;
 
 import dev.whimbrel.servers.ChildProcess;
+import dev.whimbrel.servers.Program;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -17,6 +18,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 public final class Product {
   private static final String WORKER = "dev.whimbrel.worker.WorkerMain";
   private static final String CLI = "dev.whimbrel.cli.Whimbrel";
+  private static final String PG_BIN = "WHIMBREL_PG_BIN";
   private static final Duration READY = Duration.ofSeconds(60);
   private static final Duration COMMAND = Duration.ofMinutes(2);
   private static final int CONNECTIONS = 4;
@@ -26,7 +28,7 @@ public final class Product {
   private final AtomicInteger workers = new AtomicInteger();
 
   /**
-   * The product as built, on this JVM's class path.
+   * The product as built, on this JVM's class path, with the newest {@code pg_dump} at hand.
    *
    * @param directory where it works and logs
    * @param temporal address of the Temporal server
@@ -35,6 +37,11 @@ public final class Product {
   public Product(Path directory, String temporal, Map<String, String> secrets) {
     this.directory = directory;
     environment.put("TEMPORAL_ADDRESS", temporal);
+    if (System.getenv(PG_BIN) == null) {
+      Program.PG_DUMP_18
+          .find()
+          .ifPresent(tool -> environment.put(PG_BIN, tool.resolveSibling("").toString()));
+    }
     environment.putAll(secrets);
   }
 

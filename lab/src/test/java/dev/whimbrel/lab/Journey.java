@@ -186,6 +186,11 @@ final class Journey implements AutoCloseable {
     assertThat(ran.exit()).as(ran.out() + ran.err()).isZero();
   }
 
+  /** Pauses without the time that a command takes to start. */
+  void pause() {
+    migration.pause();
+  }
+
   /** {@code whimbrel rollback}. */
   Ran rollBackByCommand() {
     return world.product().run("rollback", name, "--yes", "--reason", "the test says so");

@@ -14,6 +14,7 @@ final class Course {
   private @Nullable Decision abandoned;
   private @Nullable String acceptLossBy;
   private @Nullable RollbackRequest promotion;
+  private boolean promoted;
   private boolean noReturn;
 
   /**
@@ -102,7 +103,13 @@ final class Course {
   @Nullable RollbackRequest takePromotion() {
     RollbackRequest taken = promotion;
     promotion = null;
+    promoted |= taken != null;
     return taken;
+  }
+
+  /** Whether the switchover was tried once with the source given up: it may come back open. */
+  boolean wasPromoted() {
+    return promoted;
   }
 
   @Nullable RollbackRequest rollback() {

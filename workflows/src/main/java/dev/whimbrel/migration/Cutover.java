@@ -206,7 +206,8 @@ final class Cutover {
   private void watchWayBack() {
     // Nobody knows yet when the window ends: it begins when everything has followed.
     migration.offerWayBack();
-    if (migration.canGoBack()) {
+    // A source that was given up may come back, and must be closed then.
+    if (migration.canGoBack() || migration.course.wasPromoted()) {
       watchWayBack.start();
     }
   }
