@@ -14,6 +14,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
@@ -42,7 +43,7 @@ class AcceptedLossTest {
   @Test
   void theSourceIsLostBeforeTheHandOver() throws Exception {
     try (Journey journey = begin()) {
-      journey.startChanged(SHORT, SHORT_PATIENT, SHORT_IMPATIENT);
+      journey.startChanged(SHORT, Map.of(SHORT_PATIENT, SHORT_IMPATIENT));
       promoteWithoutTheSource(journey);
 
       journey.await("the end's approval", AcceptedLossTest::asksForTheEnd);
@@ -68,7 +69,7 @@ class AcceptedLossTest {
   @Test
   void theSourceIsLostBeforeTheHandOverAndComesBackToBeClosed() throws Exception {
     try (Journey journey = begin()) {
-      journey.startChanged(LONG.approved(), LONG_PATIENT, LONG_IMPATIENT);
+      journey.startChanged(LONG.approved(), Map.of(LONG_PATIENT, LONG_IMPATIENT));
       promoteWithoutTheSource(journey);
 
       journey.world().source().start();
@@ -107,7 +108,7 @@ class AcceptedLossTest {
   @Test
   void theTargetIsLostInTheWindowAndComesBackToBeClosed() throws Exception {
     try (Journey journey = begin()) {
-      journey.startChanged(LONG, LONG_PATIENT, LONG_IMPATIENT);
+      journey.startChanged(LONG, Map.of(LONG_PATIENT, LONG_IMPATIENT));
       journey.await("window", status -> "cutover.window".equals(status.step()));
       journey.awaitAcknowledged(500);
       journey.world().target().kill9();
