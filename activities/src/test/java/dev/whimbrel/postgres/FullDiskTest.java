@@ -40,7 +40,8 @@ class FullDiskTest {
       assertThatThrownBy(() -> replication.awaitCopied(move))
           .satisfies(e -> assertThat(((ApplicationFailure) e).getType()).isEqualTo("NeedsHelp"))
           .hasMessageContaining("The disk of the target's server is full")
-          .hasMessageContaining("(127.0.0.1:" + pair.target().port() + "/disk)")
+          .hasMessageContaining(
+              "(127.0.0.1:" + pair.target().port() + "/disk, tablespace small at ")
           .hasMessageContaining("No space left on device")
           .hasMessageContaining("big");
       disk.growToMegabytes(ROOMY);
@@ -85,7 +86,8 @@ class FullDiskTest {
       assertThatThrownBy(() -> replication.soak(new SoakRequest(move, Duration.ofMinutes(1))))
           .isInstanceOf(ApplicationFailure.class)
           .hasMessageContaining("The disk of the source's server is full")
-          .hasMessageContaining("(127.0.0.1:" + pair.source().port() + "/disk)");
+          .hasMessageContaining(
+              "(127.0.0.1:" + pair.source().port() + "/disk, tablespace small at ");
       disk.growToMegabytes(2 * ROOMY);
       replication.awaitCaughtUp(move);
     }

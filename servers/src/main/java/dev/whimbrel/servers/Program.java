@@ -32,7 +32,16 @@ public enum Program {
 
   /** Where it is, or nothing when the machine does not have it. */
   public Optional<Path> find() {
-    return places().map(each -> each.resolve(command)).filter(Files::isExecutable).findFirst();
+    return places().map(each -> each.resolve(command)).filter(Program::works).findFirst();
+  }
+
+  /** Debian's wrapper of PostgreSQL's programs is there also where none of them is. */
+  private static boolean works(Path program) {
+    try {
+      return Files.isExecutable(program) && !program.toRealPath().endsWith("pg_wrapper");
+    } catch (IOException e) {
+      return false; // gone meanwhile
+    }
   }
 
   /**

@@ -50,8 +50,6 @@ final class Cutover {
     steps.get(Step.EVIDENCE, step -> migration.evidence(), Gate::line);
     gate.await();
 
-    undoTraffic();
-    migration.undo.barrier(Step.HAND_BACK, this::handBack);
     migration.learn(steps.get(Step.SWITCHOVER, this::handOver, HandOver::line));
     watchWayBack();
 
@@ -90,8 +88,14 @@ final class Cutover {
     validate.verify(Step.FRESH_VERIFY);
   }
 
+  /**
+   * From here on people can hand over by hand, without the engine: a rollback asks the databases
+   * who is the truth, whatever this workflow has done.
+   */
   private void rehearse() {
     migration.undo.tidying(Step.UNPREPARE, this::unprepare);
+    undoTraffic();
+    migration.undo.barrier(Step.HAND_BACK, this::handBack);
     Readiness ready = steps.get(Step.REHEARSE_REVERSE, this::prepare, Readiness::line);
     migration.learn(ready);
     keepBase.start();

@@ -6,6 +6,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Side;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,8 +40,9 @@ class RollbackTest {
     verify(subscribe),
     smoke(subscribe),
     judgeUsers(subscribe),
-    prepareSwitchover(List.of("unprepare the switchover"), subscribe),
-    handOver(concat(SETTLE, TRAFFIC), prepareSwitchover),
+    prepareSwitchover(
+        concat(concat(SETTLE, TRAFFIC), List.of("unprepare the switchover")), subscribe),
+    handOver(prepareSwitchover),
     awaitFirstWrites(handOver),
     shift(handOver),
     awaitPropagation(handOver),
@@ -130,6 +132,22 @@ class RollbackTest {
       assertThat(result.ending()).isEqualTo(MigrationResult.Ending.ROLLED_BACK);
       assertThat(after(before, stage.world.journal()))
           .isEqualTo(step.startsWith("cutover") ? At.handOver.undone : At.setTtl.undone);
+    }
+  }
+
+  @Test
+  void asksTheDatabasesWhoIsTheTruthSincePeopleMayHaveHandedOverByHand() {
+    try (Stage stage = new Stage(new Runbooks())) {
+      stage.world.during(
+          "prepareSwitchover",
+          () -> {
+            stage.world.truth = Side.TARGET;
+            stage.untyped().signal("rollback", "because");
+          });
+
+      assertThat(stage.result().ending()).isEqualTo(MigrationResult.Ending.ROLLED_BACK);
+      assertThat(stage.world.truth).isEqualTo(Side.SOURCE);
+      assertThat(stage.world.journal()).contains("settle on the source");
     }
   }
 

@@ -154,7 +154,7 @@ final class Stage implements AutoCloseable {
 
   MigrationResult result() {
     try {
-      return untyped().getResult(40, TimeUnit.SECONDS, MigrationResult.class);
+      return untyped().getResult(100, TimeUnit.SECONDS, MigrationResult.class);
     } catch (TimeoutException e) {
       throw new AssertionError("no result; " + status() + "; last: " + lastEvents(), e);
     }

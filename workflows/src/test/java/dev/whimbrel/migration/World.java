@@ -310,12 +310,13 @@ final class World
   public void keepBase(Move move) {
     // The in-process server may lose a cancellation that meets the end of an attempt: this one
     // works on for a moment, as the real one does, and rests only then, so that time can be
-    // skipped.
+    // skipped. It rests for good: when the retry of an activity that was cancelled in between comes
+    // due, the in-process server (1.38) takes its lock on time and never gives it back.
     for (int i = 0; i < 250 && !Thread.currentThread().isInterrupted(); i++) {
       Activity.getExecutionContext().heartbeat(Progress.of("the base slot is near"));
       LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
     }
-    throw watchingOn();
+    throw Failures.notYet("still watching", Duration.ofDays(365));
   }
 
   @Override
