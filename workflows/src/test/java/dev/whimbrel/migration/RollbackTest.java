@@ -142,7 +142,9 @@ class RollbackTest {
           "prepareSwitchover",
           () -> {
             stage.world.truth = Side.TARGET;
-            stage.untyped().signal("rollback", "because");
+            stage
+                .workflow()
+                .requestRollback(new RollbackRequest("ana@example.com", "because", false));
           });
 
       assertThat(stage.result().ending()).isEqualTo(MigrationResult.Ending.ROLLED_BACK);

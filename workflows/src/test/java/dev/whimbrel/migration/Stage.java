@@ -33,6 +33,11 @@ final class Stage implements AutoCloseable {
     this(runbooks, world -> {});
   }
 
+  /** A stage whose watchers look again, every hour. */
+  static Stage watched(Runbooks runbooks) {
+    return new Stage(runbooks, world -> world.rest = Duration.ofHours(1));
+  }
+
   /** A stage whose world is set up before the migration starts. */
   Stage(Runbooks runbooks, Consumer<World> setUp) {
     env =

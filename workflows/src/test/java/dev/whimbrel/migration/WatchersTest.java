@@ -22,7 +22,7 @@ class WatchersTest {
   void watchTheWayBackNoMoreWhenItIsDropped() throws Exception {
     Runbooks runbooks = new Runbooks();
     runbooks.endApproval = "required";
-    try (Stage stage = new Stage(runbooks)) {
+    try (Stage stage = Stage.watched(runbooks)) {
       stage.awaitAt(Step.END_APPROVAL, State.WAITING_FOR_APPROVAL);
       CompletableFuture<Void> time = watchSlowly(stage);
       stage.workflow().approve(new Approval(ANA, null, null));
@@ -38,7 +38,7 @@ class WatchersTest {
   void doNotHoldARollbackUpAndAreGoneAtItsEnd() throws Exception {
     Runbooks runbooks = new Runbooks();
     runbooks.endApproval = "required";
-    try (Stage stage = new Stage(runbooks)) {
+    try (Stage stage = Stage.watched(runbooks)) {
       stage.awaitAt(Step.END_APPROVAL, State.WAITING_FOR_APPROVAL);
       CompletableFuture<Void> time = watchSlowly(stage);
       stage.untyped().signal("rollback", "because");
@@ -55,7 +55,7 @@ class WatchersTest {
   void areGoneWhenTheMigrationIsAbandoned() throws Exception {
     Runbooks runbooks = new Runbooks();
     runbooks.endApproval = "required";
-    try (Stage stage = new Stage(runbooks)) {
+    try (Stage stage = Stage.watched(runbooks)) {
       stage.awaitAt(Step.END_APPROVAL, State.WAITING_FOR_APPROVAL);
       CompletableFuture<Void> time = watchSlowly(stage);
       stage.workflow().abandon(new Decision(ANA, "the lab is torn down"));

@@ -231,7 +231,7 @@ class WayBackTest {
     Runbooks runbooks = new Runbooks();
     runbooks.approval = "required";
     runbooks.guards = List.of(Runbooks.guard("ask"));
-    try (Stage stage = new Stage(runbooks)) {
+    try (Stage stage = Stage.watched(runbooks)) {
       stage.awaitState(State.WAITING_FOR_APPROVAL);
       stage.world.breaches.put(1, "7% errors, 1% allowed");
       MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
@@ -252,7 +252,7 @@ class WayBackTest {
   void goesBackByItselfWhenAGuardSaysSo() {
     Runbooks runbooks = new Runbooks();
     runbooks.guards = List.of(Runbooks.guard("ask"), Runbooks.guard("rollback"));
-    try (Stage stage = new Stage(runbooks)) {
+    try (Stage stage = Stage.watched(runbooks)) {
       stage.awaitAt(Step.WINDOW, State.WAITING_FOR_TIME);
       stage.world.breaches.put(2, "p99 900 ms, 500 ms allowed");
 
@@ -268,7 +268,7 @@ class WayBackTest {
 
   @Test
   void saysThatTheWayBackIsBrokenWhileItIs() {
-    try (Stage stage = new Stage(new Runbooks())) {
+    try (Stage stage = Stage.watched(new Runbooks())) {
       stage.awaitAt(Step.MONITOR, State.WAITING_FOR_TIME);
       stage.world.fail(
           "watchWayBack", Failures.needsHelp("the slot is lost", "make it anew", null));

@@ -64,8 +64,12 @@ final class World
   private final Set<String> endless = ConcurrentHashMap.newKeySet();
   private final Map<String, Integer> looks = new ConcurrentHashMap<>();
 
-  /** How long a watcher rests between two looks. */
-  volatile Duration rest = Duration.ofHours(1);
+  /**
+   * How long a watcher rests between two looks; for good where no test needs a second one. When the
+   * retry of an activity that was cancelled in between comes due, the in-process server (1.38)
+   * takes its lock on time and never gives it back: no time would be skipped any more.
+   */
+  volatile Duration rest = Duration.ofDays(365);
 
   private final Supplier<Instant> clock;
 
@@ -310,8 +314,7 @@ final class World
   public void keepBase(Move move) {
     // The in-process server may lose a cancellation that meets the end of an attempt: this one
     // works on for a moment, as the real one does, and rests only then, so that time can be
-    // skipped. It rests for good: when the retry of an activity that was cancelled in between comes
-    // due, the in-process server (1.38) takes its lock on time and never gives it back.
+    // skipped.
     for (int i = 0; i < 250 && !Thread.currentThread().isInterrupted(); i++) {
       Activity.getExecutionContext().heartbeat(Progress.of("the base slot is near"));
       LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
