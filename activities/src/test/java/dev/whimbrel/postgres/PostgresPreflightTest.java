@@ -460,7 +460,7 @@ class PostgresPreflightTest {
                 + " switchover. Fix: GRANT pg_signal_backend TO migrator;",
             "WARNING way-back rollback: THERE WILL BE NO WAY BACK AFTER THE HAND-OVER: migrator may"
                 + " not create slots on the target; migrator may not create a subscription on the"
-                + " source. Fix: on the target: ALTER ROLE migrator REPLICATION; on the source:"
+                + " source. Fix: on the target: ALTER ROLE migrator REPLICATION;\non the source:"
                 + " ALTER ROLE migrator SUPERUSER; -- or your provider's role that may subscribe");
     assertThat(report.canGoBack()).isFalse();
   }

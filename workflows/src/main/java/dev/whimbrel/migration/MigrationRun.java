@@ -91,7 +91,12 @@ public final class MigrationRun implements MigrationWorkflow {
 
   @Override
   public void rollback(@Nullable RawValue payload) {
-    course.ask(RollbackSignal.read(payload));
+    RollbackRequest request = RollbackSignal.read(payload);
+    // A signal cannot be refused: whoever sends one may go back, but not give writes away.
+    boolean admitted =
+        Refusals.isAdmitted(request.by(), migration.runbook.rollback().by())
+            && request.acceptLoss();
+    course.ask(new RollbackRequest(request.by(), request.reason(), admitted));
     takeUpAcceptedLoss();
   }
 

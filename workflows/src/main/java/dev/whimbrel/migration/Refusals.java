@@ -22,11 +22,16 @@ final class Refusals {
   /** Refuses who is not on the list; an empty list admits everybody who names themselves. */
   static void unlessAdmitted(String verb, @Nullable String by, List<String> admitted, String key) {
     unlessNamed(verb, by);
-    if (!admitted.isEmpty() && !admitted.contains(by)) {
+    if (!isAdmitted(by, admitted)) {
       throw because(
           "Cannot %s: %s may not. The runbook's %s names %s. Say who decides with --by NAME."
               .formatted(verb, by, key, String.join(", ", admitted)));
     }
+  }
+
+  /** Whether somebody is on the list; an empty list admits everybody. */
+  static boolean isAdmitted(@Nullable String by, List<String> admitted) {
+    return admitted.isEmpty() || admitted.contains(by);
   }
 
   /** Refuses who gives no reason. */

@@ -147,6 +147,29 @@ class WayBackTest {
   }
 
   @Test
+  void letsNobodyAcceptALossBySignalWhomTheRunbookDoesNotName() {
+    Runbooks runbooks = new Runbooks();
+    runbooks.rollbackBy = List.of(ANA);
+    try (Stage stage = new Stage(runbooks)) {
+      stage.awaitAt(Step.MONITOR, State.WAITING_FOR_TIME);
+      stage.world.fail(
+          "settle",
+          Failures.needsHelp("the target cannot be reached", "mend it or accept the loss", null));
+      stage.untyped().signal("rollback", Map.of("by", "eve@example.com", "acceptLoss", true));
+      MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
+      stage.untyped().signal("rollback", Map.of("by", "eve@example.com", "acceptLoss", true));
+      MigrationStatus still = stage.status();
+      stage.untyped().signal("rollback", Map.of("by", ANA, "acceptLoss", true));
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.ROLLED_BACK);
+      assertThat(parked.parked().get(0).step()).isEqualTo("rollback.switchover");
+      assertThat(still.parked()).isEqualTo(parked.parked());
+      assertThat(stage.world.journal())
+          .contains("settle on the source, loss accepted by ana@example.com");
+    }
+  }
+
+  @Test
   void waitsForAPersonWhenTheHandBackFailsAndTakesUpAnAcceptedLoss() {
     try (Stage stage = new Stage(new Runbooks())) {
       stage.awaitAt(Step.MONITOR, State.WAITING_FOR_TIME);
