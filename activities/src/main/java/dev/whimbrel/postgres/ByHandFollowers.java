@@ -89,11 +89,7 @@ final class ByHandFollowers {
           null,
           false);
     }
-    Connect.DnsName dns = connect.dns();
-    String what =
-        dns != null
-            ? "Point the database's name %s to %s".formatted(dns.name(), url.host())
-            : "Point the applications to %s (connect: manual)".formatted(url.where());
+    String what = "Point the applications to %s (connect: manual)".formatted(url.where());
     return new ByHandStep(what, null, null, null, false);
   }
 }

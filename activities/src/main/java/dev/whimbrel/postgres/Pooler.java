@@ -72,7 +72,7 @@ final class Pooler implements AutoCloseable {
     try {
       List<@Nullable SQLException> answers = console.run(limit, NO_LOGIN_RETRY, pause);
       warn(NO_LOGIN_RETRY, answers.get(0));
-      mustBeDone(answers.get(1));
+      PoolerConsole.mustBeDone(answers.get(1));
       held = true;
     } catch (SQLException e) {
       console.giveUp(); // Cancelling a PAUSE does not undo it.
@@ -105,9 +105,9 @@ final class Pooler implements AutoCloseable {
         ConnectFollowers.Commands.run(side == Side.TARGET ? command.doIt() : command.undo());
       }
       List<@Nullable SQLException> answers = console.run(CALL, RELOAD, NO_LOGIN_RETRY, resume);
-      mustBeDone(answers.get(0));
+      PoolerConsole.mustBeDone(answers.get(0));
       warn(NO_LOGIN_RETRY, answers.get(1));
-      mustBeDone(answers.get(2));
+      PoolerConsole.mustBeDone(answers.get(2));
     } catch (SQLException e) {
       console.giveUp(); // A PAUSE may still be waiting there, and whoever resumes comes next.
       throw Failures.transientFailure(
@@ -139,12 +139,6 @@ final class Pooler implements AutoCloseable {
       throw Failures.transientFailure("The guardian of PgBouncer " + console.where() + " is gone");
     }
     return watching;
-  }
-
-  private static void mustBeDone(@Nullable SQLException refusal) throws SQLException {
-    if (refusal != null && !PoolerConsole.already(refusal)) {
-      throw refusal;
-    }
   }
 
   private void warn(String command, @Nullable SQLException refusal) {

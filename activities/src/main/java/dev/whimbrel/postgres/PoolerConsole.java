@@ -107,7 +107,11 @@ final class PoolerConsole implements AutoCloseable {
 
   /** Sends one command; a refusal that says that it is so already counts as done. */
   void run(Duration limit, String command) throws SQLException {
-    SQLException refusal = run(limit, new String[] {command}).get(0);
+    mustBeDone(run(limit, new String[] {command}).get(0));
+  }
+
+  /** Throws a refusal, unless it says that the wanted state is there already. */
+  static void mustBeDone(@Nullable SQLException refusal) throws SQLException {
     if (refusal != null && !already(refusal)) {
       throw refusal;
     }

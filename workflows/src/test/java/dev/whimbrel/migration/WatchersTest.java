@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -20,50 +21,45 @@ class WatchersTest {
 
   @Test
   void watchTheWayBackNoMoreWhenItIsDropped() throws Exception {
-    Runbooks runbooks = new Runbooks();
-    runbooks.endApproval = "required";
-    try (Stage stage = Stage.watched(runbooks)) {
-      stage.awaitAt(Step.END_APPROVAL, State.WAITING_FOR_APPROVAL);
-      CompletableFuture<Void> time = watchSlowly(stage);
-      stage.workflow().approve(new Approval(ANA, null, null));
+    List<String> journal =
+        endedBy(stage -> stage.workflow().approve(new Approval(ANA, null, null)), Ending.MIGRATED);
 
-      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
-      assertThat(stage.world.journal()).containsSubsequence(STOPPED, "stop the reverse stream");
-      assertThat(pending(stage)).isEmpty();
-      time.get(60, TimeUnit.SECONDS);
-    }
+    assertThat(journal).containsSubsequence(STOPPED, "stop the reverse stream");
   }
 
   @Test
   void doNotHoldARollbackUpAndAreGoneAtItsEnd() throws Exception {
-    Runbooks runbooks = new Runbooks();
-    runbooks.endApproval = "required";
-    try (Stage stage = Stage.watched(runbooks)) {
-      stage.awaitAt(Step.END_APPROVAL, State.WAITING_FOR_APPROVAL);
-      CompletableFuture<Void> time = watchSlowly(stage);
-      stage.untyped().signal("rollback", "because");
+    List<String> journal =
+        endedBy(stage -> stage.untyped().signal("rollback", "because"), Ending.ROLLED_BACK);
 
-      assertThat(stage.result().ending()).isEqualTo(Ending.ROLLED_BACK);
-      assertThat(stage.world.journal())
-          .containsSubsequence("settle on the source", STOPPED, "unprepare the switchover");
-      assertThat(pending(stage)).isEmpty();
-      time.get(60, TimeUnit.SECONDS);
-    }
+    assertThat(journal)
+        .containsSubsequence("settle on the source", STOPPED, "unprepare the switchover");
   }
 
   @Test
   void areGoneWhenTheMigrationIsAbandoned() throws Exception {
+    List<String> journal =
+        endedBy(
+            stage -> stage.workflow().abandon(new Decision(ANA, "the lab is torn down")),
+            Ending.ABANDONED);
+
+    assertThat(journal).endsWith(STOPPED);
+  }
+
+  /** The journal of a migration that was decided about while its way back was being watched. */
+  private static List<String> endedBy(Consumer<Stage> decision, Ending ending) throws Exception {
     Runbooks runbooks = new Runbooks();
     runbooks.endApproval = "required";
     try (Stage stage = Stage.watched(runbooks)) {
       stage.awaitAt(Step.END_APPROVAL, State.WAITING_FOR_APPROVAL);
       CompletableFuture<Void> time = watchSlowly(stage);
-      stage.workflow().abandon(new Decision(ANA, "the lab is torn down"));
+      decision.accept(stage);
 
-      assertThat(stage.result().ending()).isEqualTo(Ending.ABANDONED);
-      assertThat(stage.world.journal()).endsWith(STOPPED);
+      assertThat(stage.result().ending()).isEqualTo(ending);
+      List<String> journal = stage.world.journal();
       assertThat(pending(stage)).isEmpty();
       time.get(60, TimeUnit.SECONDS);
+      return journal;
     }
   }
 
