@@ -34,6 +34,7 @@ final class Authority {
         fingerprint text,
         can_go_back boolean NOT NULL DEFAULT false,
         note text,
+        withdrawn boolean NOT NULL DEFAULT false,
         claimed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
         changed_at timestamptz NOT NULL DEFAULT clock_timestamp())
       """;
@@ -98,7 +99,37 @@ final class Authority {
       insert.setString(2, side.word());
       insert.executeUpdate();
     }
-    return require(database, migration, side);
+    Row row = require(database, migration, side);
+    try (Statement statement = database.createStatement()) {
+      statement.execute("UPDATE whimbrel.authority SET withdrawn = false WHERE withdrawn");
+    }
+    return row;
+  }
+
+  /** Remembers that the preparation was taken back: until a new claim nothing is prepared here. */
+  static void withdraw(Connection database) throws SQLException {
+    try (Statement statement = database.createStatement()) {
+      statement.execute("UPDATE whimbrel.authority SET withdrawn = true WHERE NOT withdrawn");
+    }
+  }
+
+  /**
+   * Refuses a preparation that comes after it was taken back.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where it was
+   */
+  static void mustNotBeWithdrawn(Connection database, Row row) throws SQLException {
+    try (Statement statement = database.createStatement();
+        ResultSet withdrawn =
+            statement.executeQuery("SELECT FROM whimbrel.authority WHERE withdrawn")) {
+      if (withdrawn.next()) {
+        throw Failures.needsHelp(
+            "The preparation of %s was taken back on the %s: a late attempt begins nothing"
+                .formatted(row.migration(), row.side().word()),
+            "start the migration again",
+            null);
+      }
+    }
   }
 
   /** What a database knows; empty where nobody claimed it. */

@@ -8,7 +8,6 @@ import dev.whimbrel.activity.SwitchoverRequest;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -61,7 +60,8 @@ final class Crossing {
     startWayBackThatNeverRan();
     Opening opening = attempt.opening();
     Followers followers = attempt.followers();
-    Readied readied = new ReadyCheck(sessions, truth, request, attempt.pulse()).await();
+    ReadyCheck check = new ReadyCheck(sessions, truth, request, attempt.pulse());
+    Readied readied = check.await();
     opening.approach();
     followers.ready(to);
     attempt.stopIfGivenUp();
@@ -72,7 +72,7 @@ final class Crossing {
     followers.pause(least(POOLER_PAUSE, deadline.left()));
     checkpoints.at(Checkpoints.Point.PAUSED);
 
-    List<List<@Nullable String>> sequences = fence(readied, deadline);
+    List<List<@Nullable String>> sequences = fence(check, readied, deadline);
     checkpoints.at(Checkpoints.Point.FENCED);
     UUID marker = UUID.randomUUID();
     sessions
@@ -115,7 +115,7 @@ final class Crossing {
   }
 
   /** Step 2: nobody writes from here on, until F ends one way or the other. */
-  private List<List<@Nullable String>> fence(Readied readied, Deadline deadline)
+  private List<List<@Nullable String>> fence(ReadyCheck check, Readied readied, Deadline deadline)
       throws SQLException {
     Duration left = deadline.forStep("lock the tables");
     List<List<List<@Nullable String>>> answer;
@@ -133,12 +133,8 @@ final class Crossing {
       throw e;
     }
     String fingerprint = answer.get(answer.size() - 2).get(0).get(0);
-    if (!Objects.equals(fingerprint, truth.on(from).fingerprint())) {
-      throw Failures.needsHelp(
-          "The catalog of the %s is no longer the one that the switchover was prepared for: a table, column or sequence was added, changed or dropped"
-              .formatted(from.word()),
-          "make the same change on the other side (SET whimbrel.same_change = on lets it pass the fence) and add new tables to the publication, or take the change back; then prepare again",
-          "whimbrel retry " + request.move().migration());
+    if (!readied.fingerprint().equals(fingerprint)) {
+      throw check.catalogChanged();
     }
     return answer.get(answer.size() - 1);
   }

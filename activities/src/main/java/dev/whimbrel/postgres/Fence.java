@@ -14,8 +14,9 @@ import java.util.List;
  * pass, since apply workers fire no statement triggers; {@code TRUNCATE} is on as plain {@code
  * ENABLE}, which spares them too.
  *
- * <p>The function raises SQLSTATE 25006 and reads nothing: an older snapshot would read an older
- * truth.
+ * <p>The function raises SQLSTATE 25006 and reads no table: an older snapshot would read an older
+ * truth. It asks the server's memory whether it runs in the worker that copies this very table for
+ * a subscription.
  */
 final class Fence {
   /** SQLSTATE that a writer on the closed side gets: read_only_sql_transaction. */
@@ -33,6 +34,11 @@ final class Fence {
       CREATE SCHEMA IF NOT EXISTS whimbrel;
       CREATE OR REPLACE FUNCTION whimbrel.fence() RETURNS trigger LANGUAGE plpgsql AS $fence$
       BEGIN
+        -- Initial table sync copies, which fires statement triggers; it is no writer.
+        IF EXISTS (SELECT FROM pg_catalog.pg_stat_get_subscription(NULL) s
+                    WHERE s.pid = pg_catalog.pg_backend_pid() AND s.relid = TG_RELID) THEN
+          RETURN NULL;
+        END IF;
         RAISE EXCEPTION 'cannot write to %.%: this database is closed, writes go to the other side',
           TG_TABLE_SCHEMA, TG_TABLE_NAME
           USING ERRCODE = 'read_only_sql_transaction',

@@ -45,6 +45,9 @@ final class Preparation {
         return new Readiness(
             back, 0, List.of(), truth.decisive().epoch(), "the target is the truth already");
       }
+      for (Side side : Side.values()) {
+        Authority.mustNotBeWithdrawn(sessions.on(side).connection(CALL), truth.on(side));
+      }
       List<Finding> findings = new ArrayList<>();
       for (Side side : Side.values()) {
         Markers.create(sessions.on(side).connection(CALL));
@@ -89,6 +92,9 @@ final class Preparation {
                 .formatted(truth.side().word(), truth.decisive().epoch()),
             "roll back first",
             "whimbrel rollback " + move.migration());
+      }
+      for (Side side : Side.values()) {
+        Authority.withdraw(sessions.on(side).connection(CALL));
       }
       new WayBack(secrets, move).remove(sessions);
       Fence.uninstall(sessions.on(Side.SOURCE).connection(LONG));

@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
 final class ReadyCheck {
   private static final Duration CALL = Duration.ofSeconds(10);
 
+  /** Putting triggers on new tables, each as soon as its writers let it. */
+  private static final Duration INSTALL = Duration.ofMinutes(1);
+
   /** A transaction that is younger is left to end by itself. */
   private static final Duration YOUNG = Duration.ofSeconds(1);
 
@@ -54,6 +57,7 @@ final class ReadyCheck {
     fencesAreReady();
     streamIsWhole();
     streamCarriesEverything();
+    String fingerprint = catalogIsKnown();
     awaitTravel();
     awaitBlockers();
     Session losing = sessions.on(from);
@@ -63,11 +67,46 @@ final class ReadyCheck {
         from,
         sequences,
         sessions.on(to).rows(Sequences.LIST, CALL).get(0));
-    return new Readied(TableLocks.statement(losing), Sequences.read(sequences));
+    return new Readied(TableLocks.statement(losing), Sequences.read(sequences), fingerprint);
+  }
+
+  /**
+   * The catalog of the losing side as it is now. Whoever prepared the hand-over to the target shall
+   * know what it hands over; a rollback stays possible where the other side can take everything,
+   * whatever was changed on both sides in the window.
+   */
+  private String catalogIsKnown() throws SQLException {
+    Connection losing = sessions.on(from).connection(CALL);
+    String fingerprint = Fence.fingerprint(losing);
+    List<String> missing = Structure.missing(losing, sessions.on(to).connection(CALL));
+    if (!missing.isEmpty()) {
+      throw Failures.needsHelp(
+          "The %s has what is missing on the %s: %s"
+              .formatted(from.word(), to.word(), Structure.line(missing)),
+          Structure.remedy(to) + "; then retry",
+          "whimbrel retry " + request.move().migration());
+    }
+    if (to == Side.TARGET && !fingerprint.equals(truth.on(from).fingerprint())) {
+      throw catalogChanged();
+    }
+    return fingerprint;
+  }
+
+  /** As of the rehearsal, or as of the look a moment ago. */
+  RuntimeException catalogChanged() {
+    return Failures.needsHelp(
+        "The catalog of the %s is no longer the one that the switchover was prepared for: a table, column or sequence was added, changed or dropped"
+            .formatted(from.word()),
+        Structure.remedy(to) + "; then retry, which prepares again",
+        "whimbrel retry " + request.move().migration());
   }
 
   private void fencesAreReady() throws SQLException {
-    List<String> missing = Fence.withoutTriggers(sessions.on(from).connection());
+    if (to == Side.SOURCE) {
+      // Tables that were made in the rollback window.
+      Fence.install(sessions.on(from).connection(INSTALL));
+    }
+    List<String> missing = Fence.withoutTriggers(sessions.on(from).connection(CALL));
     List<String> taking = Fence.notClosed(sessions.on(to).connection());
     if (truth.on(from).fingerprint() == null || !missing.isEmpty() || !taking.isEmpty()) {
       throw Failures.needsHelp(

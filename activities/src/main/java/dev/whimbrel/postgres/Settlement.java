@@ -63,6 +63,9 @@ final class Settlement {
         throw Failures.unfinished(
             e.getOriginalMessage() + "; the hand-over was sent, so that it is finished at once");
       }
+      if (bothMayBeClosed && Failures.NEEDS_HELP.equals(e.getType())) {
+        throw Failures.maybeClosed(e.getDetails().get(Failures.Help.class));
+      }
       throw e;
     }
   }

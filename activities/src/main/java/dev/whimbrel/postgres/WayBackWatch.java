@@ -7,6 +7,7 @@ import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
@@ -31,12 +32,17 @@ final class WayBackWatch {
 
   private static final Duration BETWEEN_SEQUENCES = Duration.ofSeconds(10);
 
+  /** Whoever changes the target changes the source too within that time, or is asked to. */
+  private static final Duration SAME_CHANGE = Duration.ofMinutes(2);
+
   private final Databases databases;
   private final Move move;
   private final Names names;
   private final Set<String> closedLate = new LinkedHashSet<>();
   private final Duration every;
   private Deadline sequences = new Deadline(Duration.ZERO);
+  private @Nullable Deadline sameChange;
+  private String notTaken = "";
   private long looks;
 
   WayBackWatch(Databases databases, Move move, Pace pace) {
@@ -107,6 +113,7 @@ final class WayBackWatch {
         sequences = new Deadline(BETWEEN_SEQUENCES);
         carrySequences(source, target);
         dropForward(source, target);
+        mustTakeEverything(source, target);
       }
       UUID marker = Markers.write(target.connection(CALL), Side.TARGET, "watch");
       Deadline travel = new Deadline(MARKER);
@@ -129,7 +136,7 @@ final class WayBackWatch {
           null,
           millis,
           bytes,
-          arrived ? 0L : null,
+          arrived ? 0L : Progress.NOT_KNOWN,
           null,
           Instant.now().toString());
     }
@@ -151,10 +158,42 @@ final class WayBackWatch {
   }
 
   private String warning() {
-    return closedLate.isEmpty()
-        ? ""
-        : "; CLOSED LATE on the source: %s, whose rows are not on the target"
-            .formatted(String.join(", ", closedLate));
+    return notTaken
+        + (closedLate.isEmpty()
+            ? ""
+            : "; CLOSED LATE on the source: %s, whose rows are not on the target"
+                .formatted(String.join(", ", closedLate)));
+  }
+
+  /**
+   * A change of the target's tables stops the stream back, or a rollback, until the source has it
+   * too.
+   */
+  private void mustTakeEverything(Session source, Session target) throws SQLException {
+    Fence.install(target.connection(CLOSE));
+    List<String> missing =
+        new ArrayList<>(Structure.missing(target.connection(CALL), source.connection(CALL)));
+    for (String table :
+        PublishedTables.unpublished(target.connection(CALL), names.reversePublication())) {
+      if (!missing.contains("table " + table)) {
+        missing.add("table " + table + " in publication " + names.reversePublication());
+      }
+    }
+    if (missing.isEmpty()) {
+      sameChange = null;
+      notTaken = "";
+      return;
+    }
+    notTaken = "; A ROLLBACK WOULD PARK: the source lacks " + Structure.line(missing);
+    if (sameChange == null) {
+      sameChange = new Deadline(SAME_CHANGE);
+    } else if (sameChange.passed()) {
+      throw Failures.needsHelp(
+          "A ROLLBACK WOULD PARK: the target was changed, and the source lacks "
+              + Structure.line(missing),
+          Structure.remedy(Side.SOURCE) + "; then retry, which looks again",
+          "whimbrel retry " + move.migration());
+    }
   }
 
   private void mustRun(Session source, Session target) throws SQLException {

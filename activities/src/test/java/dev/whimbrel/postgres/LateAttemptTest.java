@@ -8,6 +8,7 @@ import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.secrets.Secrets;
+import java.sql.Connection;
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterAll;
@@ -142,6 +143,30 @@ class LateAttemptTest {
       assertThat(finished.handedOver()).isTrue();
       assertThat(finished.epoch()).isEqualTo(2);
       pair.target().execute(world.name(), WRITE);
+    }
+  }
+
+  @Test
+  void preparesNothingAfterThePreparationWasTakenBackUntilANewClaim() throws Exception {
+    try (World world = new World(pair).prepared()) {
+      world.switchover().unprepareSwitchover(world.move());
+
+      assertThatThrownBy(() -> world.switchover().prepareSwitchover(world.move()))
+          .hasMessageContaining("was taken back on the source: a late attempt begins nothing");
+      assertThat(
+              Pairs.value(
+                  pair.target(),
+                  world.name(),
+                  "SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"))
+          .isEqualTo("0");
+
+      for (Side side : Side.values()) {
+        try (Connection database = world.connect(side)) {
+          Authority.claim(database, world.name(), side);
+        }
+      }
+      assertThat(world.prepared().switchover().handOver(world.to(Side.TARGET)).handedOver())
+          .isTrue();
     }
   }
 

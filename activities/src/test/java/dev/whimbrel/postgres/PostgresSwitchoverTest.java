@@ -164,7 +164,7 @@ class PostgresSwitchoverTest {
   }
 
   @Test
-  void abortsWhenATableWasAddedAfterItWasPrepared() throws Exception {
+  void abortsWhenTablesWereChangedAfterItWasPrepared() throws Exception {
     try (World world = new World(pair).prepared()) {
       pair.source().execute(world.name(), "CREATE TABLE later (id int PRIMARY KEY)");
 
@@ -173,9 +173,18 @@ class PostgresSwitchoverTest {
       pair.source()
           .execute(world.name(), "DROP TABLE later", "ALTER TABLE counter ADD COLUMN later int");
       assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
+          .hasMessageContaining("missing on the target: column public.counter.later");
+      pair.target()
+          .execute(
+              world.name(),
+              "SET whimbrel.same_change = on",
+              "ALTER TABLE counter ADD COLUMN later int");
+      assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
           .hasMessageContaining("is no longer the one that the switchover was prepared for");
 
       pair.source().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 1)");
+      assertThat(world.prepared().switchover().handOver(world.to(Side.TARGET)).handedOver())
+          .isTrue();
     }
   }
 

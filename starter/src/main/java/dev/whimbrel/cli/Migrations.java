@@ -226,7 +226,7 @@ final class Migrations {
                 rollback.possible(),
                 rollback.until(),
                 rollback.estimatedSeconds(),
-                p.writesAtRisk());
+                p.writesAtRisk() == Progress.NOT_KNOWN ? null : p.writesAtRisk());
       }
     }
     return with(s, rollback, lag);
@@ -278,7 +278,7 @@ final class Migrations {
         null,
         0,
         state == State.NO_WORKER ? List.of("whimbrel worker") : List.of(),
-        new RollbackOffer(false, null, 0, 0),
+        new RollbackOffer(false, null, 0, null),
         null,
         null,
         null,

@@ -90,6 +90,9 @@ final class StatusText {
     StringBuilder line = new StringBuilder("WRITES GO TO: ").append(s.writesGoTo());
     if (!snapshot.answered()) {
       line.append(s.result() == null ? " (as last recorded)" : "");
+    } else if (s.writesGoTo().equals("unknown")) {
+      line.append(
+          " (a hand-over was sent, its end is not known, perhaps nobody can write: whimbrel inspect RUNBOOK asks the databases)");
     } else if (s.epoch() > 0) {
       String since =
           s.writesSince() == null
@@ -125,7 +128,9 @@ final class StatusText {
                     ? "still"
                     : "until " + Words.time(offer.until(), snapshot.at(), zone),
             offer.estimatedSeconds(),
-            Words.plural(offer.writesAtRisk(), "write"),
+            offer.writesAtRisk() == null
+                ? "an unknown number of writes"
+                : Words.plural(offer.writesAtRisk(), "write"),
             s.name());
   }
 

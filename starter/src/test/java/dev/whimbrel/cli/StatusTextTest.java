@@ -53,20 +53,35 @@ class StatusTextTest {
   @Test
   void shoutsWhenThereIsNoWayBack() {
     assertThat(
-            headline(State.WAITING_FOR_TIME, "cutover", new RollbackOffer(false, null, 0, 0), true))
+            headline(
+                State.WAITING_FOR_TIME, "cutover", new RollbackOffer(false, null, 0, 0L), true))
         .endsWith("GO BACK: NO");
-    assertThat(headline(State.RUNNING, "decommission", new RollbackOffer(false, null, 0, 0), true))
+    assertThat(headline(State.RUNNING, "decommission", new RollbackOffer(false, null, 0, 0L), true))
         .endsWith("GO BACK: no, the way back is closed");
-    assertThat(headline(State.ENDED, "decommission", new RollbackOffer(false, null, 0, 0), true))
+    assertThat(headline(State.ENDED, "decommission", new RollbackOffer(false, null, 0, 0L), true))
         .endsWith("GO BACK: no, the migration has ended");
   }
 
   @Test
+  void saysWhatNobodyKnows() {
+    RollbackOffer risky = new RollbackOffer(true, null, 2, null);
+    MigrationStatus closed = status("unknown", State.NEEDS_HELP, "cutover", risky, List.of());
+
+    assertThat(
+            StatusText.headline(
+                new Snapshot(closed, true, List.of(), null, Statuses.NOW), ZoneOffset.UTC))
+        .startsWith("WRITES GO TO: unknown (a hand-over was sent, its end is not known,")
+        .contains("whimbrel inspect RUNBOOK")
+        .contains("about 2 s, an unknown number of writes at risk");
+  }
+
+  @Test
   void promisesNothingWhenNobodyAnswers() {
-    assertThat(headline(State.NO_WORKER, "cutover", new RollbackOffer(false, null, 0, 0), false))
+    assertThat(headline(State.NO_WORKER, "cutover", new RollbackOffer(false, null, 0, 0L), false))
         .isEqualTo(
             "WRITES GO TO: source (as last recorded). GO BACK: not known, no worker answers");
-    assertThat(headline(State.ENGINE_STUCK, "cutover", new RollbackOffer(false, null, 0, 0), false))
+    assertThat(
+            headline(State.ENGINE_STUCK, "cutover", new RollbackOffer(false, null, 0, 0L), false))
         .endsWith("GO BACK: not known, the engine is stuck");
   }
 
@@ -74,9 +89,10 @@ class StatusTextTest {
   void showsTheRemedyOfAParkedStep() {
     MigrationStatus s =
         status(
+            "source",
             State.NEEDS_HELP,
             "replicate",
-            new RollbackOffer(true, null, 4, 0),
+            new RollbackOffer(true, null, 4, 0L),
             List.of(
                 new Parked(
                     "replicate.catch-up",
@@ -114,12 +130,16 @@ class StatusTextTest {
   private static String headline(State state, String phase, RollbackOffer offer, boolean answered) {
     return StatusText.headline(
         new Snapshot(
-            status(state, phase, offer, List.of()), answered, List.of(), null, Statuses.NOW),
+            status("source", state, phase, offer, List.of()),
+            answered,
+            List.of(),
+            null,
+            Statuses.NOW),
         ZoneOffset.UTC);
   }
 
   private static MigrationStatus status(
-      State state, String phase, RollbackOffer offer, List<Parked> parked) {
+      String writesGoTo, State state, String phase, RollbackOffer offer, List<Parked> parked) {
     return new MigrationStatus(
         "shop",
         phase,
@@ -128,7 +148,7 @@ class StatusTextTest {
         Statuses.NOW,
         null,
         null,
-        "source",
+        writesGoTo,
         null,
         1,
         List.of(),

@@ -79,7 +79,8 @@ final class StepFailures {
           new Failures.Help(
               redaction.apply(help.cause()),
               redaction.apply(help.remedy()),
-              help.command() == null ? null : redaction.apply(help.command())));
+              help.command() == null ? null : redaction.apply(help.command()),
+              help.bothMayBeClosed()));
     }
     // Waiting is not an error: neither in the log nor in the metrics.
     clean.setCategory(

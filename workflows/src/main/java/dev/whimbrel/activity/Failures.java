@@ -58,6 +58,12 @@ public final class Failures {
         message, NEEDS_HELP, new Help(message, remedy, command));
   }
 
+  /** The same failure of a switchover's, with both sides closed as far as anybody knows. */
+  public static ApplicationFailure maybeClosed(Help help) {
+    return ApplicationFailure.newNonRetryableFailure(
+        help.cause(), NEEDS_HELP, new Help(help.cause(), help.remedy(), help.command(), true));
+  }
+
   /** A bug. */
   public static ApplicationFailure defect(String message) {
     return ApplicationFailure.newNonRetryableFailure(message, DEFECT);
@@ -69,6 +75,15 @@ public final class Failures {
    * @param cause what was expected and what was found
    * @param remedy what to do
    * @param command the exact command or SQL, or null
+   * @param bothMayBeClosed whether a hand-over was sent whose end is not known: perhaps nobody can
+   *     write
    */
-  public record Help(String cause, String remedy, @Nullable String command) {}
+  public record Help(
+      String cause, String remedy, @Nullable String command, boolean bothMayBeClosed) {
+
+    /** Help while writes go where the status says. */
+    public Help(String cause, String remedy, @Nullable String command) {
+      this(cause, remedy, command, false);
+    }
+  }
 }

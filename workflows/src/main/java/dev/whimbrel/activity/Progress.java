@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param lagMillis travel time of the latest marker
  * @param lagBytes WAL not yet confirmed by the other side
  * @param writesAtRisk changes on the side that takes the writes which have not reached the other
- *     side
+ *     side, {@link #NOT_KNOWN}, or null where nobody looks for them
  * @param heldSince since when a condition has held, ISO 8601, or null while it does not hold
  * @param lastLooked when the condition was last looked at, ISO 8601
  * @param looks how often this attempt has looked, or null where that is not counted
@@ -30,6 +30,9 @@ public record Progress(
     @Nullable String lastLooked,
     @Nullable Long looks,
     @Nullable List<DatabaseUser> users) {
+
+  /** There are writes at risk, and nobody can say how many. */
+  public static final long NOT_KNOWN = -1;
 
   /** Progress whose looks are not counted. */
   public Progress(

@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
  * nothing.
  */
 final class Board {
+  /** Where writes go while only the databases know. */
+  private static final String UNKNOWN = "unknown";
+
   private final Start start;
   private final Parking parking = new Parking(this::changed);
   private final Map<Step, StepRecord> records = new EnumMap<>(Step.class);
@@ -36,6 +39,7 @@ final class Board {
   private MigrationStatus.@Nullable Findings findings;
   private @Nullable VerificationReport verification;
   private @Nullable HandOver handOver;
+  private boolean truthIsOpen;
   private long epoch;
   private List<DatabaseUser> users = List.of();
   private int switchoverAttempts;
@@ -151,6 +155,13 @@ final class Board {
     handOver = done;
     epoch = done.epoch();
     wayBack = done.canGoBack();
+    truthIsOpen = false;
+    changed();
+  }
+
+  /** A hand-over may have been sent whose end is not known: perhaps nobody can write. */
+  void leaveTruthOpen(boolean open) {
+    truthIsOpen = open;
     changed();
   }
 
@@ -234,6 +245,9 @@ final class Board {
   }
 
   private String writesGoTo() {
+    if (truthIsOpen) {
+      return UNKNOWN;
+    }
     return handOver == null ? "source" : handOver.writesGoTo().word();
   }
 
@@ -265,7 +279,7 @@ final class Board {
             wayBack && result == null && !parking.holds(Step.WATCH_WAY_BACK.id()),
             wayBackUntil,
             Math.max(2, predictedPauseMillis / 1000),
-            0),
+            0L),
         null,
         verification == null
             ? null

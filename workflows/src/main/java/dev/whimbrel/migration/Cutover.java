@@ -16,8 +16,10 @@ import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.UsersRequest;
 import dev.whimbrel.migration.MigrationStatus.State;
+import io.temporal.failure.TemporalFailure;
 import java.time.Duration;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Moves the service to the target. Until the hand-over, whatever fails leaves it on the source. */
@@ -137,7 +139,7 @@ final class Cutover {
           migration.board.begin(step);
           migration.board.switchoverTried();
           handOverTried = true;
-          return switching(step).handOver(migration.handOverToTarget());
+          return decided(() -> switching(step).handOver(migration.handOverToTarget()));
         },
         () -> finishHandOver(step),
         keepBase::start,
@@ -170,7 +172,7 @@ final class Cutover {
               unsettled[0] = false;
               return settled != null
                   ? settled
-                  : switching(step).settle(migration.switchoverTo(Side.SOURCE));
+                  : decided(() -> switching(step).settle(migration.switchoverTo(Side.SOURCE)));
             },
             () -> finishHandBack(step),
             () -> {},
@@ -238,11 +240,27 @@ final class Cutover {
     migration.board.await(
         State.RUNNING, "the end of a hand-over that was sent: both sides may be closed");
     try {
-      return how.apply(
-          call(
-              Switchover.class, Timeouts.finishing(migration.runbook.rollback().patience()), step));
+      return decided(
+          () ->
+              how.apply(
+                  call(
+                      Switchover.class,
+                      Timeouts.finishing(migration.runbook.rollback().patience()),
+                      step)));
     } finally {
       migration.board.goOn();
+    }
+  }
+
+  /** Says where writes go only while that is known. */
+  private HandOver decided(Supplier<HandOver> switchover) {
+    try {
+      HandOver end = switchover.get();
+      migration.board.leaveTruthOpen(false);
+      return end;
+    } catch (TemporalFailure e) {
+      migration.board.leaveTruthOpen(Judgement.leavesTheTruthOpen(e));
+      throw e;
     }
   }
 

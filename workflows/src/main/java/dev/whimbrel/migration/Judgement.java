@@ -143,6 +143,18 @@ final class Judgement {
     return isOf(Failures.UNFINISHED, failure);
   }
 
+  /**
+   * Whether a failed switchover has left open where writes go: only what says that nothing was
+   * handed over, or that what was is settled, leaves the truth where it was.
+   */
+  static boolean leavesTheTruthOpen(TemporalFailure failure) {
+    if (isTransient(failure)) {
+      return false;
+    }
+    return !isOf(Failures.NEEDS_HELP, failure)
+        || carried((ApplicationFailure) origin(failure)).bothMayBeClosed();
+  }
+
   private static boolean isOf(String type, TemporalFailure failure) {
     return origin(failure) instanceof ApplicationFailure application
         && type.equals(application.getType());

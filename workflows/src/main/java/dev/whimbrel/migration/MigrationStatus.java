@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param since since when
  * @param waitingFor what is waited for, in words, or null
  * @param result how it ended, or null while it runs
- * @param writesGoTo source, target or, between hand-over and opening, none
+ * @param writesGoTo source, target or, where a hand-over was sent and its end is not known,
+ *     unknown: perhaps nobody can write
  * @param writesSince when the writes began to go there by a hand-over; null on the source from the
  *     start
  * @param epoch the epoch of the side that takes the writes; 0 until both databases are claimed
@@ -67,9 +68,20 @@ public record MigrationStatus(
     ENGINE_STUCK
   }
 
-  /** The standing offer to go back. */
+  /**
+   * The standing offer to go back.
+   *
+   * @param possible whether going back would succeed now, as far as anybody knows
+   * @param until until when it is certain, or null where nobody knows yet
+   * @param estimatedSeconds how long writes are held up
+   * @param writesAtRisk writes that would be lost if the side that takes them died now; null where
+   *     nobody knows
+   */
   public record RollbackOffer(
-      boolean possible, @Nullable Instant until, long estimatedSeconds, long writesAtRisk) {}
+      boolean possible,
+      @Nullable Instant until,
+      long estimatedSeconds,
+      @Nullable Long writesAtRisk) {}
 
   /** Lag of the running stream. */
   public record Lag(long bytes, long millis) {}

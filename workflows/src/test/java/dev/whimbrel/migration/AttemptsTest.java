@@ -66,12 +66,35 @@ class AttemptsTest {
       }
       MigrationStatus parked = stage.awaitAt(Step.SWITCHOVER, State.NEEDS_HELP);
       int tried = Collections.frequency(stage.world.journal(), HAND_OVER);
+      assertThat(parked.writesGoTo()).isEqualTo("unknown");
       stage.workflow().retry(new StepDecision(ANA, null, null));
 
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
       assertThat(tried).isEqualTo(13);
       assertThat(parked.parked().get(0).cause()).isEqualTo("the target did not open");
       assertThat(stage.world.truth).isEqualTo(Side.TARGET);
+      assertThat(stage.status().writesGoTo()).isEqualTo("target");
+    }
+  }
+
+  @Test
+  void saysWhereWritesGoUnlessBothSidesMayBeClosed() {
+    try (Stage stage = new Stage(new Runbooks())) {
+      stage.world.fail(
+          "handOver",
+          Failures.needsHelp("the tables cannot be locked", "end what is named", null),
+          Failures.maybeClosed(new Failures.Help("its last rows do not arrive", "mend", null)));
+      MigrationStatus untouched = stage.awaitAt(Step.SWITCHOVER, State.NEEDS_HELP);
+      stage.workflow().retry(new StepDecision(ANA, null, null));
+      MigrationStatus closed =
+          stage.await(
+              "parked with both sides closed",
+              status -> status.parked().stream().anyMatch(place -> place.cause().contains("rows")));
+      stage.workflow().retry(new StepDecision(ANA, null, null));
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(untouched.writesGoTo()).isEqualTo("source");
+      assertThat(closed.writesGoTo()).isEqualTo("unknown");
     }
   }
 
