@@ -14,10 +14,12 @@ import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** An attempt that is alive, but that Temporal has given up: no late one undoes an undo. */
+@Isolated("the pause is held to a limit")
 class LateAttemptTest {
   private static final String WRITE = "INSERT INTO entry (writer, n) VALUES (1, 1)";
 

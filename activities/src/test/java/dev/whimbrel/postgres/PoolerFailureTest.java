@@ -12,9 +12,11 @@ import java.sql.Statement;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** A pooler that fails neither keeps a database closed nor stays paused. */
 @Needs(Program.PGBOUNCER)
+@Isolated("the pause is held to a limit")
 class PoolerFailureTest {
   private static Pairs pair;
 

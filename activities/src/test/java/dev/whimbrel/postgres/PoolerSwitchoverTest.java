@@ -18,10 +18,12 @@ import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 @Needs(Program.PGBOUNCER)
+@Isolated("the pause is held to a limit")
 class PoolerSwitchoverTest {
   /** PAUSE, the locks, the marker, everything of the opening, the hand-over, the opening. */
   private static final int TRIPS = 6;

@@ -10,9 +10,11 @@ import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+@Isolated("the pause is held to a limit")
 class PostgresSwitchoverTest {
   private static Pairs pair;
 
@@ -224,7 +226,7 @@ class PostgresSwitchoverTest {
                     world.server(side),
                     world.name(),
                     "SELECT (SELECT count(*) FROM pg_replication_slots WHERE database = current_database())"
-                        + " + (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'whimbrel%')"
+                        + " + (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_roles WHERE rolname = 'whimbrel_' || current_database())"
                         + " + (SELECT count(*) FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))"))
             .isEqualTo("0");
       }

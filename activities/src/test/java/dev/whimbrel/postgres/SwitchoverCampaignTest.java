@@ -13,6 +13,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -21,6 +22,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * woken after another attempt has ended, its lines are cut without a word, or a server crashes.
  */
 @Tag("campaign")
+@Isolated("the pause is held to a limit")
 class SwitchoverCampaignTest {
   private static Pairs pair;
 

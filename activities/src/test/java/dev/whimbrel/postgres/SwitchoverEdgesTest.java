@@ -18,8 +18,10 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** States of the servers that a switchover must notice, mend or survive. */
+@Isolated("the pause is held to a limit")
 class SwitchoverEdgesTest {
   private static Pairs pair;
 

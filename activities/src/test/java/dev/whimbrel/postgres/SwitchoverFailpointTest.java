@@ -8,10 +8,12 @@ import java.sql.Connection;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** Real kills between every two steps, forward and then back, under load. */
+@Isolated("the pause is held to a limit")
 class SwitchoverFailpointTest {
   private static Pairs pair;
 

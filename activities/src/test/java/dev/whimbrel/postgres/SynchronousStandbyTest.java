@@ -7,10 +7,12 @@ import dev.whimbrel.activity.Side;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A standby that every COMMIT waits for, and that is gone. */
+@Isolated("the pause is held to a limit")
 class SynchronousStandbyTest {
   private Pairs pair;
   private World world;

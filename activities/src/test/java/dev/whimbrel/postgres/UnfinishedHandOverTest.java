@@ -12,10 +12,12 @@ import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /**
  * The gaining side goes away between hand-over and opening: the failure says that it must hurry.
  */
+@Isolated("the pause is held to a limit")
 class UnfinishedHandOverTest {
   private static final String WRITE = "INSERT INTO entry (writer, n) VALUES (1, 1)";
   private static final Duration PATIENCE = Duration.ofSeconds(2);
