@@ -25,7 +25,7 @@ final class Agreement {
     for (Nameserver server : servers) {
       NameState now = server.addresses(name);
       for (int look = 1; look < LOOKS && !now.sets().equals(primary.sets()); look++) {
-        Waiting.rest();
+        Waiting.rest(Waiting.INTERVAL);
         now = server.addresses(name);
       }
       if (!now.sets().equals(primary.sets())) {

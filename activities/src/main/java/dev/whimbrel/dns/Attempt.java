@@ -49,13 +49,15 @@ final class Attempt {
   /**
    * Says how far it is.
    *
+   * @param looks how often it has looked
    * @throws io.temporal.client.ActivityCompletionException if the activity was cancelled or the
    *     worker stops
    */
-  void beat(String line) {
+  void beat(String line, long looks) {
     if (context != null) {
       context.heartbeat(
-          new Progress(line, null, null, null, null, null, null, Instant.now().toString()));
+          new Progress(line, null, null, null, null, null, null, Instant.now().toString())
+              .after(looks));
     }
   }
 

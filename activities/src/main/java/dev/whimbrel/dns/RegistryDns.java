@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** The service's names, at whichever provider the runbook names. */
 public final class RegistryDns implements Dns {
@@ -25,10 +26,22 @@ public final class RegistryDns implements Dns {
   private static final Duration SERVERS_LIMIT = Duration.ofMinutes(10);
 
   private final Secrets secrets;
+  private final Duration betweenLooks;
 
   /** Names whose keys are resolved by {@code secrets}. */
   public RegistryDns(Secrets secrets) {
+    this(secrets, null);
+  }
+
+  /**
+   * Names whose servers are looked at more often than usual.
+   *
+   * @param atMost the longest time between two looks; null for the usual one
+   */
+  public RegistryDns(Secrets secrets, @Nullable Duration atMost) {
     this.secrets = secrets;
+    this.betweenLooks =
+        atMost == null || Waiting.INTERVAL.compareTo(atMost) < 0 ? Waiting.INTERVAL : atMost;
   }
 
   @Override
@@ -83,7 +96,8 @@ public final class RegistryDns implements Dns {
         new Waiting(
             new Attempt(),
             SERVERS_LIMIT,
-            "see why this server does not follow the zone's primary, then retry");
+            "see why this server does not follow the zone's primary, then retry",
+            betweenLooks);
     for (NamePlan plan : NamePlan.all(request.move(), request.found())) {
       waiting.until(servers, () -> {}, server -> missingTtl(request, plan, server));
     }
@@ -121,7 +135,8 @@ public final class RegistryDns implements Dns {
         new Waiting(
             attempt,
             SERVERS_LIMIT.plus(inForce(dns).multipliedBy(5)),
-            "see why this server keeps the old answer; clients behind it still use the old side");
+            "see why this server keeps the old answer; clients behind it still use the old side",
+            betweenLooks);
     for (NamePlan plan : NamePlan.all(request.move(), request.found())) {
       waiting.until(
           servers,

@@ -9,24 +9,29 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * Waits inside an activity, looking every second, until every server says what it should. What is
- * missing is the heartbeat's line.
+ * Waits inside an activity, looking again and again, until every server says what it should. What
+ * is missing is the heartbeat's line.
  */
 final class Waiting {
-  private static final Duration INTERVAL = Duration.ofSeconds(1);
+  /** The usual time between two looks. */
+  static final Duration INTERVAL = Duration.ofSeconds(1);
 
   private final Attempt attempt;
   private final Duration limit;
   private final String remedy;
+  private final Duration between;
+  private long looks;
 
   /**
    * @param limit how long, over all attempts, until a person is asked
    * @param remedy what that person can do
+   * @param between the time between two looks
    */
-  Waiting(Attempt attempt, Duration limit, String remedy) {
+  Waiting(Attempt attempt, Duration limit, String remedy, Duration between) {
     this.attempt = attempt;
     this.limit = limit;
     this.remedy = remedy;
+    this.between = between;
   }
 
   /**
@@ -45,18 +50,20 @@ final class Waiting {
       List<String> still = new ArrayList<>();
       for (Nameserver server : servers) {
         missingAt(server, missing).ifPresent(still::add);
-        attempt.beat(still.isEmpty() ? server.label() + " answers as wanted" : still.get(0));
+        attempt.beat(still.isEmpty() ? server.label() + " answers as wanted" : still.get(0), looks);
       }
+      looks++;
       if (still.isEmpty()) {
         return;
       }
       attempt.beat(
-          still.get(0) + (still.size() == 1 ? "" : " (and %d more)".formatted(still.size() - 1)));
+          still.get(0) + (still.size() == 1 ? "" : " (and %d more)".formatted(still.size() - 1)),
+          looks);
       if (attempt.sinceFirstAttempt().compareTo(limit) > 0) {
         throw Failures.needsHelp(
             "After %d s: %s".formatted(limit.toSeconds(), String.join("; ", still)), remedy, null);
       }
-      rest();
+      rest(between);
     }
   }
 
@@ -73,9 +80,9 @@ final class Waiting {
   }
 
   /** Rests between two looks. */
-  static void rest() {
+  static void rest(Duration time) {
     try {
-      Thread.sleep(INTERVAL.toMillis());
+      Thread.sleep(time.toMillis());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw Failures.transientFailure("Interrupted: this worker is stopping");

@@ -3,6 +3,7 @@ package dev.whimbrel.postgres;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
@@ -18,6 +19,9 @@ import java.util.TreeSet;
 /** Looks for the applications' own traffic on either side. */
 final class Clients {
   private static final Duration CALL = Duration.ofSeconds(10);
+
+  /** How long one attempt watches the target's counters. */
+  private static final Duration WATCHED = Duration.ofSeconds(10);
 
   /**
    * How long a service may be without a write before a person is asked: applications that cannot
@@ -83,13 +87,14 @@ final class Clients {
    * @param waited how long earlier attempts have looked already
    */
   Outcome awaitFirstWrites(Pulse pulse, Duration waited) throws SQLException {
-    Deadline look = new Deadline(pace.of(Pace.Watcher.FIRST_WRITES));
+    Deadline end = new Deadline(WATCHED);
     try (Connection target = open(Side.TARGET, "first-writes");
         Statement statement = target.createStatement()) {
       long before = written(statement);
-      while (!look.passed()) {
-        pulse.rest(Duration.ofMillis(300));
+      for (long looks = 1; !end.passed(); looks++) {
+        pulse.rest(pace.of(Pace.Watcher.FIRST_WRITES));
         long now = written(statement);
+        pulse.say(Progress.of("waiting for the first writes on the target").after(looks));
         if (now > before) {
           return new Outcome(
               "applications write on the target: %d rows seen".formatted(now - before));

@@ -15,18 +15,32 @@ final class Lag {
   private final Connection source;
   private final Connection target;
   private final String writer;
+  private final Duration slice;
   private @Nullable UUID underWay;
   private long written;
   private boolean arrived;
 
   /** Works through connections in autocommit mode. */
   Lag(Connection source, Connection target, String writer) {
+    this(source, target, writer, SLICE);
+  }
+
+  /**
+   * As {@link #Lag(Connection, Connection, String)}.
+   *
+   * @param slice how long one look may take
+   */
+  Lag(Connection source, Connection target, String writer, Duration slice) {
     this.source = source;
     this.target = target;
     this.writer = writer;
+    this.slice = slice;
   }
 
-  /** Looks for a second at most: the travel time, or the age of a marker that is still missing. */
+  /**
+   * Looks for a slice of time at most: the travel time, or the age of a marker that is still
+   * missing.
+   */
   Duration look() throws SQLException {
     UUID marker = underWay;
     if (marker == null) {
@@ -34,7 +48,7 @@ final class Lag {
       marker = Markers.write(source, Side.SOURCE, writer);
       underWay = marker;
     }
-    arrived = Markers.await(target, Side.SOURCE, marker, SLICE);
+    arrived = Markers.await(target, Side.SOURCE, marker, slice);
     Duration age = Duration.ofNanos(System.nanoTime() - written);
     if (arrived) {
       underWay = null;

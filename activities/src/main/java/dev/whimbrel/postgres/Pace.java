@@ -18,14 +18,16 @@ public record Pace(@Nullable Duration atMost) {
   enum Watcher {
     /** The initial copy: one look at the catalog of subscriptions. */
     COPY(Duration.ofSeconds(1)),
+    /** Catching up: how long one look waits for its marker. */
+    CATCH_UP(Duration.ofSeconds(1)),
     /** The soak: a marker's travel, and who uses the source. */
     SOAK(Duration.ofSeconds(1)),
     /** The base slot: what lies between two looks is decoded by the next one. */
     BASE_SLOT(Duration.ofSeconds(2)),
     /** The way back: a marker's travel, and the state of slot and subscription. */
     WAY_BACK(Duration.ofSeconds(2)),
-    /** The first writes: how long one attempt watches the target's counters. */
-    FIRST_WRITES(Duration.ofSeconds(10)),
+    /** The first writes: one look at the target's counters. */
+    FIRST_WRITES(Duration.ofMillis(300)),
     /** The tail: each look is an attempt of its own, since people take their time. */
     TAIL(Duration.ofSeconds(10));
 

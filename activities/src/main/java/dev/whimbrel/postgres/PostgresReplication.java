@@ -94,15 +94,18 @@ public final class PostgresReplication implements Replication {
         (m, source, target) -> {
           Names names = new Names(m.migration());
           StreamHealth health = new StreamHealth(source, target, names);
-          Lag lag = new Lag(source, target, "catch-up");
+          Lag lag = new Lag(source, target, "catch-up", pace.of(Pace.Watcher.CATCH_UP));
           Duration last = lag.look();
+          long looks = 1;
           while (!lag.arrived() || last.compareTo(m.maxLag()) > 0) {
             long bytes = Lag.bytes(source, names.forwardSubscription());
             String line = "a marker takes " + last.toMillis() + " ms, " + bytes + " bytes behind";
             Heartbeats.beat(
-                new Progress(line, null, null, last.toMillis(), bytes, null, null, null));
+                new Progress(line, null, null, last.toMillis(), bytes, null, null, null)
+                    .after(looks));
             health.look();
             last = lag.look();
+            looks++;
           }
           return new Outcome("a marker travels in " + last.toMillis() + " ms");
         });

@@ -68,7 +68,7 @@ public record LabRunbook(
             world.targetUrl(),
             LabWorld.TARGET_ADDRESS,
             world.connectEntry(),
-            world.hasDns() ? dns(world) : "",
+            world.hasDns() ? world.names().entry() : "",
             soak.toSeconds(),
             service,
             world.servicePort(),
@@ -77,24 +77,5 @@ public record LabRunbook(
             monitor.toSeconds(),
             window.toSeconds(),
             approval);
-  }
-
-  private static String dns(LabWorld world) {
-    return """
-    dns:
-      rfc2136:
-        server: "127.0.0.1:%1$d"
-        zone: %2$s
-        key: {name: %3$s, algorithm: hmac-sha256, secret: "env:%4$s"}
-        authoritative: ["127.0.0.1:%1$d"]
-      names: [%5$s]
-      ttl: {lower: 1, restore: 3}
-    """
-        .formatted(
-            world.dns().port(),
-            LabWorld.ZONE,
-            world.dns().keyName(),
-            LabWorld.TSIG_SECRET,
-            LabWorld.NAME);
   }
 }

@@ -47,7 +47,7 @@ public final class LabWorld implements AutoCloseable {
   private final PostgresServer target;
   private final @Nullable Relay sourceWire;
   private final @Nullable Relay targetWire;
-  private final @Nullable BindServer dns;
+  private final @Nullable LabNames names;
   private final @Nullable PgBouncer pooler;
   private final LabTemporal temporal;
   private final Product product;
@@ -63,10 +63,7 @@ public final class LabWorld implements AutoCloseable {
       Shop.createEmpty(target);
       sourceWire = options.wires ? keep(Relay.to(source.port(), options.oneWay)) : null;
       targetWire = options.wires ? keep(Relay.to(target.port(), options.oneWay)) : null;
-      dns =
-          options.dns
-              ? keep(BindServer.zone(ZONE).record("shop 3 IN A " + SOURCE_ADDRESS).start())
-              : null;
+      names = options.dns ? keep(new LabNames(options.ttl, options.laggingDns)) : null;
       pooler = options.pooled ? keep(pooler(source)) : null;
       Files.writeString(directory.resolve("source.url"), source.jdbcUrl(Shop.DATABASE));
       Files.writeString(directory.resolve("target.url"), farUrl(target, targetWire));
@@ -76,7 +73,7 @@ public final class LabWorld implements AutoCloseable {
           new Product(
               directory,
               temporal.target(),
-              dns == null ? Map.of() : Map.of(TSIG_SECRET, dns.keySecret()));
+              names == null ? Map.of() : Map.of(TSIG_SECRET, names.primary().keySecret()));
       var onSource = keep(ShopService.start(SOURCE_ADDRESS, servicePort, this::connectAsShop));
       var onTarget = keep(ShopService.start(TARGET_ADDRESS, servicePort, this::connectAsShop));
       complete = onSource != onTarget;
@@ -109,6 +106,8 @@ public final class LabWorld implements AutoCloseable {
     private int targetVersion = 16;
     private boolean pooled;
     private boolean dns = true;
+    private boolean laggingDns;
+    private int ttl = 3;
     private boolean wires;
     private boolean realTemporal;
     private boolean durable;
@@ -132,6 +131,17 @@ public final class LabWorld implements AutoCloseable {
     /** Leaves the DNS server out; the service's name is not moved then. */
     public Builder withoutDns() {
       dns = false;
+      return this;
+    }
+
+    /**
+     * Lets a secondary and a resolver lag behind the DNS server.
+     *
+     * @param seconds the service's TTL before the move
+     */
+    Builder laggingDns(int seconds) {
+      laggingDns = true;
+      ttl = seconds;
       return this;
     }
 
@@ -193,11 +203,16 @@ public final class LabWorld implements AutoCloseable {
 
   /** The DNS server. */
   public BindServer dns() {
-    return there(dns, "a DNS server");
+    return names().primary();
+  }
+
+  /** The service's name and its servers. */
+  LabNames names() {
+    return there(names, "a DNS server");
   }
 
   public boolean hasDns() {
-    return dns != null;
+    return names != null;
   }
 
   public LabTemporal temporal() {

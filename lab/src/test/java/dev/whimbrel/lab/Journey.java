@@ -48,6 +48,7 @@ final class Journey implements AutoCloseable {
   private final LabWorld world;
   private final Ledger ledger = new Ledger();
   private final LabMigration migration;
+  private final Door door;
   private final Writers writers;
   private final String name;
   private final Map<String, String> environment;
@@ -62,7 +63,8 @@ final class Journey implements AutoCloseable {
     migration = new LabMigration(world, name);
     this.environment = environment;
     worker = world.product().startWorker(environment);
-    writers = Writers.start(ledger, world::connectAsShop, WRITERS, WRITES_PER_SECOND);
+    door = new Door(world::connectAsShop);
+    writers = Writers.start(ledger, door, WRITERS, WRITES_PER_SECOND);
   }
 
   /**
@@ -158,8 +160,12 @@ final class Journey implements AutoCloseable {
   }
 
   private void start(Path file) {
-    Ran started = world.product().run("start", file.toString());
-    assertThat(started.exit()).as(started.out() + started.err()).isZero();
+    run("start", file.toString());
+  }
+
+  private void run(String... command) {
+    Ran ran = world.product().run(command);
+    assertThat(ran.exit()).as(ran.out() + ran.err()).isZero();
   }
 
   /** Waits until the migration has begun a step, however short it is. */
@@ -173,22 +179,27 @@ final class Journey implements AutoCloseable {
 
   /** {@code whimbrel approve}. */
   void approve() {
-    Ran ran = world.product().run("approve", name, "--by", "ana@example.com", "--yes");
-    assertThat(ran.exit()).as(ran.out() + ran.err()).isZero();
+    run("approve", name, "--by", "ana@example.com", "--yes");
   }
 
   /** {@code whimbrel skip} of a step that is parked. */
   void skip(String step) {
-    Ran ran =
-        world
-            .product()
-            .run("skip", name, "--step", step, "--by", "ana@example.com", "--reason", "a test");
-    assertThat(ran.exit()).as(ran.out() + ran.err()).isZero();
+    run("skip", name, "--step", step, "--by", "ana@example.com", "--reason", "a test");
   }
 
   /** Pauses without the time that a command takes to start. */
   void pause() {
     migration.pause();
+  }
+
+  /** {@code whimbrel resume}. */
+  void resume() {
+    run("resume", name, "--by", "ana@example.com");
+  }
+
+  /** What every writer comes in by. */
+  Door door() {
+    return door;
   }
 
   /** {@code whimbrel rollback}. */
@@ -211,9 +222,8 @@ final class Journey implements AutoCloseable {
     String unused = temporal().cli(command.toArray(String[]::new));
   }
 
-  /** Whether a step is the one at work or waited at. */
-  boolean isAt(String step) {
-    return step.equals(migration.status().step());
+  MigrationStatus status() {
+    return migration.status();
   }
 
   /** The phase, the step and the state, for messages. */

@@ -1,8 +1,10 @@
 package dev.whimbrel.lab;
 
+import com.google.protobuf.Timestamp;
 import dev.whimbrel.activity.Progress;
 import io.grpc.StatusRuntimeException;
 import io.temporal.api.common.v1.WorkflowExecution;
+import io.temporal.api.enums.v1.PendingActivityState;
 import io.temporal.api.workflow.v1.PendingActivityInfo;
 import io.temporal.api.workflowservice.v1.DescribeWorkflowExecutionRequest;
 import io.temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse;
@@ -15,15 +17,31 @@ import java.util.TreeMap;
 
 /**
  * Counts how often the watchers of one workflow have looked: those that heartbeat say so, of the
- * others every attempt is a look.
+ * others every attempt that has ended is a look. Never too many: what an attempt looked after its
+ * last heartbeat is left out.
  */
 final class Looks {
   private static final int TRIES = 5;
 
   private final WorkflowServiceStubs stubs;
   private final DescribeWorkflowExecutionRequest request;
-  private final Map<String, Long> byActivity = new HashMap<>();
-  private final Map<String, String> types = new HashMap<>();
+  private final Map<String, Attempts> byActivity = new HashMap<>();
+
+  /** The attempts of one activity, and what each of them has said. */
+  private static final class Attempts {
+    private final String type;
+    private final Map<Integer, Long> said = new HashMap<>();
+    private int ended;
+
+    Attempts(String type) {
+      this.type = type;
+    }
+
+    long looks() {
+      long silent = ended - said.keySet().stream().filter(attempt -> attempt <= ended).count();
+      return silent + said.values().stream().mapToLong(Long::longValue).sum();
+    }
+  }
 
   Looks(WorkflowServiceStubs stubs, String workflowId) {
     this.stubs = stubs;
@@ -38,8 +56,12 @@ final class Looks {
   long count() {
     DescribeWorkflowExecutionResponse description = describe();
     for (PendingActivityInfo activity : description.getPendingActivitiesList()) {
-      types.put(activity.getActivityId(), activity.getActivityType().getName());
-      byActivity.merge(activity.getActivityId(), looks(activity), Math::max);
+      Attempts attempts =
+          byActivity.computeIfAbsent(
+              activity.getActivityId(), id -> new Attempts(activity.getActivityType().getName()));
+      attempts.ended = activity.getAttempt() - 1;
+      said(activity)
+          .ifPresent(looks -> attempts.said.merge(activity.getAttempt(), looks, Math::max));
     }
     return description.getWorkflowExecutionInfo().getHistoryLength();
   }
@@ -47,20 +69,33 @@ final class Looks {
   /** The looks counted so far, by the activity's type. */
   Map<String, Long> soFar() {
     Map<String, Long> byType = new TreeMap<>();
-    byActivity.forEach((id, looks) -> byType.merge(types.get(id), looks, Long::sum));
+    byActivity.values().forEach(each -> byType.merge(each.type, each.looks(), Long::sum));
+    byType.values().removeIf(looks -> looks == 0);
     return byType;
   }
 
-  private static long looks(PendingActivityInfo activity) {
-    if (activity.hasHeartbeatDetails()) {
-      Progress progress =
-          DefaultDataConverter.STANDARD_INSTANCE.fromPayloads(
-              0, Optional.of(activity.getHeartbeatDetails()), Progress.class, Progress.class);
-      if (progress.looks() != null) {
-        return progress.looks();
-      }
+  /** The looks counted so far by activities of one type. */
+  long soFar(String type) {
+    return soFar().getOrDefault(type, 0L);
+  }
+
+  /** What the attempt at work has said itself: a heartbeat outlives the attempt that sent it. */
+  private static Optional<Long> said(PendingActivityInfo activity) {
+    boolean own =
+        activity.getState() == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+            && activity.hasHeartbeatDetails()
+            && nanos(activity.getLastHeartbeatTime()) >= nanos(activity.getLastStartedTime());
+    if (!own) {
+      return Optional.empty();
     }
-    return activity.getAttempt();
+    Progress progress =
+        DefaultDataConverter.STANDARD_INSTANCE.fromPayloads(
+            0, Optional.of(activity.getHeartbeatDetails()), Progress.class, Progress.class);
+    return Optional.ofNullable(progress).map(Progress::looks);
+  }
+
+  private static long nanos(Timestamp time) {
+    return time.getSeconds() * 1_000_000_000 + time.getNanos();
   }
 
   private DescribeWorkflowExecutionResponse describe() {

@@ -13,8 +13,8 @@ import java.util.Map;
 import org.xbill.DNS.Record;
 
 /**
- * BIND as the authority for one zone, which takes dynamic updates that are signed with its key.
- * Changes survive {@link #kill9}, as a journal keeps them.
+ * BIND as an authority for one zone: a primary, which takes dynamic updates that are signed with
+ * its key. Changes survive {@link #kill9}, as a journal keeps them.
  */
 public final class BindServer implements AutoCloseable {
   private static final Duration LIMIT = Duration.ofSeconds(15);
@@ -26,16 +26,13 @@ public final class BindServer implements AutoCloseable {
   private final String secret;
   private ChildProcess process;
 
-  private BindServer(Builder options, Path directory) {
-    byte[] random = new byte[32];
-    new SecureRandom().nextBytes(random);
-    this.secret = Base64.getEncoder().encodeToString(random);
+  private BindServer(String zone, String secret, Path directory, String zoneOptions) {
+    this.secret = secret;
     this.directory = directory;
     this.port = Ports.free();
-    this.zone = options.zone;
+    this.zone = zone;
     try {
-      Files.writeString(directory.resolve("named.conf"), configuration());
-      Files.writeString(directory.resolve("zone.db"), options.zoneFile());
+      Files.writeString(directory.resolve("named.conf"), configuration(zoneOptions));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -46,6 +43,23 @@ public final class BindServer implements AutoCloseable {
   /** The authority for a zone such as {@code example.test}. */
   public static Builder zone(String zone) {
     return new Builder(zone);
+  }
+
+  /**
+   * Starts a secondary of {@code primary}, which nobody notifies: it asks for the zone whenever it
+   * starts, and then not for three quarters of an hour.
+   *
+   * @throws IllegalStateException if named is not installed or does not come up
+   */
+  public static BindServer lagging(BindServer primary) {
+    Program.NAMED.path();
+    return new BindServer(
+            primary.zone,
+            primary.secret,
+            Directories.temporary("bind"),
+            "type secondary; primaries { 127.0.0.1 port %d key \"%s\"; };"
+                .formatted(primary.port, KEY))
+        .answering();
   }
 
   /** The zone's content; {@link #start} makes the server. */
@@ -70,14 +84,17 @@ public final class BindServer implements AutoCloseable {
      */
     public BindServer start() {
       Program.NAMED.path();
-      BindServer server = new BindServer(this, Directories.temporary("bind"));
+      Path directory = Directories.temporary("bind");
+      Path file = directory.resolve("zone.db");
       try {
-        server.awaitAnswer();
-        return server;
-      } catch (RuntimeException e) {
-        server.close();
-        throw e;
+        Files.writeString(file, zoneFile());
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
       }
+      String options =
+          "type primary; file \"%s\"; update-policy { grant \"%s\" zonesub ANY; };"
+              .formatted(file, KEY);
+      return new BindServer(zone, newSecret(), directory, options).answering();
     }
 
     private String zoneFile() {
@@ -93,7 +110,23 @@ public final class BindServer implements AutoCloseable {
     }
   }
 
-  private String configuration() {
+  private static String newSecret() {
+    byte[] random = new byte[32];
+    new SecureRandom().nextBytes(random);
+    return Base64.getEncoder().encodeToString(random);
+  }
+
+  private BindServer answering() {
+    try {
+      awaitAnswer();
+      return this;
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  private String configuration(String zoneOptions) {
     return """
     options {
       directory "%1$s";
@@ -109,13 +142,9 @@ public final class BindServer implements AutoCloseable {
     };
     controls { };
     key "%3$s" { algorithm hmac-sha256; secret "%4$s"; };
-    zone "%5$s" {
-      type primary;
-      file "%1$s/zone.db";
-      update-policy { grant "%3$s" zonesub ANY; };
-    };
+    zone "%5$s" { %6$s };
     """
-        .formatted(directory, port, KEY, secret, zone);
+        .formatted(directory, port, KEY, secret, zone, zoneOptions);
   }
 
   private ChildProcess launch() {
@@ -181,7 +210,10 @@ public final class BindServer implements AutoCloseable {
     process.kill9();
   }
 
-  /** Starts it again on the same port, with the zone as updates have left it. */
+  /**
+   * Starts it again on the same port: a primary with the zone as updates have left it, a secondary
+   * with the zone as the primary has it now.
+   */
   public void start() {
     if (process.isAlive()) {
       throw new IllegalStateException("BIND on port " + port + " is running already");

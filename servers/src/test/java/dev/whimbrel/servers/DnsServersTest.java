@@ -51,6 +51,24 @@ class DnsServersTest {
     }
   }
 
+  @Test
+  @Needs(Program.NAMED)
+  void aLaggingSecondaryKeepsAnOldAnswerUntilItIsStartedAgain() throws Exception {
+    try (BindServer bind =
+            BindServer.zone("example.test").record("shop 60 IN A 192.0.2.1").start();
+        BindServer secondary = BindServer.lagging(bind)) {
+      update(bind, new TSIG(TSIG.HMAC_SHA256, bind.keyName(), bind.keySecret()));
+      List<String> before = texts(secondary.records(SHOP, "A"));
+
+      secondary.kill9();
+      secondary.start();
+
+      assertThat(before).containsExactly("192.0.2.1");
+      assertThat(texts(bind.records(SHOP, "A"))).containsExactly("198.51.100.1");
+      assertThat(texts(secondary.records(SHOP, "A"))).containsExactly("198.51.100.1");
+    }
+  }
+
   private static int update(BindServer bind, @Nullable TSIG key) throws IOException {
     SimpleResolver resolver = new SimpleResolver(Relay.localhost());
     resolver.setPort(bind.port());

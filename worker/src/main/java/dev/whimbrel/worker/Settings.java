@@ -22,8 +22,8 @@ import java.util.TreeMap;
  *     /healthz}, or {@code off}, which is empty here; {@code 127.0.0.1:0}, a free port that the
  *     ready line names
  * @param logLevel {@code WHIMBREL_LOG_LEVEL}: error, warn, info, debug or trace; {@code info}
- * @param pace {@code WHIMBREL_LOOK_EVERY}: the longest time between two looks at the databases, for
- *     laboratories; each watcher's own, from one second to ten
+ * @param pace {@code WHIMBREL_LOOK_EVERY}: the longest time between two looks at the databases and
+ *     the names' servers, for laboratories; each watcher's own, from 0.3 seconds to ten
  */
 record Settings(String taskQueue, Optional<InetSocketAddress> metrics, String logLevel, Pace pace) {
   private static final String PREFIX = "WHIMBREL_";

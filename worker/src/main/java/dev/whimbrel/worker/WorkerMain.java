@@ -55,7 +55,7 @@ public final class WorkerMain {
       new PostgresReplication(secrets, pace),
       new PostgresVerification(secrets),
       new PostgresSwitchover(secrets, pace),
-      new RegistryDns(secrets),
+      new RegistryDns(secrets, pace.atMost()),
       new RunChecks(secrets),
       new WeekWindows()
     };
