@@ -25,8 +25,6 @@ final class Crossing {
 
   static final Duration POOLER_PAUSE = Duration.ofSeconds(2);
 
-  private static final Duration CALL = Duration.ofSeconds(5);
-
   private final Attempt attempt;
   private final Sessions sessions;
   private final Truth truth;
@@ -88,7 +86,7 @@ final class Crossing {
 
     handOver(marker, epoch, deadline);
     checkpoints.at(Checkpoints.Point.HANDED_OVER);
-    opening.commit(CALL);
+    opening.commit();
     long pause = deadline.elapsed().toMillis();
     sessions.trips().stop();
     int trips = sessions.trips().inPause() + followers.tripsToPause();

@@ -45,9 +45,12 @@ final class Finishing {
       sequences =
           losing.rows(Sequences.read(losing.rows(Sequences.LIST, CALL).get(0)), CALL).get(0);
     }
+    // What G needs waits for the disk alone: a standby that does not answer would hold it up for
+    // good. G's own COMMIT waits, and stands behind all of it in the log.
+    gaining.run("SET synchronous_commit = local", CALL);
     opening.prepare(marker, sequences, decided.epoch(), CALL);
     attempt.checkpoints().at(Checkpoints.Point.READY);
-    opening.commit(CALL);
+    opening.commit();
     attempt.checkpoints().at(Checkpoints.Point.OPENED);
     attempt.sessions().pinger().until(Crossing.FOLLOW);
 
@@ -95,8 +98,10 @@ final class Finishing {
     long epoch = decided.epoch() + 1;
     String reason = attempt.request().reason();
     Deadline clock = new Deadline(attempt.request().patience());
+    // Without the standby of a side that stays closed: where it forgets, the other side's newer
+    // epoch is right all the same.
     losing.run(
-        "DO $$ DECLARE t record; BEGIN "
+        "SET LOCAL synchronous_commit = local; DO $$ DECLARE t record; BEGIN "
             + Opening.mustBeClosed()
             + Authority.compareAndSet(attempt.truth().on(from), attempt.to(), epoch, null, reason)
             + " END $$",

@@ -95,7 +95,7 @@ final class OneSided {
     awaitWorkerGone(session, stream);
     session.run(
         """
-        DO $$ DECLARE t record; top numeric; here record; BEGIN
+        BEGIN; DO $$ DECLARE t record; top numeric; here record; BEGIN
           IF EXISTS (SELECT 1 FROM pg_subscription WHERE subname = %1$s
                       AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN
             EXECUTE 'ALTER SUBSCRIPTION %2$s DISABLE';
@@ -109,6 +109,7 @@ final class OneSided {
                 Authority.compareAndSet(row, request.to(), epoch, null, note),
                 FenceSql.OPENING),
         Duration.ofSeconds(60));
+    session.run("COMMIT", Opening.COMMIT);
     follow();
     return result(epoch, true, note + "; what the " + lost.word() + " had not sent is lost");
   }

@@ -11,6 +11,12 @@ import org.jspecify.annotations.Nullable;
 final class Opening {
   private static final Duration CALL = Duration.ofSeconds(5);
 
+  /**
+   * How long the COMMIT that opens may take, and 2 s for its answer. It flushes a few kilobytes; a
+   * synchronous standby that needs longer is not waited for while both sides are closed.
+   */
+  static final Duration COMMIT = Duration.ofSeconds(2);
+
   /** An apply worker leaves after {@code wal_writer_delay}, which may be ten seconds. */
   private static final Duration WORKER_GONE = Duration.ofSeconds(12);
 
@@ -53,6 +59,7 @@ final class Opening {
     String transaction =
         """
         BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = %d;
+        SET LOCAL synchronous_commit = on;
         DO $$ DECLARE t record; BEGIN %s
           IF EXISTS (SELECT 1 FROM pg_subscription WHERE subname = %s
                       AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN
@@ -83,7 +90,10 @@ final class Opening {
     }
   }
 
-  /** Steps 3 and 4. Its COMMIT also flushes what was applied lazily. */
+  /**
+   * Steps 3 and 4. Its COMMIT also flushes what was applied lazily, and shows before the hand-over
+   * that a synchronous standby answers.
+   */
   private String drain(UUID marker, List<List<@Nullable String>> sequences, Duration limit) {
     return "BEGIN; %s; SELECT pg_logical_emit_message(true, 'whimbrel', 'flush'); %s; COMMIT; "
         .formatted(
@@ -107,19 +117,20 @@ final class Opening {
   }
 
   /** Step 8. */
-  void commit(Duration limit) throws SQLException {
-    gaining.run("COMMIT", limit);
+  void commit() throws SQLException {
+    gaining.run("COMMIT", COMMIT);
   }
 
   /** Opens the side that had handed over to one that never opened; its streams stay as they are. */
   void openAgain(Authority.Row handedOver, long epoch, @Nullable String note, Duration limit)
       throws SQLException {
     gaining.run(
-        "DO $$ DECLARE t record; BEGIN "
+        "BEGIN; DO $$ DECLARE t record; BEGIN "
             + Authority.compareAndSet(handedOver, row.side(), epoch, null, note)
             + FenceSql.OPENING
             + " END $$",
         limit);
+    commit();
   }
 
   /** PL/pgSQL that raises unless every table is closed. */
@@ -155,8 +166,13 @@ final class Opening {
         break;
       }
     }
+    // Of the source's own disk alone: its standby may be what held the hand-over up, and who finds
+    // the stream off starts it again.
     source.run(
-        "ALTER SUBSCRIPTION " + Quoting.identifier(names.reverseSubscription()) + " ENABLE", CALL);
+        "SET LOCAL synchronous_commit = local; ALTER SUBSCRIPTION "
+            + Quoting.identifier(names.reverseSubscription())
+            + " ENABLE",
+        CALL);
     return true;
   }
 

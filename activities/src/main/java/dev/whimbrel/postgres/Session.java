@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -45,7 +46,8 @@ final class Session implements AutoCloseable {
           EXCEPTION WHEN OTHERS THEN NULL; -- unknown before 14 or 17, or not ours to set
           END;
         END LOOP;
-      END $$""";
+      END $$;
+      SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()""";
 
   private final Side side;
   private final Connection connection;
@@ -54,6 +56,7 @@ final class Session implements AutoCloseable {
   private volatile long lastUsed = System.nanoTime();
   private volatile long answered = System.nanoTime();
   private volatile boolean closed;
+  private @Nullable Backend backend;
 
   private Session(Side side, Connection connection, RoundTrips trips) {
     this.side = side;
@@ -71,7 +74,11 @@ final class Session implements AutoCloseable {
             Map.of("preferQueryMode", "simple"));
     Session session = new Session(place.side(), connection, trips);
     try {
-      session.run(SETTINGS, Duration.ofSeconds(5));
+      List<@Nullable String> own = session.rows(SETTINGS, Duration.ofSeconds(5)).get(0).get(0);
+      session.backend =
+          new Backend(
+              Objects.requireNonNull(own.get(0), "pid"),
+              Objects.requireNonNull(own.get(1), "backend_start"));
       return session;
     } catch (SQLException e) {
       session.close();
@@ -88,8 +95,21 @@ final class Session implements AutoCloseable {
    */
   record Place(Side side, dev.whimbrel.runbook.PostgresSpec spec, String applicationName) {}
 
+  /**
+   * The server's process behind a session.
+   *
+   * @param pid its number, which is used again after its end
+   * @param started when it was started, as its server tells it, to the microsecond
+   */
+  record Backend(String pid, String started) {}
+
   Side side() {
     return side;
+  }
+
+  /** Its process on the server. */
+  Backend backend() {
+    return Objects.requireNonNull(backend, "the session is not open");
   }
 
   /** The connection itself, for short statements outside the pause. */

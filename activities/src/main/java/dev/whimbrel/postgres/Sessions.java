@@ -31,7 +31,7 @@ final class Sessions implements AutoCloseable {
 
   private static final Duration STEP = Duration.ofSeconds(5);
 
-  /** Ending a backend takes milliseconds, or as long as its synchronous standby needs. */
+  /** Ending a backend takes milliseconds, also where its COMMIT waits for a standby. */
   private static final Duration GONE = Duration.ofSeconds(15);
 
   private final Move move;
@@ -64,7 +64,14 @@ final class Sessions implements AutoCloseable {
    */
   static Sessions openBoth(Databases databases, Move move, String step, Duration limit)
       throws SQLException {
-    return open(databases, move, step, limit, List.of(Side.SOURCE, Side.TARGET), true);
+    return openBoth(databases, move, step, limit, new EarlierRounds());
+  }
+
+  /** As {@link #openBoth}, for an attempt that may have to come again. */
+  static Sessions openBoth(
+      Databases databases, Move move, String step, Duration limit, EarlierRounds own)
+      throws SQLException {
+    return open(databases, move, step, limit, List.of(Side.SOURCE, Side.TARGET), true, own);
   }
 
   /**
@@ -73,13 +80,20 @@ final class Sessions implements AutoCloseable {
    */
   static Sessions openPolitely(Databases databases, Move move, String step, Duration limit)
       throws SQLException {
-    return open(databases, move, step, limit, List.of(Side.SOURCE, Side.TARGET), false);
+    return openPolitely(databases, move, step, limit, new EarlierRounds());
+  }
+
+  /** As {@link #openPolitely}, but ends what the attempt's own earlier rounds have left behind. */
+  static Sessions openPolitely(
+      Databases databases, Move move, String step, Duration limit, EarlierRounds own)
+      throws SQLException {
+    return open(databases, move, step, limit, List.of(Side.SOURCE, Side.TARGET), false, own);
   }
 
   /** As {@link #openBoth} for one side alone; the other one cannot be reached. */
   static Sessions openOne(Databases databases, Move move, String step, Duration limit, Side side)
       throws SQLException {
-    return open(databases, move, step, limit, List.of(side), true);
+    return open(databases, move, step, limit, List.of(side), true, new EarlierRounds());
   }
 
   private static Sessions open(
@@ -88,7 +102,8 @@ final class Sessions implements AutoCloseable {
       String step,
       Duration limit,
       List<Side> wanted,
-      boolean endOthers)
+      boolean endOthers,
+      EarlierRounds own)
       throws SQLException {
     RoundTrips trips = new RoundTrips();
     Map<Side, Session> sessions = new EnumMap<>(Side.class);
@@ -109,6 +124,10 @@ final class Sessions implements AutoCloseable {
         }
       }
       pinger = new Pinger(List.copyOf(all), limit);
+      for (Session session : sessions.values()) {
+        own.end(session);
+      }
+      all.forEach(own::remember);
       boolean locked = lockInOrder(sessions, endOthers);
       return new Sessions(move, sessions, sides, pinger, trips, locked);
     } catch (SQLException | RuntimeException e) {

@@ -12,9 +12,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Makes one side the truth from any state. Every round begins from the top: new sessions, both
- * locks, then the authority. Nothing is remembered from the round before but that there was one: a
- * later round finishes and takes back, but begins nothing, and it waits for whoever holds the locks
- * instead of ending them, since that one came later.
+ * locks, then the authority. Nothing is remembered from the rounds before but that there were some,
+ * and which sessions were theirs: a later round finishes and takes back, but begins nothing. It
+ * ends what its own rounds have left behind, and waits for whoever else holds the locks, since that
+ * one came later.
  */
 final class Settlement {
   /** Connecting, waiting for blockers, and advancing the base slot, before the pause. */
@@ -28,6 +29,7 @@ final class Settlement {
   private final Checkpoints checkpoints;
   private final Pulse pulse;
   private final Deadline patience;
+  private final EarlierRounds rounds = new EarlierRounds();
 
   /** A hand-over may have been committed: from now on this attempt finishes, and begins nothing. */
   private boolean begun;
@@ -171,8 +173,8 @@ final class Settlement {
 
     private Sessions open() throws SQLException {
       return begun
-          ? Sessions.openPolitely(databases, request.move(), "switchover", APPROACH)
-          : Sessions.openBoth(databases, request.move(), "switchover", APPROACH);
+          ? Sessions.openPolitely(databases, request.move(), "switchover", APPROACH, rounds)
+          : Sessions.openBoth(databases, request.move(), "switchover", APPROACH, rounds);
     }
 
     boolean mayBeHandedOver() {

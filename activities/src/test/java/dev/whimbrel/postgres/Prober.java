@@ -5,6 +5,7 @@ import dev.whimbrel.servers.PostgresServer;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -38,13 +39,8 @@ final class Prober implements AutoCloseable {
    * one had been accepted on the side that is gone to.
    */
   List<String> overlaps(Side from) {
-    long firstOnGaining = Long.MAX_VALUE;
+    long firstOnGaining = firstOn(from.other());
     List<Accepted> all = List.copyOf(accepted);
-    for (Accepted one : all) {
-      if (one.side() != from) {
-        firstOnGaining = Math.min(firstOnGaining, one.ended());
-      }
-    }
     List<String> overlaps = new ArrayList<>();
     for (Accepted one : all) {
       if (one.side() == from && one.began() > firstOnGaining) {
@@ -54,6 +50,26 @@ final class Prober implements AutoCloseable {
       }
     }
     return overlaps;
+  }
+
+  /** When a write was first accepted on a side; far in the future where none was. */
+  long firstOn(Side side) {
+    return List.copyOf(accepted).stream()
+        .filter(a -> a.side() == side)
+        .mapToLong(Accepted::ended)
+        .min()
+        .orElse(Long.MAX_VALUE);
+  }
+
+  /** How long no side took a write before {@code gaining} took its first. */
+  Duration closed(Side gaining) {
+    long last =
+        List.copyOf(accepted).stream()
+            .filter(a -> a.side() != gaining)
+            .mapToLong(Accepted::ended)
+            .max()
+            .orElseThrow();
+    return Duration.ofNanos(firstOn(gaining) - last);
   }
 
   /** Forgets what was seen. */
