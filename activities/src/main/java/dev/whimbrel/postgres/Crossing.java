@@ -34,6 +34,7 @@ final class Crossing {
   private final Session losing;
   private final Session gaining;
   private final Checkpoints checkpoints;
+  private final Opening opening;
   private volatile boolean mayBeHandedOver;
 
   Crossing(Attempt attempt) {
@@ -45,6 +46,7 @@ final class Crossing {
     this.from = attempt.from();
     this.losing = attempt.losing();
     this.gaining = attempt.gaining();
+    this.opening = attempt.opening();
     this.checkpoints = attempt.checkpoints();
   }
 
@@ -53,10 +55,14 @@ final class Crossing {
     return mayBeHandedOver;
   }
 
+  /** Whether the gaining side was opened here. */
+  boolean opened() {
+    return opening.committed();
+  }
+
   /** Steps 1 to 9. */
   HandOver whole() throws SQLException {
     startWayBackThatNeverRan();
-    Opening opening = attempt.opening();
     Followers followers = attempt.followers();
     ReadyCheck check = new ReadyCheck(sessions, truth, request, attempt.pulse());
     Readied readied = check.await();

@@ -34,9 +34,11 @@ final class Fence {
       CREATE SCHEMA IF NOT EXISTS whimbrel;
       CREATE OR REPLACE FUNCTION whimbrel.fence() RETURNS trigger LANGUAGE plpgsql AS $fence$
       BEGIN
-        -- Initial table sync copies, which fires statement triggers; it is no writer.
+        -- Initial table sync copies, which fires statement triggers; it is no writer. Whoever
+        -- writes has a search_path and may have operators of his own.
         IF EXISTS (SELECT FROM pg_catalog.pg_stat_get_subscription(NULL) s
-                    WHERE s.pid = pg_catalog.pg_backend_pid() AND s.relid = TG_RELID) THEN
+                    WHERE s.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+                      AND s.relid OPERATOR(pg_catalog.=) TG_RELID) THEN
           RETURN NULL;
         END IF;
         RAISE EXCEPTION 'cannot write to %.%: this database is closed, writes go to the other side',
@@ -64,6 +66,28 @@ final class Fence {
     for (String table : tables(database, FenceSql.COVERED, missing())) {
       change(database, table, FenceSql.install(table));
     }
+  }
+
+  /**
+   * As {@link #install} for the tables of a side that takes writes, once, and without holding a
+   * writer up for more than 100 ms.
+   *
+   * @return the tables that still lack the triggers, quoted
+   */
+  static List<String> installInPassing(Connection database) throws SQLException {
+    List<String> left = new ArrayList<>();
+    for (String table : withoutTriggers(database)) {
+      try (Statement statement = database.createStatement()) {
+        statement.execute(
+            "BEGIN; SET LOCAL lock_timeout = '100ms'; " + FenceSql.install(table) + "; COMMIT");
+      } catch (SQLException e) {
+        left.add(table);
+        try (Statement statement = database.createStatement()) {
+          statement.execute("ROLLBACK");
+        }
+      }
+    }
+    return left;
   }
 
   /** What {@link FenceSql#CLOSING} needs; touches no table of the service. Again is harmless. */

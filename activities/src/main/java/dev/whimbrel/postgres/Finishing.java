@@ -29,6 +29,11 @@ final class Finishing {
     this.following = new Following(attempt);
   }
 
+  /** Whether the gaining side, or the one that takes back, was opened here. */
+  boolean opened() {
+    return opening.committed();
+  }
+
   /** Steps 3 to 9 for the gaining side alone. */
   HandOver finish() throws SQLException {
     Authority.Row decided = attempt.truth().decisive();

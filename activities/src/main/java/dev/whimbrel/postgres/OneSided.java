@@ -175,22 +175,27 @@ final class OneSided {
             .get(0)
             .get(0);
     String verb = request.to() == Side.SOURCE ? "rollback" : "promote";
-    return Failures.needsHelp(
-        "The %s cannot be reached for %d s, and %s. Proven to have arrived on the %s: everything up to %s (%s). What the %s acknowledged after that may be missing"
-            .formatted(
-                lost.word(),
-                request.patience().toSeconds(),
-                row.writable() == lost
-                    ? "it is the truth (epoch %d since %s)".formatted(row.epoch(), row.changedAt())
-                    : "it may have handed over already",
-                request.to().word(),
-                Objects.requireNonNull(proven.get(0)),
-                Objects.requireNonNull(proven.get(1)),
-                lost.word()),
-        "bring the %s back and retry; or, where it is gone for good, accept the loss by name"
-            .formatted(lost.word()),
-        "whimbrel %s %s --accept-loss --by NAME --reason WHY"
-            .formatted(verb, request.move().migration()));
+    Failures.Help help =
+        new Failures.Help(
+            "The %s cannot be reached for %d s, and %s. Proven to have arrived on the %s: everything up to %s (%s). What the %s acknowledged after that may be missing"
+                .formatted(
+                    lost.word(),
+                    request.patience().toSeconds(),
+                    row.writable() == lost
+                        ? "it is the truth (epoch %d since %s)"
+                            .formatted(row.epoch(), row.changedAt())
+                        : "it may have handed over already",
+                    request.to().word(),
+                    Objects.requireNonNull(proven.get(0)),
+                    Objects.requireNonNull(proven.get(1)),
+                    lost.word()),
+            "bring the %s back and retry; or, where it is gone for good, accept the loss by name"
+                .formatted(lost.word()),
+            "whimbrel %s %s --accept-loss --by NAME --reason WHY"
+                .formatted(verb, request.move().migration()));
+    return row.writable() == lost
+        ? Failures.needsHelp(help.cause(), help.remedy(), help.command())
+        : Failures.maybeClosed(help);
   }
 
   private void follow() {

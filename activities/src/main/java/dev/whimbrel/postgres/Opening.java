@@ -25,6 +25,7 @@ final class Opening {
   private final Names names;
   private final Authority.Row row;
   private final boolean wayBack;
+  private boolean committed;
 
   Opening(Session gaining, Stream stream, Names names, Authority.Row row, boolean wayBack) {
     this.gaining = gaining;
@@ -119,6 +120,12 @@ final class Opening {
   /** Step 8. */
   void commit() throws SQLException {
     gaining.run("COMMIT", COMMIT);
+    committed = true;
+  }
+
+  /** Whether the server has said that the side is open. */
+  boolean committed() {
+    return committed;
   }
 
   /** Opens the side that had handed over to one that never opened; its streams stay as they are. */

@@ -62,6 +62,7 @@ final class Preparation {
         findings.addAll(Blockers.on(sessions.on(side), side, Duration.ofSeconds(5)));
         findings.addAll(sequences(sessions.on(side), side));
       }
+      Structure.keep(sessions.on(Side.TARGET).connection(CALL));
       Optional<Finding> noWayBack = new WayBack(secrets, move).prove(sessions);
       noWayBack.ifPresent(findings::add);
       for (Side side : Side.values()) {

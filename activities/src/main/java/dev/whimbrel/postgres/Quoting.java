@@ -1,7 +1,11 @@
 package dev.whimbrel.postgres;
 
+import java.util.regex.Pattern;
+
 /** Quotes what SQL cannot take as a parameter. */
 final class Quoting {
+  private static final Pattern PLAIN = Pattern.compile("\"([a-z_][a-z0-9_$]*)\"");
+
   private Quoting() {}
 
   /** An identifier in double quotes. */
@@ -19,8 +23,17 @@ final class Quoting {
     return shown(schema) + "." + shown(name);
   }
 
-  private static String shown(String name) {
+  /** A name for people: quoted only where it would have to be. */
+  static String shown(String name) {
     return name.matches("[a-z_][a-z0-9_$]*") ? name : identifier(name);
+  }
+
+  /**
+   * SQL without the quotes that no name needs: a newer server quotes words that an older one does
+   * not know.
+   */
+  static String plain(String sql) {
+    return PLAIN.matcher(sql).replaceAll("$1");
   }
 
   /** A literal in single quotes, for any setting of {@code standard_conforming_strings}. */

@@ -12,7 +12,10 @@ import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
-/** Everything that must be true before writes are held up. Changes nothing but a marker. */
+/**
+ * Everything that must be true before writes are held up. Changes nothing but a marker, and puts
+ * the fence, open, on tables that the target got in the rollback window.
+ */
 final class ReadyCheck {
   private static final Duration CALL = Duration.ofSeconds(10);
 
@@ -54,10 +57,12 @@ final class ReadyCheck {
     for (Side side : List.of(from, to)) {
       SynchronousStandby.mustAnswer(sessions.on(side), pulse);
     }
+    // Before anything is looked at: what is made meanwhile was looked at by nobody.
+    String fingerprint = Fence.fingerprint(sessions.on(from).connection(CALL));
     fencesAreReady();
     streamIsWhole();
     streamCarriesEverything();
-    String fingerprint = catalogIsKnown();
+    catalogIsKnown(fingerprint);
     awaitTravel();
     awaitBlockers();
     Session losing = sessions.on(from);
@@ -71,14 +76,13 @@ final class ReadyCheck {
   }
 
   /**
-   * The catalog of the losing side as it is now. Whoever prepared the hand-over to the target shall
-   * know what it hands over; a rollback stays possible where the other side can take everything,
-   * whatever was changed on both sides in the window.
+   * Whoever prepared the hand-over to the target shall know what it hands over; a rollback stays
+   * possible where the source can take everything that the target has become.
    */
-  private String catalogIsKnown() throws SQLException {
+  private void catalogIsKnown(String fingerprint) throws SQLException {
     Connection losing = sessions.on(from).connection(CALL);
-    String fingerprint = Fence.fingerprint(losing);
-    List<String> missing = Structure.missing(losing, sessions.on(to).connection(CALL));
+    Connection gaining = sessions.on(to).connection(CALL);
+    List<String> missing = Structure.missing(losing, gaining);
     if (!missing.isEmpty()) {
       throw Failures.needsHelp(
           "The %s has what is missing on the %s: %s"
@@ -86,10 +90,20 @@ final class ReadyCheck {
           Structure.remedy(to) + "; then retry",
           "whimbrel retry " + request.move().migration());
     }
-    if (to == Side.TARGET && !fingerprint.equals(truth.on(from).fingerprint())) {
+    if (fingerprint.equals(truth.on(from).fingerprint())) {
+      return;
+    }
+    if (to == Side.TARGET) {
       throw catalogChanged();
     }
-    return fingerprint;
+    List<String> changed = Structure.changedSinceRehearsal(losing, gaining, stream.subscription());
+    if (!changed.isEmpty()) {
+      throw Failures.needsHelp(
+          "The target was changed since the switchover was prepared, so that its rows are not those of the source: "
+              + Structure.line(changed),
+          Structure.remedy(to) + "; then retry",
+          "whimbrel retry " + request.move().migration());
+    }
   }
 
   /** As of the rehearsal, or as of the look a moment ago. */
@@ -164,27 +178,12 @@ final class ReadyCheck {
 
   /** A table that the stream leaves out would lose its last writes without a sound. */
   private void streamCarriesEverything() throws SQLException {
-    Connection losing = sessions.on(from).connection();
-    List<String> left = PublishedTables.unpublished(losing, stream.publication());
-    String where = "publication " + stream.publication() + " on the " + from.word();
-    if (left.isEmpty()) {
-      left = new ArrayList<>(PublishedTables.published(losing, stream.publication()));
-      left.removeAll(
-          PublishedTables.names(
-              sessions.on(to).connection(),
-              """
-              SELECT format('%%I.%%I', n.nspname, c.relname)
-                FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
-                JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-               WHERE s.subname = %s
-                 AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"""
-                  .formatted(Quoting.literal(stream.subscription()))));
-      where = "subscription " + stream.subscription() + " on the " + to.word();
-    }
-    if (!left.isEmpty()) {
+    LeftOut left =
+        LeftOut.of(sessions.on(from).connection(CALL), sessions.on(to).connection(CALL), stream);
+    if (!left.tables().isEmpty()) {
       throw Failures.needsHelp(
           "The stream to the %s leaves out %s, whose writes would be lost: it is not in %s"
-              .formatted(to.word(), first(left), where),
+              .formatted(to.word(), first(left.tables()), left.where()),
           "create it on both sides (on the closed one after SET whimbrel.same_change = on), add it to"
               + " the publication, refresh the subscription, compare it; then retry",
           "whimbrel retry " + request.move().migration());

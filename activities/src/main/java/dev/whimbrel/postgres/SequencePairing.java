@@ -28,11 +28,11 @@ final class SequencePairing {
       List<List<@Nullable String>> gaining) {
     Map<String, List<@Nullable String>> there = new HashMap<>();
     for (List<@Nullable String> row : gaining) {
-      there.put(Objects.requireNonNull(row.get(0)), row);
+      there.put(Quoting.plain(Objects.requireNonNull(row.get(0))), row);
     }
     for (List<@Nullable String> row : losing) {
       String name = Objects.requireNonNull(row.get(0));
-      List<@Nullable String> other = there.get(name);
+      List<@Nullable String> other = there.get(Quoting.plain(name));
       if (other == null) {
         throw Failures.needsHelp(
             "Sequence %s is missing on the %s: its values would be given out again"
@@ -40,7 +40,7 @@ final class SequencePairing {
             "make it there as it is on the %s, then retry".formatted(from.word()),
             "CREATE SEQUENCE " + name + " " + shown(row) + ";");
       }
-      if (!row.equals(other)) {
+      if (!row.subList(1, row.size()).equals(other.subList(1, other.size()))) {
         throw Failures.needsHelp(
             "Sequence %s is not the same on both sides: %s on the %s, %s on the %s"
                 .formatted(name, shown(row), from.word(), shown(other), from.other().word()),

@@ -37,6 +37,9 @@ final class Settlement {
   /** Nobody may be able to write: a hand-over was sent, or one was found without its opening. */
   private boolean bothMayBeClosed;
 
+  /** The last round has seen the gaining side open, or opened it. */
+  private boolean opened;
+
   Settlement(
       Databases databases,
       SwitchoverRequest request,
@@ -65,7 +68,7 @@ final class Settlement {
         throw Failures.unfinished(
             e.getOriginalMessage() + "; the hand-over was sent, so that it is finished at once");
       }
-      if (bothMayBeClosed && Failures.NEEDS_HELP.equals(e.getType())) {
+      if (bothMayBeClosed && !opened && Failures.NEEDS_HELP.equals(e.getType())) {
         throw Failures.maybeClosed(e.getDetails().get(Failures.Help.class));
       }
       throw e;
@@ -98,6 +101,7 @@ final class Settlement {
         }
       } finally {
         bothMayBeClosed |= round.mayBeHandedOver();
+        opened = round.opened();
       }
       pulse.check();
       pulse.say(Progress.of("trying again: a server or a session went away"));
@@ -131,7 +135,9 @@ final class Settlement {
   /** One attempt. */
   private final class Round {
     private @Nullable Crossing crossing;
+    private @Nullable Finishing rest;
     private boolean finishing;
+    private boolean foundOpen;
 
     /** Null where another attempt holds the locks. */
     @Nullable HandOver run() throws SQLException {
@@ -149,8 +155,10 @@ final class Settlement {
         Attempt attempt = new Attempt(sessions, truth, request, followers, checkpoints, pulse);
         if (truth.side() == request.to()) {
           finishing = true;
-          Finishing rest = new Finishing(attempt);
-          return truth.open() ? rest.followOnly() : rest.finish();
+          foundOpen = truth.open();
+          Finishing left = new Finishing(attempt);
+          rest = left;
+          return foundOpen ? left.followOnly() : left.finish();
         }
         if (request.finishOnly() && (truth.open() || request.to() == Side.TARGET)) {
           return Fencing.nothingToFinish(truth);
@@ -158,7 +166,9 @@ final class Settlement {
         fencing.mustBeExpected(truth.decisive());
         if (!truth.open()) {
           finishing = true;
-          return new Finishing(attempt).takeBack();
+          Finishing left = new Finishing(attempt);
+          rest = left;
+          return left.takeBack();
         }
         if (begun) {
           throw Failures.transientFailure(
@@ -179,6 +189,12 @@ final class Settlement {
 
     boolean mayBeHandedOver() {
       return finishing || (crossing != null && crossing.mayBeHandedOver());
+    }
+
+    boolean opened() {
+      return foundOpen
+          || (crossing != null && crossing.opened())
+          || (rest != null && rest.opened());
     }
   }
 

@@ -4,6 +4,8 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
+import io.temporal.failure.ApplicationFailure;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
@@ -32,17 +34,13 @@ final class WayBackWatch {
 
   private static final Duration BETWEEN_SEQUENCES = Duration.ofSeconds(10);
 
-  /** Whoever changes the target changes the source too within that time, or is asked to. */
-  private static final Duration SAME_CHANGE = Duration.ofMinutes(2);
-
   private final Databases databases;
   private final Move move;
   private final Names names;
   private final Set<String> closedLate = new LinkedHashSet<>();
   private final Duration every;
   private Deadline sequences = new Deadline(Duration.ZERO);
-  private @Nullable Deadline sameChange;
-  private String notTaken = "";
+  private @Nullable String obstacle;
   private long looks;
 
   WayBackWatch(Databases databases, Move move, Pace pace) {
@@ -61,6 +59,11 @@ final class WayBackWatch {
         looks++;
         pulse.say(seen.after(looks));
         broken = new Deadline(Duration.ofMinutes(2));
+      } catch (ApplicationFailure e) {
+        if (!Failures.TRANSIENT.equals(e.getType()) || broken.passed()) {
+          throw e;
+        }
+        pulse.say(Progress.of("the way back cannot be looked at: " + e.getOriginalMessage()));
       } catch (SQLException e) {
         if (broken.passed()) {
           throw Failures.needsHelp(
@@ -113,7 +116,7 @@ final class WayBackWatch {
         sequences = new Deadline(BETWEEN_SEQUENCES);
         carrySequences(source, target);
         dropForward(source, target);
-        mustTakeEverything(source, target);
+        obstacle = obstacle(source, target);
       }
       UUID marker = Markers.write(target.connection(CALL), Side.TARGET, "watch");
       Deadline travel = new Deadline(MARKER);
@@ -128,17 +131,18 @@ final class WayBackWatch {
                       CALL),
                   "0"));
       return new Progress(
-          (arrived
-                  ? "the way back runs, %d ms behind".formatted(millis)
-                  : "the way back is more than %d s behind".formatted(MARKER.toSeconds()))
-              + warning(),
-          null,
-          null,
-          millis,
-          bytes,
-          arrived ? 0L : Progress.NOT_KNOWN,
-          null,
-          Instant.now().toString());
+              (arrived
+                      ? "the way back runs, %d ms behind".formatted(millis)
+                      : "the way back is more than %d s behind".formatted(MARKER.toSeconds()))
+                  + warning(),
+              null,
+              null,
+              millis,
+              bytes,
+              arrived ? 0L : Progress.NOT_KNOWN,
+              null,
+              Instant.now().toString())
+          .stopping(obstacle);
     }
   }
 
@@ -158,42 +162,34 @@ final class WayBackWatch {
   }
 
   private String warning() {
-    return notTaken
+    return (obstacle == null ? "" : "; A ROLLBACK WOULD PARK: " + obstacle)
         + (closedLate.isEmpty()
             ? ""
             : "; CLOSED LATE on the source: %s, whose rows are not on the target"
                 .formatted(String.join(", ", closedLate)));
   }
 
-  /**
-   * A change of the target's tables stops the stream back, or a rollback, until the source has it
-   * too.
-   */
-  private void mustTakeEverything(Session source, Session target) throws SQLException {
-    Fence.install(target.connection(CLOSE));
-    List<String> missing =
-        new ArrayList<>(Structure.missing(target.connection(CALL), source.connection(CALL)));
-    for (String table :
-        PublishedTables.unpublished(target.connection(CALL), names.reversePublication())) {
-      if (!missing.contains("table " + table)) {
-        missing.add("table " + table + " in publication " + names.reversePublication());
-      }
+  /** What a rollback would ask and be refused for: people deploy in the window. */
+  private @Nullable String obstacle(Session source, Session target) throws SQLException {
+    Connection losing = target.connection(CALL);
+    Connection gaining = source.connection(CALL);
+    Stream back = Stream.leaving(Side.TARGET, names);
+    List<String> found = new ArrayList<>(Structure.missing(losing, gaining));
+    LeftOut left = LeftOut.of(losing, gaining, back);
+    for (String table : left.tables()) {
+      found.add("table %s in %s".formatted(table, left.where()));
     }
-    if (missing.isEmpty()) {
-      sameChange = null;
-      notTaken = "";
-      return;
+    if (!found.isEmpty()) {
+      return "the source lacks " + Structure.line(found);
     }
-    notTaken = "; A ROLLBACK WOULD PARK: the source lacks " + Structure.line(missing);
-    if (sameChange == null) {
-      sameChange = new Deadline(SAME_CHANGE);
-    } else if (sameChange.passed()) {
-      throw Failures.needsHelp(
-          "A ROLLBACK WOULD PARK: the target was changed, and the source lacks "
-              + Structure.line(missing),
-          Structure.remedy(Side.SOURCE) + "; then retry, which looks again",
-          "whimbrel retry " + move.migration());
+    List<String> changed = Structure.changedSinceRehearsal(losing, gaining, back.subscription());
+    if (!changed.isEmpty()) {
+      return "the target was changed: " + Structure.line(changed);
     }
+    List<String> unfenced = Fence.installInPassing(losing);
+    return unfenced.isEmpty()
+        ? null
+        : "no fence could be put on %s of the target yet".formatted(Structure.line(unfenced));
   }
 
   private void mustRun(Session source, Session target) throws SQLException {

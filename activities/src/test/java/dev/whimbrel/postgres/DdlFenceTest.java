@@ -265,69 +265,6 @@ class DdlFenceTest {
     }
   }
 
-  @ParameterizedTest
-  @CsvSource({"13, 15", "16, 18"})
-  void onTheTargetInTheWindowStopsNoRollbackOnceTheSourceHasItToo(int from, int to)
-      throws Exception {
-    try (Pairs own = Pairs.of(from, to);
-        World world = new World(own).prepared()) {
-      world.switchover().handOver(world.to(Side.TARGET));
-      WayBackWatch watch = new WayBackWatch(new Databases(new Secrets()), world.move(), Pace.USUAL);
-      String[] changes = {
-        "CREATE TABLE later (id int PRIMARY KEY)",
-        "ALTER TABLE entry ADD COLUMN note text",
-        "ALTER TABLE counter ADD COLUMN later int DEFAULT 7"
-      };
-      own.target().execute(world.name(), changes);
-      own.target().execute(world.name(), "INSERT INTO later VALUES (1)");
-
-      assertThat(watch.look().line())
-          .contains(
-              "A ROLLBACK WOULD PARK: the source lacks column public.counter.later, column public.entry.note, table public.later");
-      assertThatThrownBy(() -> world.switchover().settle(world.to(Side.SOURCE)))
-          .hasMessageContaining("leaves out public.later");
-
-      own.source().execute(world.name(), "SET whimbrel.same_change = on", changes[0]);
-      Names names = new Names(world.name());
-      own.target()
-          .execute(
-              world.name(),
-              "ALTER PUBLICATION %s ADD TABLE later".formatted(names.reversePublication()));
-      own.source()
-          .execute(
-              world.name(),
-              "ALTER SUBSCRIPTION %s REFRESH PUBLICATION".formatted(names.reverseSubscription()));
-      Wait.until(
-          "the new table is synchronised",
-          Duration.ofSeconds(30),
-          () ->
-              Pairs.value(
-                      own.source(),
-                      world.name(),
-                      "SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'")
-                  .equals("0"));
-      assertThatThrownBy(() -> world.switchover().settle(world.to(Side.SOURCE)))
-          .hasMessageContaining(
-              "The target has what is missing on the source: column public.counter.later, column public.entry.note");
-
-      own.source().execute(world.name(), "SET whimbrel.same_change = on", changes[1], changes[2]);
-      own.target()
-          .execute(
-              world.name(), "INSERT INTO entry (writer, n, note) VALUES (1, 1, 'of the window')");
-      world.switchover().settle(world.to(Side.SOURCE));
-
-      assertThat(
-              Pairs.value(
-                  own.source(),
-                  world.name(),
-                  "SELECT (SELECT count(*) FROM later) || ' ' || (SELECT string_agg(note, '') FROM entry)"))
-          .isEqualTo("1 of the window");
-      own.source().execute(world.name(), "INSERT INTO later VALUES (2)");
-      assertThatThrownBy(() -> own.target().execute(world.name(), "INSERT INTO later VALUES (3)"))
-          .hasStackTraceContaining("this database is closed");
-    }
-  }
-
   private static void refuses(World world, Side side) {
     for (String sql : OPENING_DDL) {
       assertThatThrownBy(() -> inOne(world, side, sql))

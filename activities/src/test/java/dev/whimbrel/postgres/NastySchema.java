@@ -89,6 +89,9 @@ final class NastySchema {
       CREATE MATERIALIZED VIEW m1 AS SELECT * FROM base;
       CREATE MATERIALIZED VIEW a_m2 AS SELECT count(*) AS n FROM m1;
       CREATE MATERIALIZED VIEW m3 AS SELECT 1 AS one WITH NO DATA;
+      CREATE TABLE words (json int PRIMARY KEY, json_value text CHECK (json_value <> ''));
+      CREATE INDEX words_value ON words (json_value, json);
+      CREATE SEQUENCE json OWNED BY words.json;
       CREATE UNIQUE INDEX m1_id ON m1 (id);
       CREATE RULE ignore AS ON INSERT TO v1 DO INSTEAD NOTHING;
       CREATE OPERATOR === (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq);

@@ -3,9 +3,13 @@ package dev.whimbrel.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.VerificationReport;
+import dev.whimbrel.activity.VerifyRequest;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
+import java.sql.Connection;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -14,7 +18,7 @@ class OtherVersionsTest {
   private final Secrets secrets = new Secrets();
 
   @ParameterizedTest
-  @CsvSource({"13, 15", "16, 18"})
+  @CsvSource({"13, 15", "13, 18", "15, 18", "16, 18"})
   void carriesSchemaDataAndStreamBetweenVersions(int from, int to) throws Exception {
     PostgresSchema schema = new PostgresSchema(secrets);
     PostgresReplication replication = new PostgresReplication(secrets);
@@ -40,6 +44,14 @@ class OtherVersionsTest {
           .isEqualTo("later");
       assertThat(Pairs.value(pair.target(), "versions", "SELECT count(*) FROM parts"))
           .isEqualTo("3");
+      VerificationReport report =
+          new PostgresVerification(secrets, progress -> {})
+              .verify(new VerifyRequest(move, Side.SOURCE));
+      assertThat(report.findings()).isEmpty();
+      try (Connection source = pair.source().connect("versions");
+          Connection target = pair.target().connect("versions")) {
+        assertThat(Structure.missing(source, target)).isEmpty();
+      }
       replication.unsubscribe(move);
       schema.dropSchema(move);
       new PostgresPreflight(secrets).release(move);

@@ -216,6 +216,10 @@ final class Migrations {
     Lag lag = s.lag();
     RollbackOffer rollback = s.rollback();
     for (Progress p : progress) {
+      if (p.obstacle() != null) {
+        rollback =
+            new RollbackOffer(false, null, rollback.estimatedSeconds(), rollback.writesAtRisk());
+      }
       if (p.lagMillis() != null) {
         long bytes = p.lagBytes() != null ? p.lagBytes() : lag == null ? 0 : lag.bytes();
         lag = new Lag(bytes, p.lagMillis());

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param lastLooked when the condition was last looked at, ISO 8601
  * @param looks how often this attempt has looked, or null where that is not counted
  * @param users who was seen to use the source, or null where nobody looks for them
+ * @param obstacle what a rollback would stop at now, or null
  */
 public record Progress(
     String line,
@@ -29,7 +30,8 @@ public record Progress(
     @Nullable String heldSince,
     @Nullable String lastLooked,
     @Nullable Long looks,
-    @Nullable List<DatabaseUser> users) {
+    @Nullable List<DatabaseUser> users,
+    @Nullable String obstacle) {
 
   /** There are writes at risk, and nobody can say how many. */
   public static final long NOT_KNOWN = -1;
@@ -44,13 +46,34 @@ public record Progress(
       @Nullable Long writesAtRisk,
       @Nullable String heldSince,
       @Nullable String lastLooked) {
-    this(line, done, total, lagMillis, lagBytes, writesAtRisk, heldSince, lastLooked, null, null);
+    this(
+        line,
+        done,
+        total,
+        lagMillis,
+        lagBytes,
+        writesAtRisk,
+        heldSince,
+        lastLooked,
+        null,
+        null,
+        null);
   }
 
   /** The same in other words. */
   public Progress said(String words) {
     return new Progress(
-        words, done, total, lagMillis, lagBytes, writesAtRisk, heldSince, lastLooked, looks, users);
+        words,
+        done,
+        total,
+        lagMillis,
+        lagBytes,
+        writesAtRisk,
+        heldSince,
+        lastLooked,
+        looks,
+        users,
+        obstacle);
   }
 
   /** The same, with the number of looks so far. */
@@ -65,13 +88,40 @@ public record Progress(
         heldSince,
         lastLooked,
         looksSoFar,
-        users);
+        users,
+        obstacle);
   }
 
   /** The same, with who was seen to use the source. */
   public Progress having(List<DatabaseUser> seen) {
     return new Progress(
-        line, done, total, lagMillis, lagBytes, writesAtRisk, heldSince, lastLooked, looks, seen);
+        line,
+        done,
+        total,
+        lagMillis,
+        lagBytes,
+        writesAtRisk,
+        heldSince,
+        lastLooked,
+        looks,
+        seen,
+        obstacle);
+  }
+
+  /** The same, with what a rollback would stop at. */
+  public Progress stopping(@Nullable String found) {
+    return new Progress(
+        line,
+        done,
+        total,
+        lagMillis,
+        lagBytes,
+        writesAtRisk,
+        heldSince,
+        lastLooked,
+        looks,
+        users,
+        found);
   }
 
   /** Progress that is only words. */

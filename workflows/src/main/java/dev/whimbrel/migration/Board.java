@@ -2,6 +2,7 @@ package dev.whimbrel.migration;
 
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.PreflightReport.DatabaseUser;
+import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.migration.MigrationStatus.StepRecord;
@@ -39,7 +40,7 @@ final class Board {
   private MigrationStatus.@Nullable Findings findings;
   private @Nullable VerificationReport verification;
   private @Nullable HandOver handOver;
-  private boolean truthIsOpen;
+  private String truth = Side.SOURCE.word();
   private long epoch;
   private List<DatabaseUser> users = List.of();
   private int switchoverAttempts;
@@ -155,13 +156,19 @@ final class Board {
     handOver = done;
     epoch = done.epoch();
     wayBack = done.canGoBack();
-    truthIsOpen = false;
+    truthIs(done);
+  }
+
+  /** The databases have said where writes go. */
+  void truthIs(HandOver answer) {
+    truth = answer.writesGoTo().word();
+    epoch = answer.epoch();
     changed();
   }
 
   /** A hand-over may have been sent whose end is not known: perhaps nobody can write. */
-  void leaveTruthOpen(boolean open) {
-    truthIsOpen = open;
+  void truthIsOpen() {
+    truth = UNKNOWN;
     changed();
   }
 
@@ -215,7 +222,7 @@ final class Board {
       since = now();
     }
     Workflow.setCurrentDetails(Markdown.details(status()));
-    String mirror = phase + " " + state + " " + writesGoTo();
+    String mirror = phase + " " + state + " " + truth;
     if (mirror.equals(mirrored)) {
       return;
     }
@@ -236,19 +243,12 @@ final class Board {
     memo.put(Mirror.SINCE, since.toString());
     memo.put(Mirror.STEP, step == null ? "" : step.id());
     memo.put(Mirror.WAITING_FOR, Objects.requireNonNullElse(wordsFor(), ""));
-    memo.put(Mirror.WRITES_GO_TO, writesGoTo());
+    memo.put(Mirror.WRITES_GO_TO, truth);
     memo.put(Mirror.RESULT, result == null ? "" : result.ending().name());
     if (result != null) {
       memo.put(Mirror.ENDED_AS, result);
     }
     return memo;
-  }
-
-  private String writesGoTo() {
-    if (truthIsOpen) {
-      return UNKNOWN;
-    }
-    return handOver == null ? "source" : handOver.writesGoTo().word();
   }
 
   private @Nullable String wordsFor() {
@@ -271,7 +271,7 @@ final class Board {
         since,
         wordsFor(),
         result == null ? null : result.ending(),
-        writesGoTo(),
+        truth,
         handOver == null ? null : handOver.at(),
         epoch,
         NextSteps.of(start.runbook().name(), state, findings, parking.all(), wayBack),
@@ -279,7 +279,7 @@ final class Board {
             wayBack && result == null && !parking.holds(Step.WATCH_WAY_BACK.id()),
             wayBackUntil,
             Math.max(2, predictedPauseMillis / 1000),
-            0L),
+            handOver == null ? 0L : null),
         null,
         verification == null
             ? null

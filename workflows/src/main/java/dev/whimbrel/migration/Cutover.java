@@ -256,10 +256,13 @@ final class Cutover {
   private HandOver decided(Supplier<HandOver> switchover) {
     try {
       HandOver end = switchover.get();
-      migration.board.leaveTruthOpen(false);
+      migration.board.truthIs(end);
       return end;
     } catch (TemporalFailure e) {
-      migration.board.leaveTruthOpen(Judgement.leavesTheTruthOpen(e));
+      // Only an answer closes the question: a failure that learnt nothing may follow one that did.
+      if (Judgement.leavesTheTruthOpen(e)) {
+        migration.board.truthIsOpen();
+      }
       throw e;
     }
   }

@@ -1,0 +1,45 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Side;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Tables that a stream does not carry: their writes would be lost without a sound.
+ *
+ * @param tables quoted; empty where everything is carried
+ * @param where what they are not in, in words
+ */
+record LeftOut(List<String> tables, String where) {
+
+  /** Asks the publication, and then what the subscription has made of it. */
+  static LeftOut of(Connection losing, Connection gaining, Stream stream) throws SQLException {
+    Side from = stream.from();
+    List<String> left = PublishedTables.unpublished(losing, stream.publication());
+    if (!left.isEmpty()) {
+      return new LeftOut(
+          left, "publication %s on the %s".formatted(stream.publication(), from.word()));
+    }
+    Set<String> taken = new HashSet<>();
+    for (String table :
+        PublishedTables.names(
+            gaining,
+            """
+            SELECT format('%%I.%%I', n.nspname, c.relname)
+              FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
+              JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+             WHERE s.subname = %s
+               AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+                .formatted(Quoting.literal(stream.subscription())))) {
+      taken.add(Quoting.plain(table));
+    }
+    return new LeftOut(
+        PublishedTables.published(losing, stream.publication()).stream()
+            .filter(table -> !taken.contains(Quoting.plain(table)))
+            .toList(),
+        "subscription %s on the %s".formatted(stream.subscription(), from.other().word()));
+  }
+}
