@@ -58,7 +58,9 @@ final class CleanUp {
       WayBack.dropRole(source, names.role());
       Fence.close(source.connection(LONG));
       int roles = revokeConnect(source);
-      source.run("DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse", CALL);
+      source.run(
+          "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.prepared_table, whimbrel.prepared_column, whimbrel.prepared_label",
+          CALL);
       // The target's authority goes last: until then a second call finds its way.
       Fence.uninstall(target.connection(LONG));
       target.run("DROP SCHEMA IF EXISTS whimbrel CASCADE", CALL);

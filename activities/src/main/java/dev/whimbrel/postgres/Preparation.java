@@ -62,7 +62,6 @@ final class Preparation {
         findings.addAll(Blockers.on(sessions.on(side), side, Duration.ofSeconds(5)));
         findings.addAll(sequences(sessions.on(side), side));
       }
-      Structure.keep(sessions.on(Side.TARGET).connection(CALL));
       Optional<Finding> noWayBack = new WayBack(secrets, move).prove(sessions);
       noWayBack.ifPresent(findings::add);
       for (Side side : Side.values()) {
@@ -70,6 +69,9 @@ final class Preparation {
             sessions.on(side).connection(CALL),
             Fence.fingerprint(sessions.on(side).connection(CALL)),
             noWayBack.isEmpty());
+        // After the figure: what is changed in between differs from it, and not from what is kept.
+        Structure.keep(
+            sessions.on(side).connection(CALL), new Names(move.migration()).reversePublication());
       }
       long pause = LOCAL_MILLIS + TRIPS * roundTripMillis(sessions);
       return new Readiness(

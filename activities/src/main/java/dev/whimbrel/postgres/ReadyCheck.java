@@ -90,18 +90,20 @@ final class ReadyCheck {
           Structure.remedy(to) + "; then retry",
           "whimbrel retry " + request.move().migration());
     }
-    if (fingerprint.equals(truth.on(from).fingerprint())) {
+    if (to == Side.TARGET) {
+      if (!fingerprint.equals(truth.on(from).fingerprint())) {
+        throw catalogChanged();
+      }
       return;
     }
-    if (to == Side.TARGET) {
-      throw catalogChanged();
-    }
-    List<String> changed = Structure.changedSinceRehearsal(losing, gaining, stream.subscription());
+    List<String> changed =
+        Structure.changedSinceRehearsal(
+            losing, gaining, stream.publication(), stream.subscription());
     if (!changed.isEmpty()) {
       throw Failures.needsHelp(
-          "The target was changed since the switchover was prepared, so that its rows are not those of the source: "
+          "Tables were changed since the switchover was prepared, so that rows of the target may mean something else on the source: "
               + Structure.line(changed),
-          Structure.remedy(to) + "; then retry",
+          "take the change back, then retry; a table that was made since holds rows that the source lacks: copy them by hand and drop it. Nothing is lost while this waits: writes stay on the target",
           "whimbrel retry " + request.move().migration());
     }
   }
@@ -184,8 +186,10 @@ final class ReadyCheck {
       throw Failures.needsHelp(
           "The stream to the %s leaves out %s, whose writes would be lost: it is not in %s"
               .formatted(to.word(), first(left.tables()), left.where()),
-          "create it on both sides (on the closed one after SET whimbrel.same_change = on), add it to"
-              + " the publication, refresh the subscription, compare it; then retry",
+          to == Side.TARGET
+              ? "create it on both sides (on the closed one after SET whimbrel.same_change = on), add it to"
+                  + " the publication, refresh the subscription, compare it; then retry"
+              : "a table that was made in the rollback window has to go again, its rows copied by hand; then retry",
           "whimbrel retry " + request.move().migration());
     }
   }

@@ -6,8 +6,8 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -18,96 +18,136 @@ import org.jspecify.annotations.Nullable;
  * What a side needs to have so that it can take over: the tables, columns and enum labels of the
  * side that gives the truth away, by name. What it has besides does no harm.
  *
- * <p>A rollback asks more: since the rehearsal the target may only have grown. What was renamed,
- * given another type, made again under its old name, or filled by each side for itself means other
- * rows than the stream carries, and nothing stops it.
+ * <p>A rollback asks more. What was renamed, given another type, made again under its old name, or
+ * left out of the stream for a while means other rows than the stream carries, and nothing stops
+ * it. So since the rehearsal, whose tables each side remembers, columns and labels may only have
+ * been added, with the same value for the rows that were there.
  */
 final class Structure {
   private static final String TABLES =
       """
-      SELECT c.oid, c.relkind, n.nspname, c.relname FROM pg_class c
-        JOIN pg_namespace n ON n.oid = c.relnamespace
+      SELECT c.oid, c.relkind, c.relpersistence, n.nspname, c.relname,
+             pg_relation_filenode(c.oid) AS filenode,
+             (SELECT min(i.inhparent) FROM pg_inherits i WHERE i.inhrelid = c.oid) AS parent,
+             (SELECT r.oid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+               WHERE r.prrelid = c.oid AND p.pubname = %s) AS membership
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_'
          AND n.nspname NOT IN ('information_schema', 'whimbrel')
          AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass
                             AND e.objid = c.oid AND e.deptype = 'e')""";
 
+  /** A value that rows of before a column was added have without being rewritten counts as type. */
   private static final String COLUMNS =
       """
-      SELECT t.oid AS relid, pg_relation_filenode(t.oid) AS filenode, t.relkind, t.nspname, t.relname,
-             a.attnum, a.attname, format_type(a.atttypid, a.atttypmod) AS type,
-             a.atthasdef AND NOT a.atthasmissing AND a.attgenerated = '' OR a.attidentity <> '' AS fills
+      SELECT t.oid AS relid, t.nspname, t.relname, a.attnum, a.attname,
+             format_type(a.atttypid, a.atttypmod)
+               || coalesce(' with ' || a.attmissingval::text, '') AS type
         FROM (%s) t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped"""
           .formatted(TABLES);
 
-  private static final String THINGS =
+  private static final String LABELS =
       """
-      SELECT 'table', nspname, relname, '', '' FROM (%s) t
-      UNION ALL
-      SELECT 'column', nspname, relname, attname, type FROM (%s) c
-      UNION ALL
-      SELECT 'value', n.nspname, y.typname, l.enumlabel, ''
+      SELECT l.oid AS id, n.nspname, y.typname, l.enumlabel
         FROM pg_enum l JOIN pg_type y ON y.oid = l.enumtypid
         JOIN pg_namespace n ON n.oid = y.typnamespace
        WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'whimbrel')
          AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass
-                            AND e.objid = y.oid AND e.deptype = 'e')
-       ORDER BY 1, 2, 3, 4"""
-          .formatted(TABLES, COLUMNS);
+                            AND e.objid = y.oid AND e.deptype = 'e')""";
+
+  private static final String THINGS =
+      """
+      SELECT 'table', nspname, relname, '', '' FROM (%s) t
+      UNION ALL SELECT 'column', nspname, relname, attname, type FROM (%s) c
+      UNION ALL SELECT 'value', nspname, typname, enumlabel, '' FROM (%s) l
+      ORDER BY 1, 2, 3, 4"""
+          .formatted(TABLES, COLUMNS, LABELS);
 
   private static final String KEEP =
       """
-      CREATE TABLE IF NOT EXISTS whimbrel.prepared (
-        relid oid, filenode oid, nspname name, relname name, attnum int2, attname name, type text);
-      DELETE FROM whimbrel.prepared;
-      INSERT INTO whimbrel.prepared
-      SELECT relid, filenode, nspname, relname, attnum, attname, type FROM (%s) c"""
-          .formatted(COLUMNS);
+      DROP TABLE IF EXISTS whimbrel.prepared_table, whimbrel.prepared_column, whimbrel.prepared_label;
+      CREATE TABLE whimbrel.prepared_table AS SELECT * FROM (%s) t;
+      CREATE TABLE whimbrel.prepared_column AS SELECT * FROM (%s) c;
+      CREATE TABLE whimbrel.prepared_label AS SELECT * FROM (%s) l"""
+          .formatted(TABLES, COLUMNS, LABELS);
 
-  /** Columns of the rehearsal that are no longer what they were, in tables that still stand. */
-  private static final String CHANGED =
+  /** Tables of the rehearsal that are not what they were. */
+  private static final String CHANGED_TABLES =
       """
-      SELECT k.nspname, k.relname, k.attname, k.type, c.nspname, c.relname, c.attname, c.type
-        FROM whimbrel.prepared k
-        LEFT JOIN (%s) c ON c.relid = k.relid AND c.attnum = k.attnum
-       WHERE (c.nspname, c.relname, c.attname, c.type)
-             IS DISTINCT FROM (k.nspname, k.relname, k.attname, k.type)
-         AND NOT EXISTS (SELECT FROM (%s) t WHERE t.nspname = k.nspname AND t.relname = k.relname
-                            AND t.oid <> k.relid)
-       ORDER BY 1, 2, k.attnum"""
-          .formatted(COLUMNS, TABLES);
-
-  /** Columns that a table of the rehearsal got since. */
-  private static final String ADDED =
-      """
-      SELECT c.nspname, c.relname, c.attname, c.type,
-             c.relkind = 'r' AND c.fills AND c.filenode <> k.filenode
-        FROM (%s) c JOIN (SELECT DISTINCT relid, filenode FROM whimbrel.prepared) k USING (relid)
-       WHERE NOT EXISTS (SELECT FROM whimbrel.prepared p
-                          WHERE p.relid = c.relid AND p.attnum = c.attnum)
-       ORDER BY 1, 2, c.attnum"""
-          .formatted(COLUMNS);
-
-  /** Logged tables with rows of their own that were made since the rehearsal. */
-  private static final String MADE =
-      """
-      SELECT t.nspname, t.relname FROM (%s) t JOIN pg_class c USING (oid)
-       WHERE t.relkind = 'r' AND c.relpersistence = 'p'
-         AND NOT EXISTS (SELECT FROM whimbrel.prepared p WHERE p.relid = t.oid) ORDER BY 1, 2"""
+      SELECT k.nspname, k.relname,
+             CASE WHEN t.oid IS NULL THEN NULL
+                  WHEN (t.nspname, t.relname) <> (k.nspname, k.relname) THEN 'renamed'
+                  WHEN t.relpersistence <> k.relpersistence THEN 'made logged or unlogged'
+                  WHEN t.parent IS DISTINCT FROM k.parent THEN 'attached or detached'
+                  ELSE 'taken out of the publication' END
+        FROM whimbrel.prepared_table k LEFT JOIN (%s) t ON t.oid = k.oid
+       WHERE (t.nspname, t.relname, t.relpersistence, t.parent, t.membership)
+             IS DISTINCT FROM (k.nspname, k.relname, k.relpersistence, k.parent, k.membership)
+       ORDER BY 1, 2"""
           .formatted(TABLES);
 
-  /** Tables whose rows this subscription has copied, and not only streamed. */
+  /** Columns of tables that stand since the rehearsal, gone or not what they were. */
+  private static final String CHANGED_COLUMNS =
+      """
+      SELECT k.nspname, k.relname, k.attname, k.type, c.attname, c.type
+        FROM whimbrel.prepared_column k
+        JOIN (%s) t ON t.oid = k.relid
+        LEFT JOIN (%s) c ON c.relid = k.relid AND c.attnum = k.attnum
+       WHERE (c.attname, split_part(c.type, ' with {', 1))
+             IS DISTINCT FROM (k.attname, split_part(k.type, ' with {', 1))
+       ORDER BY 1, 2, k.attnum"""
+          .formatted(TABLES, COLUMNS);
+
+  /** Columns that a table of the rehearsal got since, and whether its rows were written anew. */
+  private static final String ADDED_COLUMNS =
+      """
+      SELECT c.nspname, c.relname, c.attname, c.type, t.filenode IS DISTINCT FROM k.filenode
+        FROM (%s) c JOIN (%s) t ON t.oid = c.relid JOIN whimbrel.prepared_table k ON k.oid = c.relid
+       WHERE NOT EXISTS (SELECT FROM whimbrel.prepared_column p
+                          WHERE p.relid = c.relid AND p.attnum = c.attnum)
+       ORDER BY 1, 2, c.attnum"""
+          .formatted(COLUMNS, TABLES);
+
+  /** Logged tables that were made since the rehearsal. */
+  private static final String MADE =
+      """
+      SELECT t.nspname, t.relname FROM (%s) t
+       WHERE t.relpersistence = 'p'
+         AND NOT EXISTS (SELECT FROM whimbrel.prepared_table k WHERE k.oid = t.oid) ORDER BY 1, 2"""
+          .formatted(TABLES);
+
+  private static final String CHANGED_LABELS =
+      """
+      SELECT k.nspname, k.typname, k.enumlabel
+        FROM whimbrel.prepared_label k LEFT JOIN (%s) l USING (id)
+       WHERE l.enumlabel IS DISTINCT FROM k.enumlabel ORDER BY 1, 2, 3"""
+          .formatted(LABELS);
+
+  /** Tables whose rows the subscription has copied, and not only streamed. */
   private static final String COPIED =
       """
       SELECT n.nspname, c.relname FROM pg_subscription_rel r
         JOIN pg_subscription s ON s.oid = r.srsubid
         JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-       WHERE s.subname = %s AND r.srsubstate = 'r' AND r.srsublsn IS NOT NULL
+       WHERE s.subname = %s AND r.srsublsn IS NOT NULL
          AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())""";
+
+  private static final String NARROWED =
+      """
+      SELECT pubname FROM pg_publication
+       WHERE pubname = %s AND NOT (pubinsert AND pubupdate AND pubdelete AND pubtruncate)""";
 
   private Structure() {}
 
   private record Thing(String kind, String schema, String name, String part) {
+    static Thing of(String kind, List<@Nullable String> row) {
+      return new Thing(
+          kind,
+          Objects.requireNonNull(row.get(0)),
+          Objects.requireNonNull(row.get(1)),
+          kind.equals("table") ? "" : Objects.requireNonNull(row.get(2)));
+    }
+
     String label() {
       String of = Quoting.shown(schema, name);
       return switch (kind) {
@@ -118,10 +158,14 @@ final class Structure {
     }
   }
 
-  /** Remembers the columns of every table, for {@link #changedSinceRehearsal}. */
-  static void keep(Connection target) throws SQLException {
-    try (Statement statement = target.createStatement()) {
-      statement.execute(KEEP);
+  /**
+   * Remembers every table, column and label, for {@link #changedSinceRehearsal}.
+   *
+   * @param publication of the stream back
+   */
+  static void keep(Connection database, String publication) throws SQLException {
+    try (Statement statement = database.createStatement()) {
+      statement.execute(about(publication, KEEP));
     }
   }
 
@@ -143,52 +187,87 @@ final class Structure {
   }
 
   /**
-   * What was changed on the target since the rehearsal so that its rows mean something else than
-   * those of the source.
+   * What was changed on either side since the rehearsal so that the rows of the target may mean
+   * something else than those of the source.
    *
-   * @param subscription the source's, of the stream back
+   * @param publication of the stream back, on the target
+   * @param subscription of the stream back, on the source
    */
   static List<String> changedSinceRehearsal(
-      Connection target, Connection source, String subscription) throws SQLException {
+      Connection target, Connection source, String publication, String subscription)
+      throws SQLException {
+    Map<Thing, String> here = things(target);
     Map<Thing, String> there = things(source);
     List<String> changed = new ArrayList<>();
-    for (List<@Nullable String> row : rows(target, CHANGED)) {
-      Thing was = column(row, 0);
-      if (row.get(4) != null) {
-        changed.add(
-            "%s, %s at the rehearsal, which is %s %s now"
-                .formatted(was.label(), row.get(3), column(row, 4).label(), row.get(7)));
-      } else if (there.containsKey(was)) {
-        changed.add(was.label() + ", which was dropped on the target and stands on the source");
-      }
+    for (List<@Nullable String> row :
+        rows(target, NARROWED.formatted(Quoting.literal(publication)))) {
+      changed.add("publication " + row.get(0) + ", which leaves out some kinds of writes");
     }
-    for (List<@Nullable String> row : rows(target, ADDED)) {
-      Thing added = column(row, 0);
-      String type = Objects.requireNonNull(row.get(3));
+    changed(target, publication, there, "", changed);
+    changed(source, publication, here, " on the source", changed);
+    for (List<@Nullable String> row : rows(target, about(publication, ADDED_COLUMNS))) {
+      Thing added = Thing.of("column", row);
       String other = there.get(added);
-      if ("t".equals(row.get(4))) {
-        changed.add(added.label() + ", which each side has filled for itself");
-      } else if (other != null && !Quoting.plain(other).equals(Quoting.plain(type))) {
-        changed.add("%s %s, which is %s there".formatted(added.label(), type, other));
+      if (other != null && !Quoting.plain(other).equals(Quoting.plain(type(row, 3)))) {
+        changed.add("%s %s, which is %s there".formatted(added.label(), row.get(3), other));
+      } else if ("t".equals(row.get(4))) {
+        changed.add(added.label() + ", since which the table was written anew");
       }
     }
-    Set<List<@Nullable String>> copied =
-        new HashSet<>(rows(source, COPIED.formatted(Quoting.literal(subscription))));
-    for (List<@Nullable String> row : rows(target, MADE)) {
-      Thing made =
-          new Thing(
-              "table", Objects.requireNonNull(row.get(0)), Objects.requireNonNull(row.get(1)), "");
-      if (!copied.contains(row)) {
-        changed.add(made.label() + ", whose rows were not copied to the source");
+    List<List<@Nullable String>> made = rows(target, about(publication, MADE));
+    for (List<@Nullable String> row : made) {
+      changed.add(Thing.of("table", row).label() + ", which was made since");
+    }
+    Set<List<@Nullable String>> again = new LinkedHashSet<>(rows(source, about(publication, MADE)));
+    again.addAll(rows(source, COPIED.formatted(Quoting.literal(subscription))));
+    again.removeAll(made);
+    for (List<@Nullable String> row : again) {
+      Thing table = Thing.of("table", row);
+      if (here.containsKey(table)) {
+        changed.add(table.label() + ", which was made or copied again on the source");
       }
     }
     return changed;
   }
 
-  /** What people have to know and do; for a side that is closed. */
+  private static void changed(
+      Connection side,
+      String publication,
+      Map<Thing, String> others,
+      String where,
+      List<String> changed)
+      throws SQLException {
+    for (List<@Nullable String> row : rows(side, about(publication, CHANGED_TABLES))) {
+      Thing table = Thing.of("table", row);
+      if (row.get(2) != null) {
+        changed.add("%s, which was %s%s".formatted(table.label(), row.get(2), where));
+      } else if (others.containsKey(table)) {
+        changed.add(table.label() + ", which was dropped or made again" + where);
+      }
+    }
+    for (List<@Nullable String> row : rows(side, about(publication, CHANGED_COLUMNS))) {
+      Thing column = Thing.of("column", row);
+      if (row.get(4) != null) {
+        changed.add(
+            "%s %s, which is %s %s now%s"
+                .formatted(column.label(), row.get(3), row.get(4), row.get(5), where));
+      } else if (others.containsKey(column)) {
+        changed.add(column.label() + ", which was dropped" + where);
+      }
+    }
+    for (List<@Nullable String> row : rows(side, CHANGED_LABELS)) {
+      changed.add(Thing.of("value", row).label() + ", which was renamed" + where);
+    }
+  }
+
+  /** What people have to know and do about {@link #missing}; for a side that is closed. */
   static String remedy(Side gaining) {
-    return "make the same change on the %s, after SET whimbrel.same_change = on, which lets it pass the fence; a new table needs a key, joins the publication, and the subscription is refreshed; or take the change back (docs/operations.md: Deploying in the window)"
-        .formatted(gaining.word());
+    return "make the same change on the %s, after SET whimbrel.same_change = on, which lets it pass the fence%s; or take the change back"
+        .formatted(
+            gaining.word(),
+            gaining == Side.TARGET
+                ? "; a new table needs a key, joins the publication, and the subscription is refreshed"
+                : " (columns and labels; a new table has to go again, its rows copied by hand)");
   }
 
   /** The first few, in one line. */
@@ -200,24 +279,18 @@ final class Structure {
 
   private static Map<Thing, String> things(Connection database) throws SQLException {
     Map<Thing, String> things = new LinkedHashMap<>();
-    for (List<@Nullable String> row : rows(database, THINGS)) {
-      things.put(
-          new Thing(
-              Objects.requireNonNull(row.get(0)),
-              Objects.requireNonNull(row.get(1)),
-              Objects.requireNonNull(row.get(2)),
-              Objects.requireNonNull(row.get(3))),
-          Objects.requireNonNull(row.get(4)));
+    for (List<@Nullable String> row : rows(database, about("", THINGS))) {
+      things.put(Thing.of(type(row, 0), row.subList(1, row.size())), type(row, 4));
     }
     return things;
   }
 
-  private static Thing column(List<@Nullable String> row, int from) {
-    return new Thing(
-        "column",
-        Objects.requireNonNull(row.get(from)),
-        Objects.requireNonNull(row.get(from + 1)),
-        Objects.requireNonNull(row.get(from + 2)));
+  private static String about(String publication, String sql) {
+    return sql.replace("%s", Quoting.literal(publication));
+  }
+
+  private static String type(List<@Nullable String> row, int column) {
+    return Objects.requireNonNull(row.get(column));
   }
 
   private static List<List<@Nullable String>> rows(Connection database, String sql)

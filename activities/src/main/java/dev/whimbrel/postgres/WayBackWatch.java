@@ -63,7 +63,9 @@ final class WayBackWatch {
         if (!Failures.TRANSIENT.equals(e.getType()) || broken.passed()) {
           throw e;
         }
-        pulse.say(Progress.of("the way back cannot be looked at: " + e.getOriginalMessage()));
+        pulse.say(
+            Progress.of("the way back cannot be looked at: " + e.getOriginalMessage())
+                .stopping(obstacle));
       } catch (SQLException e) {
         if (broken.passed()) {
           throw Failures.needsHelp(
@@ -71,7 +73,9 @@ final class WayBackWatch {
               "mend the connection to both databases, then retry",
               "whimbrel retry " + move.migration());
         }
-        pulse.say(Progress.of("the way back cannot be looked at (" + e.getSQLState() + ")"));
+        pulse.say(
+            Progress.of("the way back cannot be looked at (" + e.getSQLState() + ")")
+                .stopping(obstacle));
       }
       pulse.rest(every);
     }
@@ -96,7 +100,7 @@ final class WayBackWatch {
     try (Sessions sessions =
         Sessions.openPolitely(databases, move, "watch-way-back", Duration.ofMinutes(1))) {
       if (!sessions.locked()) {
-        return Progress.of("a switchover is at work");
+        return Progress.of("a switchover is at work").stopping(obstacle);
       }
       Truth truth = Settlement.closeReturned(sessions, sessions.truth());
       if (truth.side() != Side.TARGET || !truth.open()) {
@@ -182,9 +186,19 @@ final class WayBackWatch {
     if (!found.isEmpty()) {
       return "the source lacks " + Structure.line(found);
     }
-    List<String> changed = Structure.changedSinceRehearsal(losing, gaining, back.subscription());
+    List<String> changed =
+        Structure.changedSinceRehearsal(losing, gaining, back.publication(), back.subscription());
     if (!changed.isEmpty()) {
-      return "the target was changed: " + Structure.line(changed);
+      return "tables were changed: " + Structure.line(changed);
+    }
+    try {
+      SequencePairing.check(
+          move.migration(),
+          Side.TARGET,
+          target.rows(Sequences.LIST, CALL).get(0),
+          source.rows(Sequences.LIST, CALL).get(0));
+    } catch (ApplicationFailure e) {
+      return e.getOriginalMessage();
     }
     List<String> unfenced = Fence.installInPassing(losing);
     return unfenced.isEmpty()

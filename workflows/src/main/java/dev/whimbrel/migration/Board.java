@@ -166,6 +166,11 @@ final class Board {
     changed();
   }
 
+  /** Whether only the databases know where writes go. */
+  boolean isTruthOpen() {
+    return truth.equals(UNKNOWN);
+  }
+
   /** A hand-over may have been sent whose end is not known: perhaps nobody can write. */
   void truthIsOpen() {
     truth = UNKNOWN;
@@ -279,7 +284,7 @@ final class Board {
             wayBack && result == null && !parking.holds(Step.WATCH_WAY_BACK.id()),
             wayBackUntil,
             Math.max(2, predictedPauseMillis / 1000),
-            handOver == null ? 0L : null),
+            handOver == null && truth.equals(Side.SOURCE.word()) ? 0L : null),
         null,
         verification == null
             ? null

@@ -162,7 +162,9 @@ final class Cutover {
    */
   private Outcome handBack(Step step) {
     String accepted = migration.course.acceptLossBy();
-    boolean[] unsettled = {handOverTried && migration.handOver() == null};
+    boolean[] unsettled = {
+      (handOverTried && migration.handOver() == null) || migration.board.isTruthOpen()
+    };
     HandOver back =
         Attempts.of(
             steps,
