@@ -2,6 +2,8 @@ package dev.whimbrel.migration;
 
 import io.temporal.api.enums.v1.IndexedValueType;
 import io.temporal.api.history.v1.HistoryEvent;
+import io.temporal.api.testservice.v1.TestServiceGrpc;
+import io.temporal.api.testservice.v1.UnlockTimeSkippingRequest;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowClientOptions;
 import io.temporal.client.WorkflowOptions;
@@ -16,6 +18,9 @@ import io.temporal.worker.WorkerOptions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
@@ -24,6 +29,16 @@ import java.util.function.Predicate;
 /** One migration on Temporal's in-process server, whose clock one thread drives. */
 final class Stage implements AutoCloseable {
   static final String ID = MigrationWorkflow.ID_PREFIX + "shop";
+
+  private static final Duration LATE = Duration.ofSeconds(25);
+
+  private static final ScheduledExecutorService CLOCKSMITH =
+      Executors.newSingleThreadScheduledExecutor(
+          work -> {
+            Thread thread = new Thread(work, "clocksmith");
+            thread.setDaemon(true);
+            return thread;
+          });
 
   private final TestWorkflowEnvironment env;
   private final MigrationWorkflow workflow;
@@ -100,7 +115,7 @@ final class Stage implements AutoCloseable {
       if (wanted.test(status)) {
         return status;
       }
-      env.sleep(steps < 18 ? Duration.ofMinutes(10) : Duration.ofHours(3));
+      sleep(steps < 18 ? Duration.ofMinutes(10) : Duration.ofHours(3));
       status = status();
     }
     throw new AssertionError(
@@ -154,14 +169,39 @@ final class Stage implements AutoCloseable {
   }
 
   void sleep(Duration time) {
-    env.sleep(time);
+    ScheduledFuture<?> late = givingTimeBack();
+    try {
+      env.sleep(time);
+    } finally {
+      late.cancel(false);
+    }
+  }
+
+  /**
+   * The in-process server (1.38) locks time while an activity works, and at times keeps the lock of
+   * one that was cancelled. No fake works for as long as {@link #LATE}: what is still locked then
+   * is given back.
+   */
+  private ScheduledFuture<?> givingTimeBack() {
+    return CLOCKSMITH.scheduleAtFixedRate(
+        () -> {
+          System.err.println("time stands still: its lock is given back");
+          TestServiceGrpc.newBlockingStub(env.getWorkflowServiceStubs().getRawChannel())
+              .unlockTimeSkipping(UnlockTimeSkippingRequest.getDefaultInstance());
+        },
+        LATE.toSeconds(),
+        LATE.toSeconds(),
+        TimeUnit.SECONDS);
   }
 
   MigrationResult result() {
+    ScheduledFuture<?> late = givingTimeBack();
     try {
       return untyped().getResult(100, TimeUnit.SECONDS, MigrationResult.class);
     } catch (TimeoutException e) {
       throw new AssertionError("no result; " + status() + "; last: " + lastEvents(), e);
+    } finally {
+      late.cancel(false);
     }
   }
 
