@@ -175,7 +175,7 @@ final class OneSided {
             .get(0)
             .get(0);
     String verb = request.to() == Side.SOURCE ? "rollback" : "promote";
-    Failures.Help help =
+    return Failures.needsHelp(
         new Failures.Help(
             "The %s cannot be reached for %d s, and %s. Proven to have arrived on the %s: everything up to %s (%s). What the %s acknowledged after that may be missing"
                 .formatted(
@@ -192,10 +192,8 @@ final class OneSided {
             "bring the %s back and retry; or, where it is gone for good, accept the loss by name"
                 .formatted(lost.word()),
             "whimbrel %s %s --accept-loss --by NAME --reason WHY"
-                .formatted(verb, request.move().migration()));
-    return row.writable() == lost
-        ? Failures.needsHelp(help.cause(), help.remedy(), help.command())
-        : Failures.maybeClosed(help);
+                .formatted(verb, request.move().migration()),
+            row.writable() != lost));
   }
 
   private void follow() {

@@ -203,16 +203,21 @@ final class Session implements AutoCloseable {
   }
 
   private static List<List<@Nullable String>> read(Statement statement) throws SQLException {
-    List<List<@Nullable String>> rows = new ArrayList<>();
     try (ResultSet set = statement.getResultSet()) {
-      int columns = set.getMetaData().getColumnCount();
-      while (set.next()) {
-        List<@Nullable String> row = new ArrayList<>();
-        for (int i = 1; i <= columns; i++) {
-          row.add(set.getString(i));
-        }
-        rows.add(row);
+      return texts(set);
+    }
+  }
+
+  /** Every row of a result, as text. */
+  static List<List<@Nullable String>> texts(ResultSet set) throws SQLException {
+    List<List<@Nullable String>> rows = new ArrayList<>();
+    int columns = set.getMetaData().getColumnCount();
+    while (set.next()) {
+      List<@Nullable String> row = new ArrayList<>();
+      for (int i = 1; i <= columns; i++) {
+        row.add(set.getString(i));
       }
+      rows.add(row);
     }
     return rows;
   }

@@ -295,18 +295,9 @@ final class Structure {
 
   private static List<List<@Nullable String>> rows(Connection database, String sql)
       throws SQLException {
-    List<List<@Nullable String>> rows = new ArrayList<>();
     try (Statement statement = database.createStatement();
-        ResultSet set = statement.executeQuery(sql)) {
-      int columns = set.getMetaData().getColumnCount();
-      while (set.next()) {
-        List<@Nullable String> row = new ArrayList<>();
-        for (int i = 1; i <= columns; i++) {
-          row.add(set.getString(i));
-        }
-        rows.add(row);
-      }
+        ResultSet rows = statement.executeQuery(sql)) {
+      return Session.texts(rows);
     }
-    return rows;
   }
 }

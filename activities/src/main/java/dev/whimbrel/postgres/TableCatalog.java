@@ -22,7 +22,7 @@ final class TableCatalog {
       """
       select c.oid, n.nspname, c.relname, greatest(c.reltuples, 0)::int8,
         case when not c.relispopulated then 'it is not populated'
-        when c.relkind = 'f' then 'it is a foreign table: its rows live elsewhere'
+             when c.relkind = 'f' then 'it is a foreign table: its rows live elsewhere'
              when c.relpersistence = 'u' then 'it is unlogged: streams do not carry it'
              when exists (select from pg_depend d where d.classid = 'pg_class'::regclass
                 and d.objid = c.oid and d.deptype = 'e') then 'it belongs to an extension'

@@ -54,14 +54,17 @@ public final class Failures {
    */
   public static ApplicationFailure needsHelp(
       String message, String remedy, @Nullable String command) {
-    return ApplicationFailure.newNonRetryableFailure(
-        message, NEEDS_HELP, new Help(message, remedy, command));
+    return needsHelp(new Help(message, remedy, command));
+  }
+
+  /** As {@link #needsHelp(String, String, String)}. */
+  public static ApplicationFailure needsHelp(Help help) {
+    return ApplicationFailure.newNonRetryableFailure(help.cause(), NEEDS_HELP, help);
   }
 
   /** The same failure of a switchover's, with both sides closed as far as anybody knows. */
   public static ApplicationFailure maybeClosed(Help help) {
-    return ApplicationFailure.newNonRetryableFailure(
-        help.cause(), NEEDS_HELP, new Help(help.cause(), help.remedy(), help.command(), true));
+    return needsHelp(new Help(help.cause(), help.remedy(), help.command(), true));
   }
 
   /** A bug. */

@@ -62,6 +62,29 @@ public record Progress(
 
   /** The same in other words. */
   public Progress said(String words) {
+    return with(words, looks, users, obstacle);
+  }
+
+  /** The same, with the number of looks so far. */
+  public Progress after(long looksSoFar) {
+    return with(line, looksSoFar, users, obstacle);
+  }
+
+  /** The same, with who was seen to use the source. */
+  public Progress having(List<DatabaseUser> seen) {
+    return with(line, looks, seen, obstacle);
+  }
+
+  /** The same, with what a rollback would stop at. */
+  public Progress stopping(@Nullable String found) {
+    return with(line, looks, users, found);
+  }
+
+  private Progress with(
+      String words,
+      @Nullable Long looksSoFar,
+      @Nullable List<DatabaseUser> seen,
+      @Nullable String found) {
     return new Progress(
         words,
         done,
@@ -71,56 +94,8 @@ public record Progress(
         writesAtRisk,
         heldSince,
         lastLooked,
-        looks,
-        users,
-        obstacle);
-  }
-
-  /** The same, with the number of looks so far. */
-  public Progress after(long looksSoFar) {
-    return new Progress(
-        line,
-        done,
-        total,
-        lagMillis,
-        lagBytes,
-        writesAtRisk,
-        heldSince,
-        lastLooked,
         looksSoFar,
-        users,
-        obstacle);
-  }
-
-  /** The same, with who was seen to use the source. */
-  public Progress having(List<DatabaseUser> seen) {
-    return new Progress(
-        line,
-        done,
-        total,
-        lagMillis,
-        lagBytes,
-        writesAtRisk,
-        heldSince,
-        lastLooked,
-        looks,
         seen,
-        obstacle);
-  }
-
-  /** The same, with what a rollback would stop at. */
-  public Progress stopping(@Nullable String found) {
-    return new Progress(
-        line,
-        done,
-        total,
-        lagMillis,
-        lagBytes,
-        writesAtRisk,
-        heldSince,
-        lastLooked,
-        looks,
-        users,
         found);
   }
 

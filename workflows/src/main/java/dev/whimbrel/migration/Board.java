@@ -154,7 +154,6 @@ final class Board {
 
   void handedOver(HandOver done) {
     handOver = done;
-    epoch = done.epoch();
     wayBack = done.canGoBack();
     truthIs(done);
   }
