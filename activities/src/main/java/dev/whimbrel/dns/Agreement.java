@@ -1,7 +1,9 @@
 package dev.whimbrel.dns;
 
+import dev.whimbrel.activity.DnsSnapshot.RecordSet;
 import dev.whimbrel.activity.Failures;
 import java.util.List;
+import java.util.Optional;
 
 /** Makes sure that every authoritative server tells the same about a name. */
 final class Agreement {
@@ -23,12 +25,12 @@ final class Agreement {
    */
   NameState on(String name, NameState primary) {
     for (Nameserver server : servers) {
-      NameState now = server.addresses(name);
-      for (int look = 1; look < LOOKS && !now.sets().equals(primary.sets()); look++) {
+      NameState now = server.look(name);
+      for (int look = 1; look < LOOKS && !shows(now, primary); look++) {
         Waiting.rest(Waiting.INTERVAL);
-        now = server.addresses(name);
+        now = server.look(name);
       }
-      if (!now.sets().equals(primary.sets())) {
+      if (!shows(now, primary)) {
         throw Failures.needsHelp(
             "The zone's servers disagree about %s: the primary answers %s, %s answers %s"
                 .formatted(name, primary.line(), server.label(), now.line()),
@@ -38,5 +40,16 @@ final class Agreement {
       }
     }
     return primary;
+  }
+
+  /** Aliases are answered with what they stand for, which may differ from server to server. */
+  private static boolean shows(NameState server, NameState primary) {
+    return Destination.TYPES.stream()
+        .allMatch(
+            type -> {
+              Optional<RecordSet> kept = primary.set(type);
+              return kept.filter(RecordSet::aliased).isPresent()
+                  || kept.map(RecordSet::plain).equals(server.set(type).map(RecordSet::plain));
+            });
   }
 }

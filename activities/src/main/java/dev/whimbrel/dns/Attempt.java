@@ -19,6 +19,7 @@ final class Attempt {
 
   private final @Nullable ActivityExecutionContext context = context();
   private final long begun = System.nanoTime();
+  private Progress last = Progress.of("");
 
   /**
    * Makes sure that Temporal still waits for this attempt.
@@ -55,9 +56,21 @@ final class Attempt {
    */
   void beat(String line, long looks) {
     if (context != null) {
-      context.heartbeat(
-          new Progress(line, null, null, null, null, null, null, Instant.now().toString())
-              .after(looks));
+      last = new Progress(line, null, null, null, null, null, null, Instant.now().toString());
+      context.heartbeat(last.after(looks));
+    }
+  }
+
+  /** Rests between two looks, in pieces that let a cancellation through. */
+  void restBeating(Duration time, long looks) {
+    Duration left = time;
+    while (left.compareTo(Duration.ZERO) > 0) {
+      Duration piece = left.compareTo(Waiting.INTERVAL) < 0 ? left : Waiting.INTERVAL;
+      Waiting.rest(piece);
+      left = left.minus(piece);
+      if (context != null && !left.isZero()) {
+        context.heartbeat(last.after(looks));
+      }
     }
   }
 

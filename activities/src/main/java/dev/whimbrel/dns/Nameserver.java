@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import org.xbill.DNS.AAAARecord;
 import org.xbill.DNS.ARecord;
+import org.xbill.DNS.CNAMERecord;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Flags;
 import org.xbill.DNS.Message;
@@ -60,18 +61,18 @@ public record Nameserver(String label, InetSocketAddress address, boolean recurs
   }
 
   /**
-   * The name's addresses, followed through aliases by a resolver; a server with authority must hold
-   * them itself.
+   * The name's own records: its addresses, or the host name of which it is an alias, which is not
+   * followed.
    *
    * @throws io.temporal.failure.ApplicationFailure {@code Transient} if it does not answer; {@code
-   *     NeedsHelp} if it has no authority, or if the name is an alias
+   *     NeedsHelp} if it has no authority
    */
-  public NameState addresses(String name) {
+  public NameState look(String name) {
     List<RecordSet> sets = new ArrayList<>();
-    for (String type : Addresses.TYPES) {
+    for (String type : Destination.TYPES) {
       set(name, type).ifPresent(sets::add);
     }
-    return new NameState(name, List.copyOf(sets), Optional.empty());
+    return new NameState(name, sets, Optional.empty());
   }
 
   /** The texts of a name's TXT records; empty where there are none. */
@@ -85,7 +86,7 @@ public record Nameserver(String label, InetSocketAddress address, boolean recurs
   /**
    * Asks one question.
    *
-   * @throws io.temporal.failure.ApplicationFailure as {@link #addresses}
+   * @throws io.temporal.failure.ApplicationFailure as {@link #look}
    */
   public Message ask(String name, int type) {
     Message query = Message.newQuery(Record.newRecord(absolute(name), type, DClass.IN));
@@ -113,29 +114,28 @@ public record Nameserver(String label, InetSocketAddress address, boolean recurs
     if (!recursive && !answer.getHeader().getFlag(Flags.AA)) {
       throw Failures.needsHelp(
           "DNS server %s answers for %s without authority".formatted(label, name),
-          "list only servers that hold the zone under dns.rfc2136.authoritative",
+          "list only servers that hold the zone, under authoritative in the runbook's dns",
           "dig @%s -p %d +norecurse %s SOA"
               .formatted(address.getHostString(), address.getPort(), name));
     }
     return answer;
   }
 
-  private Optional<RecordSet> set(String name, String type) {
+  /** One type of a name's own records, as this server answers now. */
+  Optional<RecordSet> set(String name, String type) {
     int ttl = 0;
     List<String> values = new ArrayList<>();
+    Name owner = absolute(name);
     for (Record record : ask(name, Type.value(type)).getSection(Section.ANSWER)) {
-      if (record.getType() == Type.CNAME && !recursive) {
-        throw Failures.needsHelp(
-            "%s is an alias (CNAME), which has no addresses of its own".formatted(name),
-            "write the alias's target under dns.names, or replace the alias by A and AAAA records",
-            null);
+      if (!record.getName().equals(owner) || record.getType() != Type.value(type)) {
+        continue;
       }
       if (record instanceof ARecord a) {
-        values.add(Addresses.canonical(a.getAddress()));
+        values.add(Destination.canonical(a.getAddress()));
       } else if (record instanceof AAAARecord aaaa) {
-        values.add(Addresses.canonical(aaaa.getAddress()));
-      } else {
-        continue;
+        values.add(Destination.canonical(aaaa.getAddress()));
+      } else if (record instanceof CNAMERecord alias) {
+        values.add(NamePlan.bare(alias.getTarget().toString()));
       }
       ttl = Math.toIntExact(record.getTTL());
     }

@@ -1,10 +1,12 @@
 package dev.whimbrel.dns;
 
+import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Dns;
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot;
 import dev.whimbrel.activity.DnsSnapshot.RecordSet;
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.NamesRequest;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
@@ -16,14 +18,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** The service's names, at whichever provider the runbook names. */
 public final class RegistryDns implements Dns {
   /** Servers of one zone tell each other about changes within seconds, if at all. */
-  private static final Duration SERVERS_LIMIT = Duration.ofMinutes(10);
+  static final Duration SERVERS_LIMIT = Duration.ofMinutes(10);
 
   private final Secrets secrets;
   private final Duration betweenLooks;
@@ -46,10 +46,10 @@ public final class RegistryDns implements Dns {
 
   @Override
   public DnsSnapshot findRecords(DnsMove move) {
-    DnsProvider provider = provider(move.dns());
+    DnsProvider provider = provider(move);
     List<Nameserver> servers = provider.authoritative();
-    Addresses source = NamePlan.addresses("source", move.sourceAddresses());
-    if (NamePlan.addresses("target", move.targetAddresses()).isEmpty()) {
+    Destination source = NamePlan.destination(move, Side.SOURCE);
+    if (NamePlan.destination(move, Side.TARGET).isEmpty()) {
       throw Failures.needsHelp(
           "target.addresses is empty: the names would point to nothing",
           "write the addresses of the target's side into the runbook",
@@ -59,10 +59,12 @@ public final class RegistryDns implements Dns {
     for (String each : move.dns().names()) {
       String name = NamePlan.bare(each);
       NameState now = new Agreement(servers).on(name, provider.read(name));
-      if (now.sets().isEmpty() || !(source.isEmpty() || source.equals(now.addresses()))) {
+      boolean alias = now.sets().stream().anyMatch(RecordSet::aliased);
+      boolean asWritten = source.isEmpty() || source.equals(now.destination()) || alias;
+      if (now.sets().isEmpty() || !now.splits().isEmpty() || !asWritten) {
         throw Failures.needsHelp(
             "%s: expected the source's addresses %s, found %s".formatted(name, source, now.line()),
-            "correct source.addresses in the runbook, or the records, then retry",
+            "correct source.addresses (or source.cname) in the runbook, or the records, then retry",
             null);
       }
       records.addAll(now.sets());
@@ -71,26 +73,33 @@ public final class RegistryDns implements Dns {
   }
 
   @Override
+  public ChangePlan planNames(NamesRequest request) {
+    return new NamesPlanner(provider(request.move()), request).plan();
+  }
+
+  @Override
   public Outcome setTtl(TtlRequest request) {
-    DnsProvider provider = provider(request.move().dns());
-    Zone zone = new Zone(provider, request.move().migration(), new Attempt());
+    Zone zone = zone(request.move());
     List<String> lines = new ArrayList<>();
     for (NamePlan plan : NamePlan.all(request.move(), request.found())) {
       requireExpectedTtl(request, plan, zone.read(plan));
       NameState before =
           request.restore()
-              ? zone.release(plan, now -> withTtl(request, plan, now))
-              : zone.change(plan, now -> withTtl(request, plan, now));
+              ? zone.release(plan, now -> now.withTtl(type -> plan.ttl(request, type)))
+              : zone.change(plan, now -> now.withTtl(type -> plan.ttl(request, type)));
       lines.add(
           "%s: TTL %s → %s s"
-              .formatted(plan.name(), ttls(before.sets()), ttls(withTtl(request, plan, before))));
+              .formatted(
+                  plan.name(),
+                  before.ttls(),
+                  before.withTtl(type -> plan.ttl(request, type)).ttls()));
     }
     return new Outcome(String.join(", ", lines));
   }
 
   @Override
   public Outcome awaitTtl(TtlRequest request) {
-    DnsProvider provider = provider(request.move().dns());
+    DnsProvider provider = provider(request.move());
     List<Nameserver> servers = provider.authoritative();
     Waiting waiting =
         new Waiting(
@@ -107,67 +116,41 @@ public final class RegistryDns implements Dns {
 
   @Override
   public Outcome shift(ShiftRequest request) {
-    DnsProvider provider = provider(request.move().dns());
-    Zone zone = new Zone(provider, request.move().migration(), new Attempt());
+    Zone zone = zone(request.move());
+    int share = Propagation.share(request);
     List<String> lines = new ArrayList<>();
     for (NamePlan plan : NamePlan.all(request.move(), request.found())) {
-      NameState before = zone.change(plan, now -> plan.sets(request.to(), now));
+      NameState before = zone.change(plan, now -> plan.at(share, now));
       lines.add(
           "%s: %s → %s at TTL %s s"
               .formatted(
-                  plan.name(), before.addresses(), plan.on(request.to()), ttls(before.sets())));
+                  plan.name(), before.words(), plan.at(share, before).words(), before.ttls()));
     }
     return new Outcome(String.join(", ", lines));
   }
 
   @Override
   public Outcome awaitPropagation(ShiftRequest request) {
-    DnsSpec dns = request.move().dns();
-    DnsProvider provider = provider(dns);
     Attempt attempt = new Attempt();
+    DnsProvider provider = provider(request.move());
     Zone zone = new Zone(provider, request.move().migration(), attempt);
-    List<Nameserver> servers =
-        Stream.concat(
-                provider.authoritative().stream(),
-                dns.resolvers().stream().map(resolver -> Nameserver.of(resolver, true)))
-            .toList();
-    Waiting waiting =
-        new Waiting(
-            attempt,
-            SERVERS_LIMIT.plus(inForce(dns).multipliedBy(5)),
-            "see why this server keeps the old answer; clients behind it still use the old side",
-            betweenLooks);
-    for (NamePlan plan : NamePlan.all(request.move(), request.found())) {
-      waiting.until(
-          servers,
-          () -> requireShifted(zone, plan, request.to()),
-          server -> missingAddresses(plan, request.to(), server));
+    return new Propagation(provider, zone, attempt, betweenLooks).await(request);
+  }
+
+  @Override
+  public void holdNames(ShiftRequest request) {
+    Attempt attempt = new Attempt();
+    Zone zone = new Zone(provider(request.move()), request.move().migration(), attempt);
+    List<NamePlan> plans = NamePlan.all(request.move(), request.found());
+    int share = Propagation.share(request);
+    Duration between = betweenLooks.compareTo(Waiting.INTERVAL) < 0 ? betweenLooks : Waiting.SELDOM;
+    for (long looks = 0; ; looks++) {
+      for (NamePlan plan : plans) {
+        NameState now = zone.requireAt(plan, share);
+        attempt.beat("%s: %s".formatted(plan.name(), now.line()), looks);
+      }
+      attempt.restBeating(between, looks);
     }
-    return new Outcome(
-        "%s answered by %s"
-            .formatted(
-                NamePlan.addresses("target", addresses(request)), count(servers.size(), "server")));
-  }
-
-  private static List<String> addresses(ShiftRequest request) {
-    return request.move().addresses(request.to());
-  }
-
-  /** What was shifted and is back where it was, was put back by somebody else. */
-  private static void requireShifted(Zone zone, NamePlan plan, Side to) {
-    NameState now = zone.read(plan);
-    if (!now.addresses().equals(plan.on(to))) {
-      throw zone.drifted(plan, now);
-    }
-  }
-
-  private static Optional<String> missingAddresses(NamePlan plan, Side to, Nameserver server) {
-    NameState now = server.addresses(plan.name());
-    return now.addresses().equals(plan.on(to)) ? Optional.empty() : Optional.of(old(server, now));
-  }
-
-  private static String old(Nameserver server, NameState now) {
-    return "%s still answers %s for %s".formatted(server.label(), now.line(), now.name());
   }
 
   private static void requireExpectedTtl(TtlRequest request, NamePlan plan, NameState now) {
@@ -181,44 +164,36 @@ public final class RegistryDns implements Dns {
     }
   }
 
-  private static List<RecordSet> withTtl(TtlRequest request, NamePlan plan, NameState now) {
-    return now.sets().stream()
-        .map(s -> new RecordSet(s.name(), s.type(), plan.ttl(request, s.type()), s.values()))
-        .toList();
-  }
-
+  /** An alias's TTL is nobody's to set, and a server shows what it stands for. */
   private static Optional<String> missingTtl(TtlRequest request, NamePlan plan, Nameserver server) {
-    NameState now = server.addresses(plan.name());
+    NameState now = server.look(plan.name());
     boolean inForce =
         !now.sets().isEmpty()
-            && now.sets().stream().allMatch(s -> s.ttl() == plan.ttl(request, s.type()));
-    return inForce ? Optional.empty() : Optional.of(old(server, now));
+            && now.sets().stream()
+                .filter(
+                    s ->
+                        plan.found().stream()
+                            .noneMatch(f -> f.aliased() && f.type().equals(s.type())))
+                .allMatch(s -> s.ttl() == plan.ttl(request, s.type()));
+    return inForce ? Optional.empty() : Optional.of(Propagation.old(server, now));
   }
 
-  /** The TTL that resolvers may keep an answer for during the move. */
-  private static Duration inForce(DnsSpec dns) {
-    List<Integer> lower = dns.ttl().lower();
-    return Duration.ofSeconds(lower.get(lower.size() - 1));
-  }
-
-  private static String ttls(List<RecordSet> sets) {
-    return sets.stream()
-        .map(set -> Integer.toString(set.ttl()))
-        .distinct()
-        .collect(Collectors.joining("/"));
-  }
-
-  private static String count(int number, String what) {
+  static String count(int number, String what) {
     return number + " " + what + (number == 1 ? "" : "s");
   }
 
-  private DnsProvider provider(DnsSpec dns) {
+  private Zone zone(DnsMove move) {
+    return new Zone(provider(move), move.migration(), new Attempt());
+  }
+
+  private DnsProvider provider(DnsMove move) {
+    DnsSpec dns = move.dns();
     if (dns.rfc2136() != null) {
       return new Rfc2136Provider(dns.rfc2136(), secrets);
     }
     throw Failures.needsHelp(
-        "dns names no provider: expected rfc2136",
-        "write where the zone is kept into the runbook, as dns.rfc2136",
+        "dns names no provider: expected route53, azure or rfc2136",
+        "write where the zone is kept into the runbook, as one of dns.route53, dns.azure, dns.rfc2136",
         null);
   }
 }

@@ -16,6 +16,9 @@ final class Waiting {
   /** The usual time between two looks. */
   static final Duration INTERVAL = Duration.ofSeconds(1);
 
+  /** Where every look is a call to a provider that counts calls. */
+  static final Duration SELDOM = Duration.ofSeconds(10);
+
   private final Attempt attempt;
   private final Duration limit;
   private final String remedy;

@@ -1,10 +1,9 @@
 package dev.whimbrel.dns;
 
-import dev.whimbrel.activity.DnsSnapshot.RecordSet;
 import dev.whimbrel.activity.Failures;
-import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 /**
  * Changes names of one migration in their zone, by compare-and-set. What somebody else changed is
@@ -25,37 +24,37 @@ final class Zone {
   }
 
   /**
-   * Gives a name other record sets. Marks it as being moved; a mark once made changes with every
+   * Lets a name point elsewhere. Marks it as being moved; a mark once made changes with every
    * change, also where the records stay the same: see {@link Mark}.
    *
-   * @param wanted the record sets, given what is there now
+   * @param wanted where it shall point to, given what is there now
    * @return the name as it was before
    */
-  NameState change(NamePlan plan, Function<NameState, List<RecordSet>> wanted) {
+  NameState change(NamePlan plan, UnaryOperator<NameState> wanted) {
     return change(plan, wanted, now -> Optional.of(Mark.next(migration)));
   }
 
   /** As {@link #change}, and takes the mark away: the last change of a migration. */
-  NameState release(NamePlan plan, Function<NameState, List<RecordSet>> wanted) {
+  NameState release(NamePlan plan, UnaryOperator<NameState> wanted) {
     NameState now = read(plan);
-    return now.mark().isEmpty() && wanted.apply(now).equals(now.sets())
+    return now.mark().isEmpty() && wanted.apply(now).sameRecords(now)
         ? now
         : change(plan, wanted, ignored -> Optional.empty());
   }
 
   /**
-   * The name as it is, if it points to either side.
+   * The name as it is, if it points to either side or to both by weight.
    *
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} if somebody else changed it
    */
   NameState read(NamePlan plan) {
     NameState now = provider.read(plan.name());
-    if (!plan.isOurs(now)) {
+    if (!isOurs(plan, now)) {
       // A and AAAA are asked for one after the other: a change in between looks like two halves.
       now = provider.read(plan.name());
     }
-    if (!plan.isOurs(now)) {
-      throw drifted(plan, now);
+    if (!isOurs(plan, now)) {
+      throw drifted(plan, "%s or %s".formatted(plan.words(0), plan.words(NamePlan.ALL)), now);
     }
     Optional<Mark> other = now.mark().filter(mark -> !mark.migration().equals(migration));
     if (other.isPresent()) {
@@ -70,17 +69,17 @@ final class Zone {
 
   private NameState change(
       NamePlan plan,
-      Function<NameState, List<RecordSet>> wantedSets,
+      UnaryOperator<NameState> wantedRecords,
       Function<NameState, Optional<Mark>> nextMark) {
     for (int round = 0; round < ROUNDS; round++) {
       NameState now = read(plan);
       if (now.mark().isEmpty()) {
         // First of all: from here on no update that was prepared earlier matches any more.
         attempt.requireTime();
-        provider.change(now, now.with(now.sets(), Optional.of(Mark.next(migration))));
+        provider.change(now, now.with(Optional.of(Mark.next(migration))));
         continue;
       }
-      NameState wanted = now.with(wantedSets.apply(now), nextMark.apply(now));
+      NameState wanted = wantedRecords.apply(now).with(nextMark.apply(now));
       attempt.requireTime();
       switch (provider.change(now, wanted)) {
         case MADE -> {
@@ -99,8 +98,26 @@ final class Zone {
         "%s was changed meanwhile, %d times in a row".formatted(plan.name(), ROUNDS));
   }
 
-  /** What to say where a name points to neither side. */
-  RuntimeException drifted(NamePlan plan, NameState now) {
+  private boolean isOurs(NamePlan plan, NameState now) {
+    return plan.isOurs(now, provider.capabilities().atomic());
+  }
+
+  /**
+   * The name as it is, if it sends that share to the target.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} if somebody else changed it,
+   *     also to what the migration itself has set before
+   */
+  NameState requireAt(NamePlan plan, int share) {
+    NameState now = read(plan);
+    if (!plan.isAt(share, now)) {
+      throw drifted(plan, plan.words(share), now);
+    }
+    return now;
+  }
+
+  /** What to say where a name points to what nobody has asked for. */
+  private RuntimeException drifted(NamePlan plan, String expected, NameState now) {
     String owner =
         provider.authoritative().stream()
             .findFirst()
@@ -108,9 +125,9 @@ final class Zone {
             .map(claim -> "; " + claim + " claims this name")
             .orElse("");
     return Failures.needsHelp(
-        "%s was changed by somebody else: expected %s or %s, found %s%s"
-            .formatted(plan.name(), plan.source(), plan.target(), now.line(), owner),
+        "%s was changed by somebody else: expected %s, found %s%s"
+            .formatted(plan.name(), expected, now.line(), owner),
         "stop whoever changes it, put the records back, then retry",
-        provider.byHand(now.with(plan.found(), Optional.empty())));
+        provider.byHand(now, plan.at(0, now).with(Optional.empty())));
   }
 }

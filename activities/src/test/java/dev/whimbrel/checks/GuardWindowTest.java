@@ -166,10 +166,12 @@ class GuardWindowTest {
             "http://shop.example.com",
             null,
             null,
+            null,
             new Percent(maxErrorRate),
             p99,
             Duration.ofMinutes(5),
             Duration.ofSeconds(1),
+            null,
             null,
             "ask");
     return new GuardWindow(guard, Duration.ofSeconds(8));

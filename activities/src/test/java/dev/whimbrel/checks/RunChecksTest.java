@@ -216,14 +216,19 @@ class RunChecksTest {
             "http://127.0.0.1/",
             null,
             null,
+            null,
             new Percent(0.01),
             null,
             Duration.ofSeconds(20),
             Duration.ofSeconds(1),
             null,
+            null,
             "ask");
 
-    assertThatThrownBy(() -> checks(progress -> {}).awaitBreach(new GuardRequest(move(), guard, 1)))
+    assertThatThrownBy(
+            () ->
+                checks(progress -> {})
+                    .awaitBreach(new GuardRequest(move(), guard, 1, List.of(), List.of())))
         .hasMessageContaining(
             "guard 1 can never act: 'over' 20s holds fewer than 30 samples at an interval of 1s");
   }
@@ -235,13 +240,17 @@ class RunChecksTest {
             sql == null ? url("127.0.0.1") : null,
             sql,
             null,
+            null,
             new Percent(0.01),
             null,
             Duration.ofSeconds(sql == null ? 2 : 30),
             Duration.ofMillis(20),
             control,
+            null,
             "ask"),
-        3);
+        3,
+        List.of(),
+        List.of());
   }
 
   private Outcome smoke(CheckSpec... checks) {

@@ -20,7 +20,7 @@ class NameserverTest {
   void isReadWithOrWithoutAPort(String text, String address, int port) {
     Nameserver server = Nameserver.of(text, true);
 
-    assertThat(Addresses.canonical(server.address().getAddress())).isEqualTo(address);
+    assertThat(Destination.canonical(server.address().getAddress())).isEqualTo(address);
     assertThat(server.address().getPort()).isEqualTo(port);
     assertThat(server.label()).isEqualTo(text);
   }

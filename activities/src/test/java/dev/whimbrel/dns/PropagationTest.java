@@ -78,6 +78,8 @@ class PropagationTest {
     try (UnboundServer resolver = UnboundServer.inFrontOf(zone.bind)) {
       DnsSpec spec =
           new DnsSpec(
+              null,
+              null,
               zone.spec("env:TSIG", zone.bind),
               List.of(SHOP),
               ZoneFixture.ttl(),
@@ -138,7 +140,12 @@ class PropagationTest {
   private DnsMove move() {
     return zone.move(
         new DnsSpec(
-            zone.spec("env:TSIG", zone.bind, second), List.of(SHOP), ZoneFixture.ttl(), List.of()));
+            null,
+            null,
+            zone.spec("env:TSIG", zone.bind, second),
+            List.of(SHOP),
+            ZoneFixture.ttl(),
+            List.of()));
   }
 
   private void awaitLine(Predicate<String> wanted) throws Exception {

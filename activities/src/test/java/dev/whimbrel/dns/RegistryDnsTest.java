@@ -92,6 +92,8 @@ class RegistryDnsTest {
   void restoresTheTtlThatTheRunbookNames() {
     DnsSpec spec =
         new DnsSpec(
+            null,
+            null,
             zone.move().dns().rfc2136(),
             List.of(SHOP + "."),
             new DnsSpec.Ttl(List.of(60), 900),
@@ -169,6 +171,8 @@ class RegistryDnsTest {
       DnsMove both =
           zone.move(
               new DnsSpec(
+                  null,
+                  null,
                   zone.spec("env:TSIG", zone.bind, second),
                   List.of(SHOP),
                   ZoneFixture.ttl(),
@@ -199,13 +203,17 @@ class RegistryDnsTest {
   void refusesAnAlias() {
     DnsSpec spec =
         new DnsSpec(
+            null,
+            null,
             zone.spec("env:TSIG", zone.bind),
             List.of("alias.example.test"),
             ZoneFixture.ttl(),
             List.of());
 
     assertThat(helpFrom(() -> zone.dns.findRecords(zone.move(spec))).cause())
-        .isEqualTo("alias.example.test is an alias (CNAME), which has no addresses of its own");
+        .isEqualTo(
+            "alias.example.test: expected the source's addresses 203.0.113.10 2001:db8:1::10, found"
+                + " CNAME shop.example.test (TTL 3600)");
   }
 
   @Test
@@ -214,7 +222,12 @@ class RegistryDnsTest {
     DnsMove bad =
         zone.move(
             new DnsSpec(
-                zone.spec("env:BAD", zone.bind), List.of(SHOP), ZoneFixture.ttl(), List.of()));
+                null,
+                null,
+                zone.spec("env:BAD", zone.bind),
+                List.of(SHOP),
+                ZoneFixture.ttl(),
+                List.of()));
 
     Failures.Help help = helpFrom(() -> zone.dns.setTtl(new TtlRequest(bad, found, 60, false)));
 
@@ -231,7 +244,8 @@ class RegistryDnsTest {
     DnsSpec.Rfc2136 unsigned =
         new DnsSpec.Rfc2136(
             ZoneFixture.at(zone.bind), "example.test", null, List.of(ZoneFixture.at(zone.bind)));
-    DnsMove move = zone.move(new DnsSpec(unsigned, List.of(SHOP), ZoneFixture.ttl(), List.of()));
+    DnsMove move =
+        zone.move(new DnsSpec(null, null, unsigned, List.of(SHOP), ZoneFixture.ttl(), List.of()));
 
     Failures.Help help = helpFrom(() -> zone.dns.shift(new ShiftRequest(move, found, Side.TARGET)));
 

@@ -44,7 +44,7 @@ final class ZoneFixture implements AutoCloseable {
   }
 
   DnsMove move() {
-    return move(new DnsSpec(spec("env:TSIG", bind), List.of(SHOP), ttl(), List.of()));
+    return move(new DnsSpec(null, null, spec("env:TSIG", bind), List.of(SHOP), ttl(), List.of()));
   }
 
   DnsMove move(DnsSpec spec) {
@@ -85,8 +85,8 @@ final class ZoneFixture implements AutoCloseable {
         .formatted(
             record.getTTL(),
             record instanceof org.xbill.DNS.ARecord a
-                ? Addresses.canonical(a.getAddress())
-                : Addresses.canonical(((org.xbill.DNS.AAAARecord) record).getAddress()));
+                ? Destination.canonical(a.getAddress())
+                : Destination.canonical(((org.xbill.DNS.AAAARecord) record).getAddress()));
   }
 
   /** Somebody else changes the zone. */

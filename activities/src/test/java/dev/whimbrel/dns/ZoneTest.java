@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.DnsSnapshot;
+import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.dns.DnsProvider.Change;
 import dev.whimbrel.dns.rfc2136.Rfc2136Provider;
@@ -35,7 +36,7 @@ class ZoneTest {
   void anUpdateThatWasPreparedBeforeTheUndoDoesNothingAfterIt() {
     zone.dns.setTtl(zone.lower(found));
     NameState before = real.read(SHOP);
-    NameState late = before.with(plan.sets(Side.TARGET, before), Optional.of(Mark.next("shop")));
+    NameState late = plan.at(100, before).with(Optional.of(Mark.next("shop")));
 
     zone.dns.shift(zone.to(Side.SOURCE, found));
 
@@ -60,9 +61,9 @@ class ZoneTest {
   void aChangeWhoseAnswerWasLostIsFoundByItsMarkAndNotMadeTwice() {
     Faults faults = new Faults(Fault.NONE, Fault.ANSWER_LOST);
 
-    NameState before = zone(faults).change(plan, now -> plan.sets(Side.TARGET, now));
+    NameState before = zone(faults).change(plan, now -> plan.at(100, now));
 
-    assertThat(before.addresses()).isEqualTo(plan.source());
+    assertThat(before.destination()).isEqualTo(plan.source());
     assertThat(faults.changes).isEqualTo(2);
     assertThat(zone.served(SHOP)).containsExactly("1800 2001:db8:2::20", "3600 198.51.100.20");
   }
@@ -71,7 +72,7 @@ class ZoneTest {
   void aChangeThatWasLostWithItsAnswerIsMadeAgain() {
     Faults faults = new Faults(Fault.REQUEST_LOST, Fault.REQUEST_LOST);
 
-    zone(faults).change(plan, now -> plan.sets(Side.TARGET, now));
+    zone(faults).change(plan, now -> plan.at(100, now));
 
     assertThat(faults.changes).isEqualTo(4);
     assertThat(zone.served(SHOP)).containsExactly("1800 2001:db8:2::20", "3600 198.51.100.20");
@@ -81,7 +82,7 @@ class ZoneTest {
   void anotherAttemptInBetweenIsNoConflict() {
     Faults faults = new Faults(Fault.NONE, Fault.OVERTAKEN);
 
-    zone(faults).change(plan, now -> plan.sets(Side.TARGET, now));
+    zone(faults).change(plan, now -> plan.at(100, now));
 
     assertThat(zone.served(SHOP)).containsExactly("1800 2001:db8:2::20", "3600 198.51.100.20");
   }
@@ -97,7 +98,7 @@ class ZoneTest {
             Fault.OVERTAKEN,
             Fault.OVERTAKEN);
 
-    assertThatThrownBy(() -> zone(faults).change(plan, now -> plan.sets(Side.TARGET, now)))
+    assertThatThrownBy(() -> zone(faults).change(plan, now -> plan.at(100, now)))
         .hasMessageContaining("shop.example.test was changed meanwhile, 5 times in a row");
   }
 
@@ -152,8 +153,13 @@ class ZoneTest {
     }
 
     @Override
-    public String byHand(NameState wanted) {
-      return real.byHand(wanted);
+    public String byHand(NameState from, NameState wanted) {
+      return real.byHand(from, wanted);
+    }
+
+    @Override
+    public List<Finding> findings(List<String> names, boolean weighted) {
+      return real.findings(names, weighted);
     }
   }
 }

@@ -15,11 +15,20 @@ public interface Dns {
   /** Waits until every authoritative server answers with the TTL. */
   Outcome awaitTtl(TtlRequest request);
 
-  /** Points every name to one side's addresses, at the TTL in force. Again is harmless. */
+  /** Says what stands in the way, and the changes by hand; changes nothing. */
+  ChangePlan planNames(NamesRequest request);
+
+  /**
+   * Points every name to one side, or to both by weight, at the TTL in force. Again is harmless.
+   */
   Outcome shift(ShiftRequest request);
 
   /**
-   * Waits until every authoritative server and listed resolver answers with that side's addresses.
+   * Waits until every authoritative server and listed resolver answers as asked for; measures the
+   * split where both sides serve.
    */
   Outcome awaitPropagation(ShiftRequest request);
+
+  /** Watches the names until it is cancelled. What somebody else changed needs help. */
+  void holdNames(ShiftRequest request);
 }

@@ -66,7 +66,13 @@ final class Guards {
   private void watch(int number, GuardSpec guard) {
     String id = id(number);
     Checks checks = Timeouts.call(Checks.class, Timeouts.WATCH, id + ": watch " + subject(guard));
-    GuardRequest request = new GuardRequest(Move.of(runbook), guard, number);
+    GuardRequest request =
+        new GuardRequest(
+            Move.of(runbook),
+            guard,
+            number,
+            runbook.source().addresses(),
+            runbook.target().addresses());
     boolean mayAct = guard.then().equals("rollback");
     try {
       while (true) {
@@ -108,6 +114,9 @@ final class Guards {
   private static String subject(GuardSpec guard) {
     if (guard.http() != null) {
       return guard.http();
+    }
+    if (guard.prometheus() != null) {
+      return guard.prometheus().query();
     }
     return guard.sql() != null
         ? guard.sql()

@@ -59,10 +59,7 @@ final class Migration {
   /** The names that move with the service, or null when none does. */
   @Nullable DnsMove names() {
     DnsSpec dns = runbook.dns();
-    return dns == null
-        ? null
-        : new DnsMove(
-            runbook.name(), dns, runbook.source().addresses(), runbook.target().addresses());
+    return dns == null ? null : DnsMove.of(runbook, dns);
   }
 
   /** A change of the names to one side; only where names move and were looked up. */

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 /** Smoke checks and guards. */
 final class CheckRules {
   private static final List<String> KINDS = List.of("http", "sql", "command");
+  private static final List<String> GUARDED = List.of("http", "sql", "command", "prometheus");
 
   /** A guard never acts on fewer samples, so that one with room for fewer would never act. */
   private static final int FEWEST_SAMPLES = 30;
@@ -56,12 +57,15 @@ final class CheckRules {
   }
 
   private void guard(String path, GuardSpec guard) {
-    Problems.exactlyOne(places, path, KINDS);
+    Problems.exactlyOne(places, path, GUARDED);
     web(path + ".http", guard.http());
     web(path + ".control", guard.control());
     Problems.notEmpty(places, path + ".command", guard.command());
     onlyWithHttp(path, "p99");
     onlyWithHttp(path, "control");
+    onlyWithHttp(path, "compare");
+    prometheus(path + ".prometheus", guard.prometheus());
+    compare(path + ".compare", guard.compare());
     Problems.positive(places, path + ".p99", guard.p99());
     Problems.positive(places, path + ".over", guard.over());
     Problems.positive(places, path + ".interval", guard.interval());
@@ -77,10 +81,35 @@ final class CheckRules {
     Problems.oneOf(places, path + ".then", guard.then(), List.of("ask", "rollback"));
   }
 
+  private void prometheus(String path, GuardSpec.@Nullable Prometheus prometheus) {
+    if (prometheus == null) {
+      return;
+    }
+    web(path + ".url", prometheus.url());
+    Problems.reference(places, path + ".token", prometheus.token());
+  }
+
+  private void compare(String path, GuardSpec.@Nullable Compare compare) {
+    if (compare == null) {
+      return;
+    }
+    Problems.positive(places, path + ".slowerBy", compare.slowerBy());
+    for (String side : List.of("source", "target")) {
+      SideSpec each = side.equals("source") ? draft.source() : draft.target();
+      if (each != null && each.addresses().isEmpty() && !places.has(side + ".addresses")) {
+        places.report(path, "expected " + side + ".addresses, where that side is asked.");
+      }
+    }
+  }
+
   private void onlyWithHttp(String path, String key) {
     if (places.has(path + "." + key) && !places.has(path + ".http")) {
       places.report(path + "." + key, "goes only with http.");
     }
+  }
+
+  static boolean isUrl(String url) {
+    return isWeb(url);
   }
 
   private void web(String path, @Nullable String url) {

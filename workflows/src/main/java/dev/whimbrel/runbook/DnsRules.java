@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The names that move, their zone and their TTLs. */
 final class DnsRules {
-  private static final List<String> PROVIDERS = List.of("rfc2136", "route53", "azure");
+  private static final List<String> PROVIDERS = List.of("route53", "azure", "rfc2136");
   private static final List<String> ALGORITHMS =
       List.of("hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1", "hmac-md5");
   private static final int LONGEST_TTL = 604_800;
@@ -24,17 +24,48 @@ final class DnsRules {
   }
 
   void check() {
-    if (PROVIDERS.stream().noneMatch(p -> places.has("dns." + p))) {
-      places.report("dns", "expected where the zone is kept, rfc2136: {…}, found none.");
-    }
+    Problems.exactlyOne(places, "dns", PROVIDERS);
     if (dns.rfc2136() != null) {
       provider(dns.rfc2136());
+    }
+    if (dns.route53() != null) {
+      servers("dns.route53.authoritative", dns.route53().authoritative());
+    }
+    if (dns.azure() != null) {
+      azure(dns.azure());
     }
     names();
     bothSidesHaveAddresses();
     ttl();
-    for (int i = 0; i < dns.resolvers().size(); i++) {
-      hostAndPort("dns.resolvers[" + i + "]", dns.resolvers().get(i));
+    servers("dns.resolvers", dns.resolvers());
+  }
+
+  private void azure(DnsSpec.Azure azure) {
+    zone("dns.azure.zone", azure.zone());
+    servers("dns.azure.authoritative", azure.authoritative());
+    DnsSpec.Probe probe = azure.trafficManager() == null ? null : azure.trafficManager().probe();
+    if (probe == null) {
+      return;
+    }
+    String path = "dns.azure.trafficManager.probe";
+    Problems.oneOf(places, path + ".protocol", probe.protocol(), List.of("HTTPS", "HTTP", "TCP"));
+    if (probe.port() < 1 || probe.port() > 65_535) {
+      places.report(path + ".port", "expected a port, 1 to 65535, found " + probe.port() + ".");
+    }
+    if (probe.path() != null && probe.protocol().equals("TCP")) {
+      places.report(path + ".path", "goes only with HTTPS and HTTP.");
+    }
+  }
+
+  private void servers(String path, List<String> servers) {
+    for (int i = 0; i < servers.size(); i++) {
+      hostAndPort(path + "[" + i + "]", servers.get(i));
+    }
+  }
+
+  private void zone(String path, @Nullable String zone) {
+    if (zone != null && !Addresses.isName(zone)) {
+      places.report(path, "expected a zone, found '" + zone + "'.");
     }
   }
 
@@ -42,16 +73,12 @@ final class DnsRules {
     if (provider.server() != null) {
       hostAndPort("dns.rfc2136.server", provider.server());
     }
-    if (provider.zone() != null && !Addresses.isName(provider.zone())) {
-      places.report("dns.rfc2136.zone", "expected a zone, found '" + provider.zone() + "'.");
-    }
+    zone("dns.rfc2136.zone", provider.zone());
     if (provider.key() != null) {
       Problems.oneOf(places, "dns.rfc2136.key.algorithm", provider.key().algorithm(), ALGORITHMS);
       Problems.reference(places, "dns.rfc2136.key.secret", provider.key().secret());
     }
-    for (int i = 0; i < provider.authoritative().size(); i++) {
-      hostAndPort("dns.rfc2136.authoritative[" + i + "]", provider.authoritative().get(i));
-    }
+    servers("dns.rfc2136.authoritative", provider.authoritative());
   }
 
   private void names() {
@@ -91,7 +118,11 @@ final class DnsRules {
   }
 
   private void addresses(String path, @Nullable SideSpec side) {
-    if (side != null && side.addresses().isEmpty() && !places.has(path + ".addresses[0]")) {
+    if (side != null
+        && side.addresses().isEmpty()
+        && side.cname() == null
+        && !places.has(path + ".cname")
+        && !places.has(path + ".addresses[0]")) {
       places.report(
           path + ".addresses",
           "missing: expected the addresses under which the service answers on this side, since dns"
@@ -129,9 +160,15 @@ final class DnsRules {
 
   private static @Nullable String zone(Runbook draft) {
     DnsSpec dns = draft.dns();
-    return dns == null || dns.rfc2136() == null || dns.rfc2136().zone() == null
-        ? null
-        : withoutDot(dns.rfc2136().zone());
+    if (dns == null) {
+      return null;
+    }
+    // A hosted zone at Route 53 is an id: whether the names lie in it, the provider tells.
+    String zone =
+        dns.rfc2136() != null
+            ? dns.rfc2136().zone()
+            : dns.azure() != null ? dns.azure().zone() : null;
+    return zone == null ? null : withoutDot(zone);
   }
 
   private static String withoutDot(String name) {

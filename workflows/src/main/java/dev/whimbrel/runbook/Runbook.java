@@ -15,7 +15,9 @@ import org.jspecify.annotations.Nullable;
  * @param target the side that is moved to
  * @param connect how applications find the database; every writer must be covered
  * @param leftBehind roles that stay behind on purpose
+ * @param provision the target's machines; absent: people make them
  * @param dns the names that move with the service; absent when no name moves
+ * @param traffic what sends requests to both stacks; absent: the names
  * @param replicate the copy and the stream
  * @param validate checks before and after the switchover
  * @param guards thresholds that are watched in the background
@@ -31,7 +33,9 @@ public record Runbook(
     @JsonProperty(required = true) SideSpec target,
     List<Connect> connect,
     List<LeftBehind> leftBehind,
+    @Nullable ProvisionSpec provision,
     @Nullable DnsSpec dns,
+    @Nullable TrafficSpec traffic,
     Replicate replicate,
     Validate validate,
     List<GuardSpec> guards,
@@ -50,5 +54,10 @@ public record Runbook(
     cutover = Defaults.or(cutover, CutoverSpec.DEFAULT);
     rollback = Defaults.or(rollback, RollbackSpec.DEFAULT);
     decommission = Defaults.or(decommission, DecommissionSpec.DEFAULT);
+  }
+
+  /** What sets weights: the runbook's {@code traffic}, or its names; null where nothing does. */
+  public @Nullable TrafficSpec shifting() {
+    return traffic == null && dns != null ? new TrafficSpec("dns", null, null, "refuse") : traffic;
   }
 }

@@ -43,6 +43,9 @@ final class RunbookReader {
     if (shape instanceof Shape.Many many) {
       return readMany(node, many, path, shown);
     }
+    if (shape instanceof Shape.Texts) {
+      return readTexts(node, shape, path, shown);
+    }
     if (!(node instanceof ScalarNode scalar) || isNothing(node)) {
       return wrong(node, path, shown, shape);
     }
@@ -104,7 +107,10 @@ final class RunbookReader {
       return;
     }
     Node value = entry.getValueNode();
-    boolean holdsMore = key.shape() instanceof Shape.Keys || key.shape() instanceof Shape.Many;
+    boolean holdsMore =
+        key.shape() instanceof Shape.Keys
+            || key.shape() instanceof Shape.Many
+            || key.shape() instanceof Shape.Texts;
     if (isNothing(value) && holdsMore) {
       // An empty section, perhaps with everything in it commented out, is as good as none.
       if (key.required()) {
@@ -140,6 +146,22 @@ final class RunbookReader {
     return item == null ? null : array.add(item);
   }
 
+  private @Nullable JsonNode readTexts(Node node, Shape shape, String path, String shown) {
+    if (!(node instanceof MappingNode mapping)) {
+      return wrong(node, path, shown, shape);
+    }
+    ObjectNode object = JSON.objectNode();
+    for (NodeTuple entry : mapping.getValue()) {
+      if (entry.getKeyNode() instanceof ScalarNode key
+          && entry.getValueNode() instanceof ScalarNode value) {
+        object.put(key.getValue(), value.getValue());
+      } else {
+        wrong(entry.getValueNode(), path, shown, shape);
+      }
+    }
+    return object;
+  }
+
   private @Nullable JsonNode readScalar(ScalarNode scalar, Shape shape, String shown) {
     String value = scalar.getValue();
     try {
@@ -170,10 +192,6 @@ final class RunbookReader {
   }
 
   private static String unknown(String name, Shape.Keys shape) {
-    String instead = NotBuiltYet.instead(shape.type(), name);
-    if (instead != null) {
-      return "not built in this release: " + instead + ".";
-    }
     if (name.equals("<<")) {
       return "merge keys are not read; repeat the keys.";
     }

@@ -33,6 +33,8 @@ final class RunbookRules {
     if (draft.dns() != null) {
       new DnsRules(draft, draft.dns(), places).check();
     }
+    new TrafficRules(draft, places).check();
+    new MachineRules(draft, places).check();
     rules.replicate();
     new CheckRules(draft, places).check();
     rules.cutover();

@@ -8,6 +8,7 @@ import java.lang.reflect.Type;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -60,6 +61,14 @@ sealed interface Shape {
     @Override
     public String expected() {
       return single ? item.expected() + " or a list of them" : "a list";
+    }
+  }
+
+  /** A mapping of the user's own words to texts. */
+  record Texts() implements Shape {
+    @Override
+    public String expected() {
+      return "a mapping of words to texts";
     }
   }
 
@@ -122,6 +131,9 @@ sealed interface Shape {
   private static Shape of(Type type, boolean single) {
     if (type instanceof ParameterizedType list && list.getRawType() == List.class) {
       return new Many(of(list.getActualTypeArguments()[0], false), single);
+    }
+    if (type instanceof ParameterizedType map && map.getRawType() == Map.class) {
+      return new Texts();
     }
     if (type == String.class) {
       return new Text();

@@ -37,6 +37,10 @@ final class SideRules {
           places.report("target.addresses[" + i + "]", address + " is the source's address too.");
         }
       }
+      String cname = draft.target().cname();
+      if (cname != null && cname.equalsIgnoreCase(draft.source().cname())) {
+        places.report("target.cname", cname + " is the source's too.");
+      }
     }
   }
 
@@ -52,6 +56,13 @@ final class SideRules {
         places.report(at, "expected an IPv4 or IPv6 address, found '" + address + "'.");
       } else if (!seen.add(address.toLowerCase(Locale.ROOT))) {
         places.report(at, address + " stands here a second time.");
+      }
+    }
+    if (side.cname() != null) {
+      if (!Addresses.isName(side.cname())) {
+        places.report(path + ".cname", "expected a host name, found '" + side.cname() + "'.");
+      } else if (!side.addresses().isEmpty()) {
+        places.report(path + ".cname", "expected either addresses or cname, found both.");
       }
     }
     PostgresSpec postgres = side.postgres();

@@ -35,7 +35,9 @@ final class Runbooks {
         side("198.51.100.20"),
         List.of(Connect.MANUAL),
         List.of(),
+        null,
         names ? dns() : null,
+        null,
         new dev.whimbrel.runbook.Replicate(4, Duration.ofHours(24), Duration.ofSeconds(1)),
         new dev.whimbrel.runbook.Validate(
             List.of(
@@ -45,7 +47,8 @@ final class Runbooks {
                     null,
                     null,
                     null,
-                    Duration.ofSeconds(9)))),
+                    Duration.ofSeconds(9))),
+            null),
         guards,
         new CutoverSpec(
             window,
@@ -54,7 +57,7 @@ final class Runbooks {
             Duration.ofMinutes(30),
             Duration.ofMinutes(10)),
         new RollbackSpec(rollbackWindow, rollbackBy, Duration.ofSeconds(60)),
-        new DecommissionSpec(endApproval));
+        new DecommissionSpec(endApproval, null));
   }
 
   static GuardSpec guard(String then) {
@@ -62,16 +65,20 @@ final class Runbooks {
         "https://shop.example.com/healthz",
         null,
         null,
+        null,
         new dev.whimbrel.runbook.Percent(0.01),
         null,
         Duration.ofMinutes(5),
         Duration.ofSeconds(1),
+        null,
         null,
         then);
   }
 
   private DnsSpec dns() {
     return new DnsSpec(
+        null,
+        null,
         new DnsSpec.Rfc2136("192.0.2.1:53", "example.com", null, List.of()),
         List.of("shop.example.com"),
         new DnsSpec.Ttl(ttls, null),
@@ -81,6 +88,7 @@ final class Runbooks {
   private static SideSpec side(String address) {
     return new SideSpec(
         new PostgresSpec("postgresql://migrator@" + address + "/shop", null, null, null),
-        List.of(address));
+        List.of(address),
+        null);
   }
 }

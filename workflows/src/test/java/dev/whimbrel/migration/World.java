@@ -1,6 +1,10 @@
 package dev.whimbrel.migration;
 
 import dev.whimbrel.activity.Breach;
+import dev.whimbrel.activity.Canary;
+import dev.whimbrel.activity.CanaryProof;
+import dev.whimbrel.activity.CanaryRequest;
+import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Checks;
 import dev.whimbrel.activity.Claim;
 import dev.whimbrel.activity.Dns;
@@ -11,6 +15,7 @@ import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.GuardRequest;
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.NamesRequest;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Preflight;
 import dev.whimbrel.activity.PreflightReport;
@@ -57,7 +62,15 @@ import java.util.function.Supplier;
  * fail happens first and fails then, since that is what the real world does.
  */
 final class World
-    implements Preflight, Schema, Replication, Verification, Checks, Switchover, Dns, Windows {
+    implements Preflight,
+        Schema,
+        Replication,
+        Verification,
+        Checks,
+        Canary,
+        Switchover,
+        Dns,
+        Windows {
   private final List<String> journal = Collections.synchronizedList(new ArrayList<>());
   private final Map<String, Deque<RuntimeException>> failures = new ConcurrentHashMap<>();
   private final Map<String, Runnable> reactions = new ConcurrentHashMap<>();
@@ -92,6 +105,7 @@ final class World
   volatile List<Finding> preflightFindings = List.of();
   volatile List<DatabaseUser> users = List.of();
   volatile List<Finding> userFindings = List.of();
+  volatile List<Finding> canaryFindings = List.of();
   volatile List<String> differences = List.of();
   volatile List<String> notCompared = List.of();
   volatile List<String> stale = List.of();
@@ -297,6 +311,12 @@ final class World
     return new Breach(request.number(), clock.get(), breach);
   }
 
+  @Override
+  public CanaryProof proveCanary(CanaryRequest request) {
+    happens("proveCanary", "prove the canary");
+    return new CanaryProof(clock.get(), canaryFindings, 4, "4 ms slower");
+  }
+
   // Switchover
 
   @Override
@@ -451,12 +471,28 @@ final class World
 
   @Override
   public Outcome shift(ShiftRequest request) {
-    return outcome("shift", "point names to the " + request.to().word());
+    return outcome("shift", "point names to the " + words(request));
   }
 
   @Override
   public Outcome awaitPropagation(ShiftRequest request) {
-    return outcome("awaitPropagation", "names point to the " + request.to().word());
+    return outcome("awaitPropagation", "names point to the " + words(request));
+  }
+
+  private static String words(ShiftRequest request) {
+    return request.to().word() + (request.share() == null ? "" : " for " + request.share() + " %");
+  }
+
+  @Override
+  public ChangePlan planNames(NamesRequest request) {
+    happens("planNames", "plan the names");
+    return ChangePlan.NONE;
+  }
+
+  @Override
+  public void holdNames(ShiftRequest request) {
+    looks.merge("holdNames", 1, Integer::sum);
+    throw watchingOn();
   }
 
   @Override

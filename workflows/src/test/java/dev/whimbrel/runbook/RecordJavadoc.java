@@ -27,24 +27,32 @@ final class RecordJavadoc {
   }
 
   String about(Class<?> type) {
-    return found(about.get(type.getSimpleName()), type.getSimpleName());
+    return found(about.get(id(type)), id(type));
   }
 
   String of(Class<?> type, String component) {
-    String key = type.getSimpleName() + "." + component;
+    String key = id(type) + "." + component;
     return found(components.get(key), key);
+  }
+
+  /** {@code Runbook}, {@code DnsSpec.Route53}: several records hold one of the same simple name. */
+  static String id(Class<?> type) {
+    Class<?> around = type.getEnclosingClass();
+    return (around == null ? "" : around.getSimpleName() + ".") + type.getSimpleName();
   }
 
   private void read(Path file) {
     try {
+      String top = file.getFileName().toString().replaceFirst("\\.java$", "");
       Matcher matcher = BEFORE_RECORD.matcher(Files.readString(file));
       while (matcher.find()) {
         String text = matcher.group(1).replaceAll("(?m)^\\s*\\*? ?", "");
         String[] parts = text.split("(?m)^@param ", -1);
-        about.put(matcher.group(2), plain(parts[0]));
+        String id = (matcher.group(2).equals(top) ? "" : top + ".") + matcher.group(2);
+        about.put(id, plain(parts[0]));
         for (int i = 1; i < parts.length; i++) {
           int space = parts[i].indexOf(' ');
-          String key = matcher.group(2) + "." + parts[i].substring(0, space);
+          String key = id + "." + parts[i].substring(0, space);
           components.put(key, plain(parts[i].substring(space + 1)));
         }
       }

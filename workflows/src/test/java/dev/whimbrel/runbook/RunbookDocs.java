@@ -18,7 +18,11 @@ final class RunbookDocs {
           "CutoverSpec.approval", List.of("required", "none"),
           "DecommissionSpec.approval", List.of("required", "none"),
           "GuardSpec.then", List.of("ask", "rollback"),
-          "CheckSpec.via", List.of("target", "source"));
+          "CheckSpec.via", List.of("target", "source"),
+          "RetireSpec.approval", List.of("required", "none"),
+          "TrafficSpec.by", List.of("dns", "haproxy", "command"),
+          "TrafficSpec.tail", List.of("refuse", "forward"),
+          "DnsSpec.Probe.protocol", List.of("HTTPS", "HTTP", "TCP"));
 
   private static final Map<String, String> PATTERNS =
       Map.of("Runbook.name", RunbookRules.NAME, "PostgresSpec.storage", RunbookRules.STORAGE);
@@ -69,6 +73,10 @@ final class RunbookDocs {
       either.putArray("anyOf").add(of(many.item())).add(list);
       return either;
     }
+    if (shape instanceof Shape.Texts) {
+      node.put("type", "object").putObject("additionalProperties").put("type", "string");
+      return node;
+    }
     if (shape instanceof Shape.Keys keys) {
       return keys(keys);
     }
@@ -83,7 +91,7 @@ final class RunbookDocs {
     for (Shape.Key key : keys.keys()) {
       ObjectNode property = of(key.shape());
       property.put("description", javadoc.of(keys.type(), key.component()));
-      String id = keys.type().getSimpleName() + "." + key.component();
+      String id = RecordJavadoc.id(keys.type()) + "." + key.component();
       List<String> words = WORDS.getOrDefault(id, List.of());
       if (!words.isEmpty()) {
         words.forEach(property.putArray("enum")::add);
@@ -109,7 +117,7 @@ final class RunbookDocs {
 
   private static boolean required(Shape.Keys keys, Shape.Key key) {
     return key.required()
-        || REQUIRED_BY_RULE.contains(keys.type().getSimpleName() + "." + key.component());
+        || REQUIRED_BY_RULE.contains(RecordJavadoc.id(keys.type()) + "." + key.component());
   }
 
   String reference() {
@@ -168,6 +176,9 @@ final class RunbookDocs {
     }
     if (shape instanceof Shape.Whole) {
       return "whole number";
+    }
+    if (shape instanceof Shape.Texts) {
+      return "words with texts";
     }
     if (shape instanceof Shape.Many many) {
       return "list of " + value(many.item()) + (many.single() ? ", or a single one" : "");

@@ -35,20 +35,85 @@ class RunbookFileTest {
   }
 
   @Test
-  void readsTheBigExampleButForWhatThisReleaseDoesNotBuild() {
-    assertThat(mistakesIn(Examples.BIG))
-        .containsExactly(
-            "31:3: dns.route53: not built in this release: use rfc2136, or leave dns out and move the"
-                + " name by hand.",
-            "42:3: validate.canary: not built in this release: leave it out: traffic moves at the"
-                + " cutover, all at once.",
-            "47:36: decommission.retire: not built in this release: leave it out and retire the old"
-                + " machines by hand.");
+  void readsTheBigExampleOfTheDesign() {
+    Runbook runbook = RunbookFile.parse(Examples.BIG);
+
+    assertThat(requireNonNull(requireNonNull(runbook.dns()).route53()).zone()).isEqualTo("Z123");
+    assertThat(requireNonNull(runbook.shifting()).by()).isEqualTo("dns");
+    CanarySpec canary = requireNonNull(runbook.validate().canary());
+    assertThat(canary.weights()).containsExactly(1, 5, 25);
+    assertThat(canary.bake()).isEqualTo(Duration.ofHours(24));
+    RetireSpec retire = requireNonNull(runbook.decommission().retire());
+    assertThat(retire.ec2()).containsExactly("i-0abc");
+    assertThat(retire.terminateAfter()).isEqualTo(Duration.ofDays(7));
+    assertThat(retire.approvalRequired()).isTrue();
   }
 
   @Test
-  void readsTheBigExampleWithoutThoseKeys() {
-    Runbook runbook = RunbookFile.parse(Examples.BUILT);
+  void saysWhatCannotBeLedByWeight() {
+    String traffic =
+        """
+        dns: {rfc2136: {server: "ns1.example.com", zone: example.com}, names: [shop.example.com]}
+        validate: {canary: {weights: [5, 5, 101], database: shop}}
+        traffic: {by: haproxy, tail: forward}
+        """;
+
+    assertThat(mistakesIn(withAddresses() + traffic))
+        .containsExactly(
+            "6:34: validate.canary.weights[1]: expected more than the weight before it, found 5.",
+            "6:37: validate.canary.weights[2]: expected percent from 1 to 100, found 101.",
+            "6:53: validate.canary.database: expected a URL that begins with http:// or https:// and"
+                + " names a host.",
+            "7:15: traffic.by: expected traffic.haproxy, which is to be led.",
+            "7:30: traffic.tail: forward goes only with haproxy.");
+    assertThat(
+            mistakesIn(
+                withAddresses()
+                    + traffic
+                        .replaceAll("(?m)^traffic.*$", "")
+                        .replace("5, 5, 101", "5")
+                        .replace(", database: shop", "")))
+        .singleElement()
+        .asString()
+        .contains("validate.canary: rfc2136 cannot answer by weight. Use route53");
+  }
+
+  @Test
+  void readsMachinesAndSaysWhatTheyLack() {
+    String machines =
+        """
+        provision:
+          ec2:
+            region: eu-north-1
+            machines:
+              - {name: app-1, image: ami-1, type: t3.medium, subnet: subnet-1, tags: {team: shop}}
+              - {name: app-1, adopt: app}
+              - {name: app-2, userData: app.sh}
+        decommission: {retire: {azure: [app-1]}}
+        """;
+
+    assertThat(mistakesIn(SMALLEST + machines))
+        .containsExactly(
+            "10:16: provision.ec2.machines[1].name: 'app-1' stands here a second time.",
+            "10:30: provision.ec2.machines[1].adopt: expected an instance's id, i-…, found 'app'.",
+            "11:9: provision.ec2.machines[2].image: missing: expected it, or adopt with a machine's id.",
+            "11:9: provision.ec2.machines[2].type: missing: expected it, or adopt with a machine's id.",
+            "11:9: provision.ec2.machines[2].subnet: missing: expected it, or adopt with a machine's id.",
+            "11:33: provision.ec2.machines[2].userData: expected an absolute path on the worker, found"
+                + " 'app.sh'.",
+            "12:33: decommission.retire.azure[0]: expected an id, /subscriptions/…/resourceGroups/…/providers/…,"
+                + " found 'app-1'.");
+  }
+
+  private static String withAddresses() {
+    return SMALLEST
+        .replace("/shop\"}}\ntarget", "/shop\"}, addresses: [192.0.2.1]}\ntarget")
+        .replace("5432/shop\"}}", "5432/shop\"}, addresses: [192.0.2.2]}");
+  }
+
+  @Test
+  void readsTheBigExampleWithAZoneThatTakesUpdates() {
+    Runbook runbook = RunbookFile.parse(Examples.BY_UPDATES);
 
     assertThat(runbook.connect()).hasSize(2);
     assertThat(requireNonNull(runbook.connect().get(0).pgbouncer()).switchBy().file())
@@ -157,8 +222,8 @@ class RunbookFileTest {
   void namesWhatIsMissingAndWhatStandsTwice() {
     assertThat(mistakesIn("name: a\nname: b\nconnect: [manual, manual]\n"))
         .containsExactly(
-            "1:1: source: missing: expected a mapping with keys (postgres, addresses).",
-            "1:1: target: missing: expected a mapping with keys (postgres, addresses).",
+            "1:1: source: missing: expected a mapping with keys (postgres, addresses, cname).",
+            "1:1: target: missing: expected a mapping with keys (postgres, addresses, cname).",
             "2:1: name: the key stands here a second time.",
             "3:19: connect[1]: the same entry stands here a second time.");
   }
@@ -282,7 +347,7 @@ class RunbookFileTest {
 
   @Test
   void travelsThroughTemporalUnchanged() throws Exception {
-    Runbook runbook = RunbookFile.parse(Examples.BUILT);
+    Runbook runbook = RunbookFile.parse(Examples.BY_UPDATES);
 
     Payload payload = DefaultDataConverter.STANDARD_INSTANCE.toPayload(runbook).orElseThrow();
     JsonNode json = new ObjectMapper().readTree(payload.getData().toByteArray());

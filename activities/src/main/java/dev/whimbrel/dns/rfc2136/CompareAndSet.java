@@ -1,7 +1,7 @@
 package dev.whimbrel.dns.rfc2136;
 
 import dev.whimbrel.activity.DnsSnapshot.RecordSet;
-import dev.whimbrel.dns.Addresses;
+import dev.whimbrel.dns.Destination;
 import dev.whimbrel.dns.Mark;
 import dev.whimbrel.dns.NameState;
 import java.net.UnknownHostException;
@@ -11,6 +11,7 @@ import java.util.Optional;
 import org.xbill.DNS.AAAARecord;
 import org.xbill.DNS.ARecord;
 import org.xbill.DNS.Address;
+import org.xbill.DNS.CNAMERecord;
 import org.xbill.DNS.DClass;
 import org.xbill.DNS.Message;
 import org.xbill.DNS.Name;
@@ -34,24 +35,30 @@ final class CompareAndSet {
   Message message() {
     Update update = new Update(zone);
     Name name = Names.absolute(wanted.name());
-    for (String type : Addresses.TYPES) {
-      replace(
-          update,
-          name,
-          Type.value(type),
-          records(expected.sets(), type),
-          records(wanted.sets(), type));
+    List<Record> added = new ArrayList<>();
+    for (String type : Destination.TYPES) {
+      added.addAll(
+          replace(
+              update,
+              name,
+              Type.value(type),
+              records(expected.sets(), type),
+              records(wanted.sets(), type)));
     }
-    replace(
-        update,
-        Names.absolute(Mark.nameFor(wanted.name())),
-        Type.TXT,
-        records(expected.name(), expected.mark()),
-        records(wanted.name(), wanted.mark()));
+    added.addAll(
+        replace(
+            update,
+            Names.absolute(Mark.nameFor(wanted.name())),
+            Type.TXT,
+            records(expected.name(), expected.mark()),
+            records(wanted.name(), wanted.mark())));
+    // Last of all: nothing may stand beside an alias, so that what it replaces goes first.
+    added.forEach(update::add);
     return update;
   }
 
-  private static void replace(
+  /** Asks for what is expected, takes it away, and returns what is to be added. */
+  private static List<Record> replace(
       Update update, Name name, int type, List<Record> before, List<Record> after) {
     if (before.isEmpty()) {
       update.absent(name, type);
@@ -61,12 +68,12 @@ final class CompareAndSet {
       update.present(Record.newRecord(name, type, DClass.IN, 0, record.rdataToWireCanonical()));
     }
     if (before.equals(after) && sameTtl(before, after)) {
-      return;
+      return List.of();
     }
     if (!before.isEmpty()) {
       update.delete(name, type);
     }
-    after.forEach(update::add);
+    return after;
   }
 
   private static boolean sameTtl(List<Record> before, List<Record> after) {
@@ -93,6 +100,9 @@ final class CompareAndSet {
   private static Record record(RecordSet set, String value) {
     Name name = Names.absolute(set.name());
     try {
+      if (set.type().equals("CNAME")) {
+        return new CNAMERecord(name, DClass.IN, set.ttl(), Names.absolute(value));
+      }
       return set.type().equals("A")
           ? new ARecord(name, DClass.IN, set.ttl(), Address.getByAddress(value, Address.IPv4))
           : new AAAARecord(name, DClass.IN, set.ttl(), Address.getByAddress(value, Address.IPv6));

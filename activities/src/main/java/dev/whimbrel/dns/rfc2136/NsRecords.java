@@ -1,7 +1,7 @@
 package dev.whimbrel.dns.rfc2136;
 
 import dev.whimbrel.activity.Failures;
-import dev.whimbrel.dns.Addresses;
+import dev.whimbrel.dns.Destination;
 import dev.whimbrel.dns.Nameserver;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -47,7 +47,7 @@ final class NsRecords {
   /** Only IPv4 where the name has both: the same server, and workers without IPv6 are common. */
   private List<Nameserver> at(Name host) {
     String label = host.toString(true);
-    Addresses addresses = host.subdomain(Names.absolute(zone)) ? inZone(label) : elsewhere(label);
+    Destination addresses = host.subdomain(Names.absolute(zone)) ? inZone(label) : elsewhere(label);
     if (addresses.isEmpty()) {
       throw Failures.needsHelp(
           "The zone's name server %s has no address that this worker can find".formatted(label),
@@ -62,16 +62,16 @@ final class NsRecords {
   }
 
   /** As the zone itself says: a worker's own resolver need not know an internal zone. */
-  private Addresses inZone(String host) {
-    return primary.addresses(host).addresses();
+  private Destination inZone(String host) {
+    return primary.look(host).destination();
   }
 
-  private static Addresses elsewhere(String host) {
+  private static Destination elsewhere(String host) {
     try {
-      return Addresses.parse(
+      return Destination.parse(
           Stream.of(InetAddress.getAllByName(host)).map(InetAddress::getHostAddress).toList());
     } catch (UnknownHostException e) {
-      return Addresses.parse(List.of());
+      return Destination.parse(List.of());
     }
   }
 }

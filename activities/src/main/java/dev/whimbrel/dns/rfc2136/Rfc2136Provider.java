@@ -2,7 +2,8 @@ package dev.whimbrel.dns.rfc2136;
 
 import dev.whimbrel.activity.DnsSnapshot.RecordSet;
 import dev.whimbrel.activity.Failures;
-import dev.whimbrel.dns.Addresses;
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.dns.Destination;
 import dev.whimbrel.dns.DnsProvider;
 import dev.whimbrel.dns.Mark;
 import dev.whimbrel.dns.NameState;
@@ -46,6 +47,8 @@ public final class Rfc2136Provider implements DnsProvider {
   public Capabilities capabilities() {
     return new Capabilities(
         false,
+        false,
+        true,
         "one signed update with the old values and Whimbrel's mark as prerequisites (RFC 2136)");
   }
 
@@ -57,13 +60,13 @@ public final class Rfc2136Provider implements DnsProvider {
           "correct dns.names or dns.rfc2136.zone in the runbook",
           null);
     }
-    NameState state = primary.addresses(name);
+    NameState state = primary.look(name);
     Optional<Mark> mark =
         primary.texts(Mark.nameFor(name)).stream()
             .map(Mark::parse)
             .flatMap(Optional::stream)
             .findFirst();
-    return state.with(state.sets(), mark);
+    return state.with(mark);
   }
 
   @Override
@@ -91,7 +94,7 @@ public final class Rfc2136Provider implements DnsProvider {
   }
 
   @Override
-  public String byHand(NameState wanted) {
+  public String byHand(NameState from, NameState wanted) {
     StringBuilder commands = new StringBuilder("nsupdate");
     if (spec.key() != null) {
       commands.append(" -k ").append(spec.key().name()).append(".key");
@@ -100,15 +103,21 @@ public final class Rfc2136Provider implements DnsProvider {
         " <<'END'\nserver %s %d\nzone %s\n"
             .formatted(
                 primary.address().getHostString(), primary.address().getPort(), spec.zone()));
-    for (String type : Addresses.TYPES) {
+    for (String type : Destination.TYPES) {
       commands.append("update delete %s. %s\n".formatted(wanted.name(), type));
     }
     for (RecordSet set : wanted.sets()) {
       for (String value : set.values()) {
+        String target = set.type().equals("CNAME") ? value + "." : value;
         commands.append(
-            "update add %s. %d %s %s\n".formatted(set.name(), set.ttl(), set.type(), value));
+            "update add %s. %d %s %s\n".formatted(set.name(), set.ttl(), set.type(), target));
       }
     }
     return commands.append("send\nEND").toString();
+  }
+
+  @Override
+  public List<Finding> findings(List<String> names, boolean weighted) {
+    return List.of();
   }
 }

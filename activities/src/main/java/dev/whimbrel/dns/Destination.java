@@ -5,20 +5,22 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.Address;
 
 /**
- * The addresses under which a name answers, apart from TTLs: equal when a client would be sent to
- * the same places.
+ * Where a name points to, apart from TTLs: equal when a client would be sent to the same places.
  *
  * @param v4 values of the A records, sorted
  * @param v6 values of the AAAA records as RFC 5952 writes them, sorted
+ * @param cname the host name of an alias (CNAME) in lower case without its last dot, or null
  */
-public record Addresses(List<String> v4, List<String> v6) {
-  /** The types of address records. */
-  public static final List<String> TYPES = List.of("A", "AAAA");
+public record Destination(List<String> v4, List<String> v6, @Nullable String cname) {
+  /** The types of the records that say where a name points to. */
+  public static final List<String> TYPES = List.of("A", "AAAA", "CNAME");
 
-  public Addresses {
+  public Destination {
+    cname = cname == null ? null : NamePlan.bare(cname);
     v4 = v4.stream().sorted().toList();
     v6 = v6.stream().sorted().toList();
   }
@@ -28,36 +30,49 @@ public record Addresses(List<String> v4, List<String> v6) {
    *
    * @throws IllegalArgumentException if one is no address
    */
-  public static Addresses parse(List<String> texts) {
+  public static Destination parse(List<String> texts) {
     List<String> v4 = new ArrayList<>();
     List<String> v6 = new ArrayList<>();
     for (String text : texts) {
       InetAddress address = literal(text);
       (address.getAddress().length == 4 ? v4 : v6).add(canonical(address));
     }
-    return new Addresses(v4, v6);
+    return new Destination(v4, v6, null);
   }
 
-  /** The addresses of record sets of one name. */
-  public static Addresses of(List<RecordSet> sets) {
-    return new Addresses(values(sets, "A"), values(sets, "AAAA"));
+  /** A host name. */
+  public static Destination alias(String cname) {
+    return new Destination(List.of(), List.of(), cname);
+  }
+
+  /** Where record sets of one name point to. */
+  public static Destination of(List<RecordSet> sets) {
+    return new Destination(
+        values(sets, "A"),
+        values(sets, "AAAA"),
+        values(sets, "CNAME").stream().findFirst().orElse(null));
   }
 
   /** The values of one type. */
   public List<String> ofType(String type) {
-    return type.equals("A") ? v4 : v6;
+    return switch (type) {
+      case "A" -> v4;
+      case "AAAA" -> v6;
+      default -> cname == null ? List.of() : List.of(cname);
+    };
   }
 
   /** Whether there is none. */
   public boolean isEmpty() {
-    return v4.isEmpty() && v6.isEmpty();
+    return v4.isEmpty() && v6.isEmpty() && cname == null;
   }
 
-  /** {@code 203.0.113.10 2001:db8::1}, or {@code no address}. */
+  /** {@code 203.0.113.10 2001:db8::1}, a host name, or {@code no address}. */
   @Override
   public String toString() {
     List<String> all = new ArrayList<>(v4);
     all.addAll(v6);
+    all.addAll(ofType("CNAME"));
     return all.isEmpty() ? "no address" : String.join(" ", all);
   }
 

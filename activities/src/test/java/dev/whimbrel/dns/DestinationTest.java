@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class AddressesTest {
+class DestinationTest {
 
   @ParameterizedTest
   @CsvSource({
@@ -21,20 +21,20 @@ class AddressesTest {
     "fe80::, fe80::",
   })
   void writesIpv6AsRfc5952Does(String text, String canonical) {
-    assertThat(Addresses.parse(List.of(text)).v6()).containsExactly(canonical);
+    assertThat(Destination.parse(List.of(text)).v6()).containsExactly(canonical);
   }
 
   @Test
   void areEqualWhenTheySendAClientToTheSamePlaces() {
-    assertThat(Addresses.parse(List.of("203.0.113.11", "2001:db8::1", "203.0.113.10")))
-        .isEqualTo(Addresses.parse(List.of("203.0.113.10", "203.0.113.11", "2001:DB8:0::1")))
+    assertThat(Destination.parse(List.of("203.0.113.11", "2001:db8::1", "203.0.113.10")))
+        .isEqualTo(Destination.parse(List.of("203.0.113.10", "203.0.113.11", "2001:DB8:0::1")))
         .hasToString("203.0.113.10 203.0.113.11 2001:db8::1");
   }
 
   @Test
   void refuseWhatIsNoAddress() {
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> Addresses.parse(List.of("db.example.com")))
+        .isThrownBy(() -> Destination.parse(List.of("db.example.com")))
         .withMessage("expected an IP address, found 'db.example.com'");
   }
 }

@@ -1,0 +1,35 @@
+package dev.whimbrel.activity;
+
+import io.temporal.activity.ActivityInterface;
+
+/**
+ * Machines. What is made carries the migration's tag; nothing is ever changed that neither carries
+ * it nor stands in the runbook.
+ */
+@ActivityInterface
+public interface Compute {
+
+  /** Says what stands in the way, and every call that would be made; changes nothing. */
+  ChangePlan planMachines(MachinesRequest request);
+
+  /**
+   * Makes the machines and snapshots that are not there yet, and looks at those that are adopted.
+   * Killed anywhere and run again, also beside an older attempt, it makes each of them once.
+   */
+  Outcome provisionMachines(MachinesRequest request);
+
+  /** Waits until every machine is healthy. */
+  Outcome awaitMachines(MachinesRequest request);
+
+  /** Removes what the migration has made, and nothing that it has adopted. Again is harmless. */
+  Outcome removeMachines(MachinesRequest request);
+
+  /** Stops the source's machines that the runbook names, and waits until they stand. */
+  Outcome stopMachines(RetireRequest request);
+
+  /** Terminates the source's machines that the runbook names. One that is gone counts as done. */
+  Outcome terminateMachines(RetireRequest request);
+
+  /** Lists what on the source's side still costs money. */
+  Outcome listCosts(RetireRequest request);
+}
