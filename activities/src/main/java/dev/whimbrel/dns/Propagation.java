@@ -52,9 +52,7 @@ final class Propagation {
       NameState wanted = plan.at(share, zone.read(plan));
       if (wanted.splits().isEmpty()) {
         waiting.until(
-            servers,
-            () -> zone.requireAt(plan, share),
-            server -> missing(plan, share, wanted, server));
+            servers, () -> zone.requireAt(plan, share), server -> missing(plan, wanted, server));
         continue;
       }
       for (Split split : wanted.splits()) {
@@ -76,8 +74,7 @@ final class Propagation {
         : new NameState("", request.found().records(), Optional.empty()).destination().toString();
   }
 
-  private static Optional<String> missing(
-      NamePlan plan, int share, NameState wanted, Nameserver server) {
+  private static Optional<String> missing(NamePlan plan, NameState wanted, Nameserver server) {
     NameState now = server.look(plan.name());
     // What an alias of the source's stands for is not known here: anything but the target's.
     boolean alias = wanted.sets().stream().anyMatch(RecordSet::aliased);
