@@ -89,7 +89,6 @@ final class SplitMeasure {
         }
       } catch (ApplicationFailure e) {
         // A resolver that does not answer tells nothing: it is not counted.
-        continue;
       }
     }
     String figures = "%d of %s".formatted(target, RegistryDns.count(answered, "resolver"));

@@ -128,6 +128,6 @@ final class Zone {
         "%s was changed by somebody else: expected %s, found %s%s"
             .formatted(plan.name(), expected, now.line(), owner),
         "stop whoever changes it, put the records back, then retry",
-        provider.byHand(now, plan.at(0, now).with(Optional.empty())));
+        provider.byHand(now, now.with(plan.found(), Optional.empty())));
   }
 }
