@@ -1,5 +1,6 @@
 package dev.whimbrel.cli;
 
+import dev.whimbrel.activity.PreflightReport.PlannedChange;
 import dev.whimbrel.runbook.Connect;
 import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.runbook.PostgresSpec;
@@ -16,15 +17,21 @@ import java.util.List;
 final class Card {
   private final Runbook runbook;
   private final String file;
+  private final List<PlannedChange> changes;
 
-  private Card(Runbook runbook, String file) {
+  private Card(Runbook runbook, String file, List<PlannedChange> changes) {
     this.runbook = runbook;
     this.file = file;
+    this.changes = changes;
   }
 
-  /** The card of a runbook that stands in a file. */
-  static String of(Runbook runbook, String file) {
-    return new Card(runbook, file).text();
+  /**
+   * The card of a runbook that stands in a file.
+   *
+   * @param changes what a worker has typed out; without it, what the file alone tells
+   */
+  static String of(Runbook runbook, String file, List<PlannedChange> changes) {
+    return new Card(runbook, file, changes).text();
   }
 
   private String text() {
@@ -110,7 +117,29 @@ final class Card {
     return text.toString();
   }
 
+  /** Typed out before it is needed, from the records as they were found. */
+  private String typedOut(String to) {
+    StringBuilder text = new StringBuilder();
+    int number = 3;
+    for (PlannedChange change : changes) {
+      List<String> commands = to.equals("target") ? change.plan().forward() : change.plan().back();
+      if (change.what().equals("machines") || commands.isEmpty()) {
+        continue;
+      }
+      text.append(
+          "%d. %s:%n%n```sh%n"
+              .formatted(number, change.what().equals("names") ? "Names" : "Traffic"));
+      commands.forEach(command -> text.append(command).append('\n'));
+      text.append("```\n");
+      number++;
+    }
+    return text.toString();
+  }
+
   private String names(String to) {
+    if (!changes.isEmpty()) {
+      return typedOut(to);
+    }
     DnsSpec dns = runbook.dns();
     if (dns == null || dns.rfc2136() == null) {
       return "";

@@ -2,10 +2,14 @@ package dev.whimbrel.cli;
 
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.migration.Step;
+import dev.whimbrel.runbook.CanarySpec;
+import dev.whimbrel.runbook.RetireSpec;
 import dev.whimbrel.runbook.Runbook;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,8 +69,14 @@ record PlannedStep(
       case SOAK -> timed(step, runbook.replicate().soak());
       case MONITOR -> timed(step, runbook.cutover().monitor());
       case WINDOW -> timed(step, runbook.rollback().window());
-      case APPROVAL, END_APPROVAL -> open(step, "a person");
+      case APPROVAL, END_APPROVAL, TERMINATE_APPROVAL -> open(step, "a person");
       case OPENING -> open(step, runbook.cutover().window());
+      case CANARY -> canary(step, Objects.requireNonNull(runbook.validate().canary()));
+      case TERMINATE_AFTER ->
+          timed(
+              step,
+              Objects.requireNonNull(
+                  Objects.requireNonNull(runbook.decommission().retire()).terminateAfter()));
       case SWITCHOVER -> switchover(step, runbook, report);
       case CATCH_UP -> open(step, "what was written during the copy");
       default -> new PlannedStep(step.id(), step.title(), true, null, null);
@@ -75,13 +85,37 @@ record PlannedStep(
 
   private static boolean configured(Step step, Runbook runbook) {
     return switch (step) {
-      case LOWER_TTL, SHIFT_TRAFFIC, RESTORE_TTL -> runbook.dns() != null;
+      case LOWER_TTL, RESTORE_TTL -> runbook.dns() != null;
+      case SHIFT_TRAFFIC, HOLD_SHARE -> runbook.shifting() != null;
+      case CANARY_READY, CANARY -> runbook.validate().canary() != null;
+      case PROVISION -> runbook.provision() != null;
+      case RETIRE -> runbook.decommission().retire() != null;
+      case TERMINATE_AFTER, TERMINATE -> terminates(runbook);
+      case TERMINATE_APPROVAL ->
+          terminates(runbook)
+              && Objects.requireNonNull(runbook.decommission().retire()).approvalRequired();
       case SMOKE, SMOKE_AGAIN -> !runbook.validate().smoke().isEmpty();
       case APPROVAL -> runbook.cutover().approvalRequired();
       case END_APPROVAL -> runbook.decommission().approvalRequired();
       case OPENING -> runbook.cutover().window() != null;
       default -> step.built();
     };
+  }
+
+  private static boolean terminates(Runbook runbook) {
+    RetireSpec retire = runbook.decommission().retire();
+    return retire != null && retire.terminateAfter() != null;
+  }
+
+  private static PlannedStep canary(Step step, CanarySpec canary) {
+    String weights =
+        canary.weights().stream().map(weight -> weight + " %").collect(Collectors.joining(", "));
+    return new PlannedStep(
+        step.id(),
+        step.title(),
+        true,
+        canary.bake().multipliedBy(canary.weights().size()).toSeconds(),
+        weights + ", " + Words.duration(canary.bake()) + " each");
   }
 
   private static PlannedStep switchover(

@@ -1,7 +1,6 @@
 package dev.whimbrel.cli;
 
 import dev.whimbrel.activity.Failures;
-import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.migration.PlanWorkflow;
 import io.grpc.StatusRuntimeException;
@@ -15,8 +14,6 @@ import io.temporal.client.WorkflowStub;
 import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -70,29 +67,13 @@ final class Planner {
     try {
       PreflightReport report =
           stub.getResult(PREFLIGHT.toSeconds(), TimeUnit.SECONDS, PreflightReport.class);
-      return with(report, Crew.look(temporal, context.taskQueue(), source.runbook()));
+      return report.having(List.of(Crew.look(temporal, context.taskQueue(), source.runbook())));
     } catch (WorkflowFailedException e) {
       throw new CannotDo("Cannot look at the databases: " + words(e));
     } catch (TimeoutException e) {
       throw new CannotDo(
           "The worker did not finish looking within " + Words.duration(PREFLIGHT) + ".");
     }
-  }
-
-  /** The report with one finding more, gravest first as before. */
-  private static PreflightReport with(PreflightReport report, Finding more) {
-    List<Finding> findings = new ArrayList<>(report.findings());
-    findings.add(more);
-    findings.sort(Comparator.comparing(Finding::level));
-    return new PreflightReport(
-        report.at(),
-        List.copyOf(findings),
-        report.users(),
-        report.sourceVersion(),
-        report.targetVersion(),
-        report.sourceBytes(),
-        report.predictedPauseMillis(),
-        report.canGoBack());
   }
 
   private boolean taken(WorkflowExecution execution) {

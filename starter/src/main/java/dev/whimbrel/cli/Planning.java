@@ -3,6 +3,7 @@ package dev.whimbrel.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.activity.PreflightReport.PlannedChange;
 import dev.whimbrel.runbook.InvalidRunbook;
 import dev.whimbrel.runbook.Runbook;
 import dev.whimbrel.runbook.RunbookFile;
@@ -50,7 +51,7 @@ final class Planning extends Verb {
         report = new Planner(context, temporal).plan(source);
       }
     }
-    Path written = write(source.runbook());
+    Path written = write(source.runbook(), report);
     List<PlannedStep> steps = PlannedStep.of(source.runbook(), report);
     if (json()) {
       Json.print(console(), document(source.runbook(), steps, report, written));
@@ -60,10 +61,11 @@ final class Planning extends Verb {
     return report != null && !report.blockers().isEmpty() ? ExitCode.FAILED : ExitCode.DONE;
   }
 
-  private Path write(Runbook runbook) {
+  private Path write(Runbook runbook, @Nullable PreflightReport report) {
     Path path = card == null ? Path.of(runbook.name() + ".card.md") : card;
     try {
-      Files.writeString(path, Card.of(runbook, file.toString()));
+      Files.writeString(
+          path, Card.of(runbook, file.toString(), report == null ? List.of() : report.changes()));
       return path;
     } catch (IOException e) {
       throw new CannotDo("Cannot write " + path + ": " + e.getMessage());
@@ -119,6 +121,11 @@ final class Planning extends Verb {
                 : console.red("WAY BACK: NONE AFTER THE HAND-OVER"));
     for (PreflightReport.DatabaseUser user : report.users()) {
       console.out().println("USES THE SOURCE: " + user.line());
+    }
+    for (PlannedChange change : report.changes()) {
+      for (String call : change.plan().forward()) {
+        console.out().println("WOULD CHANGE " + change.what() + ": " + call);
+      }
     }
     for (Finding finding : report.findings()) {
       String level = finding.level().toString();

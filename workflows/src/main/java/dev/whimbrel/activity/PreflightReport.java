@@ -1,7 +1,9 @@
 package dev.whimbrel.activity;
 
 import java.time.Instant;
+import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * What preflight found.
@@ -14,6 +16,7 @@ import java.util.List;
  * @param sourceBytes size of the source database
  * @param predictedPauseMillis how long writes will be held up
  * @param canGoBack whether a reverse stream is possible; when not, a finding says why, in capitals
+ * @param changes what would be changed outside of the databases
  */
 public record PreflightReport(
     Instant at,
@@ -23,7 +26,67 @@ public record PreflightReport(
     String targetVersion,
     long sourceBytes,
     long predictedPauseMillis,
-    boolean canGoBack) {
+    boolean canGoBack,
+    List<PlannedChange> changes) {
+
+  public PreflightReport {
+    changes = changes == null ? List.of() : List.copyOf(changes);
+  }
+
+  /** A report about the databases alone. */
+  public PreflightReport(
+      Instant at,
+      List<Finding> findings,
+      List<DatabaseUser> users,
+      String sourceVersion,
+      String targetVersion,
+      long sourceBytes,
+      long predictedPauseMillis,
+      boolean canGoBack) {
+    this(
+        at,
+        findings,
+        users,
+        sourceVersion,
+        targetVersion,
+        sourceBytes,
+        predictedPauseMillis,
+        canGoBack,
+        List.of());
+  }
+
+  /** The same with what would be changed elsewhere, and with its findings. */
+  public PreflightReport with(List<PlannedChange> more) {
+    return with(more, more.stream().flatMap(change -> change.plan().findings().stream()).toList());
+  }
+
+  /** The same with more findings, gravest first as before. */
+  public PreflightReport having(List<Finding> more) {
+    return with(List.of(), more);
+  }
+
+  private PreflightReport with(List<PlannedChange> more, List<Finding> moreFindings) {
+    return new PreflightReport(
+        at,
+        Stream.concat(findings.stream(), moreFindings.stream())
+            .sorted(Comparator.comparing(Finding::level))
+            .toList(),
+        users,
+        sourceVersion,
+        targetVersion,
+        sourceBytes,
+        predictedPauseMillis,
+        canGoBack,
+        Stream.concat(changes.stream(), more.stream()).toList());
+  }
+
+  /**
+   * What would be changed at one place.
+   *
+   * @param what {@code names}, {@code traffic} or {@code machines}
+   * @param plan the changes there and back
+   */
+  public record PlannedChange(String what, ChangePlan plan) {}
 
   /** The findings that stop the migration. */
   public List<Finding> blockers() {

@@ -2,14 +2,11 @@ package dev.whimbrel.migration;
 
 import static dev.whimbrel.migration.Timeouts.call;
 
-import dev.whimbrel.activity.Dns;
-import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Preflight;
 import dev.whimbrel.activity.Readiness;
-import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.Switchover;
 import dev.whimbrel.activity.SwitchoverRequest;
@@ -73,6 +70,11 @@ final class Cutover {
     return new Outcome(Judgement.line(report));
   }
 
+  /** Whether a hand-over to the target was ever begun. */
+  boolean wasTried() {
+    return handOverTried;
+  }
+
   /** Stops what still watches the way back, and waits until no worker looks at it any more. */
   void stopWatching() {
     watchWayBack.cancel();
@@ -96,7 +98,7 @@ final class Cutover {
    */
   private void rehearse() {
     migration.undo.tidying(Step.UNPREPARE, this::unprepare);
-    undoTraffic();
+    migration.shares.registerUndo();
     migration.undo.barrier(Step.HAND_BACK, this::handBack);
     Readiness ready = steps.get(Step.REHEARSE_REVERSE, this::prepare, Readiness::line);
     migration.learn(ready);
@@ -189,26 +191,12 @@ final class Cutover {
     return end.writesGoTo() == Side.SOURCE ? end : null;
   }
 
-  private void undoTraffic() {
-    DnsMove names = migration.names();
-    if (names != null) {
-      migration.undo.barrier(
-          Step.TRAFFIC_BACK, back -> shift(back, migration.shiftTo(names, Side.SOURCE)));
-    }
-  }
-
   private void shiftTraffic() {
-    DnsMove names = migration.names();
-    if (names == null) {
+    if (!migration.shares.configured()) {
       migration.board.notConfigured(Step.SHIFT_TRAFFIC);
       return;
     }
-    steps.run(Step.SHIFT_TRAFFIC, step -> shift(step, migration.shiftTo(names, Side.TARGET)));
-  }
-
-  private static Outcome shift(Step step, ShiftRequest request) {
-    call(Dns.class, Timeouts.CALL, step).shift(request);
-    return call(Dns.class, Timeouts.WATCH, step).awaitPropagation(request);
+    steps.run(Step.SHIFT_TRAFFIC, step -> migration.shares.shift(step, 100));
   }
 
   private void watchWayBack() {

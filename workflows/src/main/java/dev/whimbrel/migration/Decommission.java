@@ -34,6 +34,7 @@ final class Decommission {
   void run() {
     migration.board.offerWayBack(false, null);
     cutover.stopWatching();
+    migration.shares.stop();
     migration.steps.run(
         Step.STOP_REVERSE,
         step -> call(Switchover.class, Timeouts.CATALOG, step).stopReverse(migration.move));
@@ -41,6 +42,8 @@ final class Decommission {
     migration.steps.run(
         Step.CLEAN_UP,
         step -> call(Switchover.class, Timeouts.CATALOG, step).cleanUp(migration.move));
+    // Last of all: the source's database may run on one of them, and was closed just now.
+    new Machines(migration).retire();
   }
 
   private void restoreTtl() {

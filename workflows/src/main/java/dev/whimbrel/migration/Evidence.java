@@ -1,5 +1,6 @@
 package dev.whimbrel.migration;
 
+import dev.whimbrel.activity.CanaryProof;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.activity.Readiness;
@@ -36,6 +37,7 @@ final class Evidence {
       @Nullable UserReport users,
       @Nullable Readiness readiness,
       @Nullable VerificationReport verification,
+      List<String> canary,
       List<String> skipped) {
     Set<String> lines = new LinkedHashSet<>();
     boolean canGoBack = readiness == null ? preflight.canGoBack() : readiness.canGoBack();
@@ -58,6 +60,7 @@ final class Evidence {
       lines.addAll(verification.findings());
       verification.notCompared().forEach(line -> lines.add("Not compared: " + line));
     }
+    lines.addAll(canary);
     warnings(preflight.findings(), lines);
     if (users != null) {
       users(users, lines);
@@ -73,6 +76,20 @@ final class Evidence {
       lines.add("Stays behind: " + left.role() + ", " + left.because());
     }
     return findings(List.copyOf(lines), verification == null ? List.of() : verification.stale());
+  }
+
+  /** What a canary has shown; nothing where there was none. */
+  static List<String> canary(Runbook runbook, int share, @Nullable CanaryProof proof) {
+    if (runbook.validate().canary() == null) {
+      return List.of();
+    }
+    Set<String> lines = new LinkedHashSet<>();
+    lines.add("The target's stack serves %d %% of the traffic.".formatted(share));
+    if (proof != null) {
+      lines.add("Before the first percent: " + proof.line());
+      warnings(proof.findings(), lines);
+    }
+    return List.copyOf(lines);
   }
 
   private static void users(UserReport users, Set<String> lines) {

@@ -71,10 +71,19 @@ final class Gate {
 
   /** Waits for an approval of findings that do not change by themselves. */
   static void awaitDecommission(Migration migration) {
-    Findings findings = endOfWayBack(migration.runbook.name());
+    awaitApprovalOf(
+        migration, Step.END_APPROVAL, endOfWayBack(migration.runbook.name()), Step.STOP_REVERSE);
+  }
+
+  /**
+   * Waits for an approval of exactly these findings.
+   *
+   * @param next what begins then, and waits for whatever else holds the migration
+   */
+  static void awaitApprovalOf(Migration migration, Step step, Findings findings, Step next) {
     while (!migration.approvals.cover(findings)) {
-      awaitApproval(migration, Step.END_APPROVAL, () -> findings, () -> false);
-      migration.steps.awaitMayGoOn(Step.STOP_REVERSE);
+      awaitApproval(migration, step, () -> findings, () -> false);
+      migration.steps.awaitMayGoOn(next);
     }
   }
 

@@ -35,7 +35,11 @@ final class Guards {
     this.course = course;
   }
 
+  /** Starts all of them; again is harmless. */
   void start() {
+    if (scope != null) {
+      return;
+    }
     CancellationScope own =
         Workflow.newCancellationScope(
             () -> {

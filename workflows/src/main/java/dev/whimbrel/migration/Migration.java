@@ -1,5 +1,6 @@
 package dev.whimbrel.migration;
 
+import dev.whimbrel.activity.CanaryProof;
 import dev.whimbrel.activity.Claim;
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot;
@@ -8,7 +9,6 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.activity.PreflightReport.DatabaseUser;
 import dev.whimbrel.activity.Readiness;
-import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SmokeRequest;
 import dev.whimbrel.activity.SoakReport;
@@ -35,6 +35,7 @@ final class Migration {
   final Course course;
   final Approvals approvals;
   final Guards guards;
+  final Shares shares;
 
   private @Nullable PreflightReport preflight;
   private List<DatabaseUser> users = List.of();
@@ -42,6 +43,7 @@ final class Migration {
   private @Nullable DnsSnapshot found;
   private @Nullable Readiness readiness;
   private @Nullable VerificationReport verification;
+  private @Nullable CanaryProof canary;
   private @Nullable HandOver handOver;
   private @Nullable Instant lookedAt;
   private boolean verifyAsked;
@@ -54,17 +56,13 @@ final class Migration {
     this.steps = new Runner(board);
     this.approvals = new Approvals(board, runbook.approvers());
     this.guards = new Guards(runbook, board, course);
+    this.shares = new Shares(this);
   }
 
   /** The names that move with the service, or null when none does. */
   @Nullable DnsMove names() {
     DnsSpec dns = runbook.dns();
     return dns == null ? null : DnsMove.of(runbook, dns);
-  }
-
-  /** A change of the names to one side; only where names move and were looked up. */
-  ShiftRequest shiftTo(DnsMove names, Side side) {
-    return new ShiftRequest(names, found(), side);
   }
 
   /**
@@ -98,7 +96,14 @@ final class Migration {
 
   /** What the cutover's approval rests on now. */
   MigrationStatus.Findings evidence() {
-    return Evidence.cutover(runbook, preflight(), judged, readiness, verification, steps.skipped());
+    return Evidence.cutover(
+        runbook,
+        preflight(),
+        judged,
+        readiness,
+        verification,
+        Evidence.canary(runbook, shares.share(), canary),
+        steps.skipped());
   }
 
   /** Whether the source is known to hold every write: the copy may be dropped. */
@@ -150,6 +155,10 @@ final class Migration {
   private void sawUsers(List<DatabaseUser> seen) {
     users = seen;
     board.usedBy(seen);
+  }
+
+  void learn(CanaryProof proof) {
+    canary = proof;
   }
 
   void learn(Claim claim) {

@@ -60,6 +60,7 @@ public final class MigrationRun implements MigrationWorkflow {
   private void stopWatchers() {
     migration.guards.cancel();
     cutover.stopWatching();
+    migration.shares.stop();
     migration.guards.stop();
   }
 

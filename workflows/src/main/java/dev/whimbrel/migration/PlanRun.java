@@ -10,6 +10,7 @@ public final class PlanRun implements PlanWorkflow {
   @Override
   public PreflightReport plan(Runbook runbook) {
     return Timeouts.call(Preflight.class, Timeouts.LOOK, "plan: look at both databases")
-        .preflight(Move.of(runbook));
+        .preflight(Move.of(runbook))
+        .with(Plans.all(runbook));
   }
 }

@@ -21,6 +21,8 @@ final class Prepare {
   void run() {
     migration.learn(migration.steps.get(Step.PREFLIGHT, this::preflight, Judgement::line));
 
+    new Machines(migration).provision();
+
     DnsMove names = migration.names();
     if (names == null) {
       migration.board.notConfigured(Step.LOWER_TTL);
@@ -51,7 +53,9 @@ final class Prepare {
 
   private PreflightReport preflight(Step step) {
     PreflightReport report =
-        call(Preflight.class, Timeouts.CATALOG, step).preflight(migration.move);
+        call(Preflight.class, Timeouts.CATALOG, step)
+            .preflight(migration.move)
+            .with(Plans.beforeTheStart(migration.runbook, step.label()));
     Judgement.refuseBlockers("preflight", report.findings());
 
     migration.undo.tidying(

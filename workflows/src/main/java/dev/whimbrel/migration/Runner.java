@@ -156,6 +156,11 @@ final class Runner {
     board.end(step, outcome);
   }
 
+  /** Lets time pass inside of a step's work. */
+  void pass(Duration time, String label) {
+    timer(time, label).get();
+  }
+
   /** Waits until a condition holds, or until a time has passed. */
   void awaitFor(Duration time, String label, Supplier<Boolean> condition) {
     Promise<?>[] timer = new Promise<?>[1];

@@ -6,7 +6,7 @@ package dev.whimbrel.migration;
  */
 public enum Step {
   PREFLIGHT("prepare.preflight", "look at both databases and claim them", Kind.NEEDED),
-  PROVISION("prepare.provision", "make the target's machines", Kind.LACKING),
+  PROVISION("prepare.provision", "make the target's machines", Kind.SKIPPABLE),
   BACKUP("prepare.backup", "back up the source", Kind.LACKING),
   PARITY("prepare.parity", "compare the environments", Kind.LACKING),
   LOWER_TTL("prepare.lower-ttl", "lower the TTL and wait one whole old TTL", Kind.SKIPPABLE),
@@ -23,7 +23,9 @@ public enum Step {
 
   VERIFY_DATA("validate.verify-data", "compare both databases", Kind.SKIPPABLE),
   SMOKE("validate.smoke", "run the checks against the target", Kind.SKIPPABLE),
-  CANARY("validate.canary", "send real traffic by weight", Kind.LACKING),
+  CANARY_READY("validate.canary-ready", "prove that the target's stack may serve", Kind.SKIPPABLE),
+  CANARY("validate.canary", "send real traffic by weight", Kind.SKIPPABLE),
+  HOLD_SHARE("validate.hold-share", "watch who gets which share", Kind.SKIPPABLE),
 
   USERS("cutover.users", "see that everybody who uses the source will follow", Kind.SKIPPABLE),
   EVIDENCE("cutover.evidence", "gather what the approval rests on", Kind.NEEDED),
@@ -44,9 +46,13 @@ public enum Step {
   END_APPROVAL("decommission.approval", "wait for a person's approval", Kind.NEEDED),
   STOP_REVERSE("decommission.stop-reverse", "drop the way back for good", Kind.NEEDED),
   FINAL_BACKUP("decommission.backup", "back up the target", Kind.LACKING),
-  RETIRE("decommission.retire", "stop the old machines", Kind.LACKING),
   RESTORE_TTL("decommission.restore-ttl", "set the TTL as it was", Kind.SKIPPABLE),
   CLEAN_UP("decommission.clean-up", "remove what is left of the move", Kind.SKIPPABLE),
+  RETIRE("decommission.retire", "stop the old machines", Kind.SKIPPABLE),
+  TERMINATE_AFTER("decommission.keep-stopped", "keep the old machines stopped", Kind.NEEDED),
+  TERMINATE_APPROVAL(
+      "decommission.terminate-approval", "wait for a person's approval", Kind.NEEDED),
+  TERMINATE("decommission.terminate", "terminate the old machines", Kind.SKIPPABLE),
   REPORT("decommission.report", "write the report", Kind.LACKING),
 
   HAND_BACK("rollback.switchover", "hand the writes back to the source", Kind.NEEDED),
@@ -54,6 +60,7 @@ public enum Step {
   UNPREPARE("rollback.unprepare", "take the switchover's preparations back", Kind.SKIPPABLE),
   UNSUBSCRIBE("rollback.unsubscribe", "end the stream to the target", Kind.SKIPPABLE),
   DROP_SCHEMA("rollback.drop-schema", "drop the copy from the target", Kind.SKIPPABLE),
+  UNPROVISION("rollback.unprovision", "remove the machines that were made", Kind.SKIPPABLE),
   TTL_BACK("rollback.restore-ttl", "set the TTL as it was", Kind.SKIPPABLE),
   RELEASE("rollback.release", "take the claim on both databases back", Kind.SKIPPABLE);
 

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What takes back what was done: one undo for each thing in the world, registered before that
@@ -44,9 +45,18 @@ final class Undo {
   /**
    * Takes everything back, newest first. A barrier waits for a person when it fails.
    *
+   * @param first what is taken back before everything else, or null
    * @return tidying that failed, each with its reason
    */
-  List<String> all(Runner runner) {
+  List<String> all(Runner runner, @Nullable Step first) {
+    entries.stream()
+        .filter(entry -> entry.step() == first)
+        .findFirst()
+        .ifPresent(
+            entry -> {
+              entries.remove(entry);
+              entries.push(entry);
+            });
     List<String> leftOver = new ArrayList<>();
     while (!entries.isEmpty()) {
       Entry entry = entries.pop();

@@ -19,6 +19,7 @@ final class Validate {
   void run() {
     verify(Step.VERIFY_DATA);
     smoke(Step.SMOKE);
+    new CanarySteps(migration).run();
   }
 
   /** Compares both databases; differences park, and only a person goes on with them. */

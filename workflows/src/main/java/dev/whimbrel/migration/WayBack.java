@@ -17,7 +17,10 @@ final class WayBack {
     migration.board.goBack();
     migration.approvals.clear();
     cutover.leaveWatching();
+    migration.shares.leave();
 
-    return migration.undo.all(migration.steps);
+    // Clients of a canary do not wait for what the databases have to say.
+    boolean onlyACanary = migration.shares.touched() && !cutover.wasTried();
+    return migration.undo.all(migration.steps, onlyACanary ? Step.TRAFFIC_BACK : null);
   }
 }

@@ -1,5 +1,6 @@
 package dev.whimbrel.migration;
 
+import dev.whimbrel.runbook.CanarySpec;
 import dev.whimbrel.runbook.CheckSpec;
 import dev.whimbrel.runbook.Connect;
 import dev.whimbrel.runbook.CutoverSpec;
@@ -7,9 +8,12 @@ import dev.whimbrel.runbook.DecommissionSpec;
 import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.runbook.GuardSpec;
 import dev.whimbrel.runbook.PostgresSpec;
+import dev.whimbrel.runbook.ProvisionSpec;
+import dev.whimbrel.runbook.RetireSpec;
 import dev.whimbrel.runbook.RollbackSpec;
 import dev.whimbrel.runbook.Runbook;
 import dev.whimbrel.runbook.SideSpec;
+import dev.whimbrel.runbook.TrafficSpec;
 import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +28,10 @@ final class Runbooks {
   List<GuardSpec> guards = List.of();
   boolean names = true;
   List<Integer> ttls = List.of(60);
+  @Nullable ProvisionSpec provision;
+  @Nullable TrafficSpec traffic;
+  @Nullable CanarySpec canary;
+  @Nullable RetireSpec retire;
   Duration rollbackWindow = Duration.ofDays(3);
 
   Runbook build() {
@@ -35,9 +43,9 @@ final class Runbooks {
         side("198.51.100.20"),
         List.of(Connect.MANUAL),
         List.of(),
-        null,
+        provision,
         names ? dns() : null,
-        null,
+        traffic,
         new dev.whimbrel.runbook.Replicate(4, Duration.ofHours(24), Duration.ofSeconds(1)),
         new dev.whimbrel.runbook.Validate(
             List.of(
@@ -48,7 +56,7 @@ final class Runbooks {
                     null,
                     null,
                     Duration.ofSeconds(9))),
-            null),
+            canary),
         guards,
         new CutoverSpec(
             window,
@@ -57,7 +65,26 @@ final class Runbooks {
             Duration.ofMinutes(30),
             Duration.ofMinutes(10)),
         new RollbackSpec(rollbackWindow, rollbackBy, Duration.ofSeconds(60)),
-        new DecommissionSpec(endApproval, null));
+        new DecommissionSpec(endApproval, retire));
+  }
+
+  /** A HAProxy in front of both stacks, and a canary of three weights. */
+  Runbooks withCanary(Integer... weights) {
+    traffic =
+        new TrafficSpec(
+            "haproxy",
+            new TrafficSpec.Haproxy(
+                List.of("192.0.2.7:9999"), "app", List.of("blue"), List.of("green"), null),
+            null,
+            "refuse");
+    canary =
+        new CanarySpec(
+            List.of(weights),
+            Duration.ofHours(24),
+            "https://shop.example.com/database",
+            null,
+            null);
+    return this;
   }
 
   static GuardSpec guard(String then) {

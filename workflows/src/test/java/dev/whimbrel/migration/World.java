@@ -7,6 +7,7 @@ import dev.whimbrel.activity.CanaryRequest;
 import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Checks;
 import dev.whimbrel.activity.Claim;
+import dev.whimbrel.activity.Compute;
 import dev.whimbrel.activity.Dns;
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot;
@@ -14,6 +15,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.GuardRequest;
 import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.NamesRequest;
 import dev.whimbrel.activity.Outcome;
@@ -23,7 +25,9 @@ import dev.whimbrel.activity.PreflightReport.DatabaseUser;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.Replication;
+import dev.whimbrel.activity.RetireRequest;
 import dev.whimbrel.activity.Schema;
+import dev.whimbrel.activity.ShareRequest;
 import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SmokeRequest;
@@ -31,6 +35,7 @@ import dev.whimbrel.activity.SoakReport;
 import dev.whimbrel.activity.SoakRequest;
 import dev.whimbrel.activity.Switchover;
 import dev.whimbrel.activity.SwitchoverRequest;
+import dev.whimbrel.activity.Traffic;
 import dev.whimbrel.activity.TtlRequest;
 import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.UsersRequest;
@@ -50,8 +55,10 @@ import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -70,6 +77,8 @@ final class World
         Canary,
         Switchover,
         Dns,
+        Traffic,
+        Compute,
         Windows {
   private final List<String> journal = Collections.synchronizedList(new ArrayList<>());
   private final Map<String, Deque<RuntimeException>> failures = new ConcurrentHashMap<>();
@@ -106,6 +115,11 @@ final class World
   volatile List<DatabaseUser> users = List.of();
   volatile List<Finding> userFindings = List.of();
   volatile List<Finding> canaryFindings = List.of();
+  volatile List<Finding> machineFindings = List.of();
+
+  /** What lets weights be lost, one after the other. */
+  final Queue<String> losses = new ConcurrentLinkedQueue<>();
+
   volatile List<String> differences = List.of();
   volatile List<String> notCompared = List.of();
   volatile List<String> stale = List.of();
@@ -493,6 +507,72 @@ final class World
   public void holdNames(ShiftRequest request) {
     looks.merge("holdNames", 1, Integer::sum);
     throw watchingOn();
+  }
+
+  // Traffic
+
+  @Override
+  public ChangePlan planShare(ShareRequest request) {
+    happens("planShare", "plan the traffic");
+    return ChangePlan.NONE;
+  }
+
+  @Override
+  public Outcome shiftShare(ShareRequest request) {
+    return outcome("shiftShare", "set share " + request.share() + " %");
+  }
+
+  @Override
+  public Outcome awaitShare(ShareRequest request) {
+    return outcome("awaitShare", "share " + request.share() + " % in force");
+  }
+
+  @Override
+  public Outcome holdShare(ShareRequest request) {
+    looks.merge("holdShare", 1, Integer::sum);
+    String lost = losses.poll();
+    if (lost == null) {
+      throw watchingOn();
+    }
+    return outcome("holdShare", lost);
+  }
+
+  // Machines
+
+  @Override
+  public ChangePlan planMachines(MachinesRequest request) {
+    happens("planMachines", "plan the machines");
+    return new ChangePlan(machineFindings, List.of(), List.of());
+  }
+
+  @Override
+  public Outcome provisionMachines(MachinesRequest request) {
+    return outcome("provisionMachines", "make the machines");
+  }
+
+  @Override
+  public Outcome awaitMachines(MachinesRequest request) {
+    return outcome("awaitMachines", "machines are healthy");
+  }
+
+  @Override
+  public Outcome removeMachines(MachinesRequest request) {
+    return outcome("removeMachines", "remove the machines");
+  }
+
+  @Override
+  public Outcome stopMachines(RetireRequest request) {
+    return outcome("stopMachines", "stop the old machines");
+  }
+
+  @Override
+  public Outcome terminateMachines(RetireRequest request) {
+    return outcome("terminateMachines", "terminate the old machines");
+  }
+
+  @Override
+  public Outcome listCosts(RetireRequest request) {
+    return new Outcome("nothing costs money any more");
   }
 
   @Override

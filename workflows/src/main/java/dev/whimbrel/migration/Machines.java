@@ -1,0 +1,108 @@
+package dev.whimbrel.migration;
+
+import static dev.whimbrel.migration.Timeouts.call;
+
+import dev.whimbrel.activity.Compute;
+import dev.whimbrel.activity.MachinesRequest;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.RetireRequest;
+import dev.whimbrel.runbook.DnsSpec;
+import dev.whimbrel.runbook.ProvisionSpec;
+import dev.whimbrel.runbook.RetireSpec;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The target's machines at the beginning, and the source's at the end. */
+final class Machines {
+  private final Migration migration;
+
+  Machines(Migration migration) {
+    this.migration = migration;
+  }
+
+  /** Makes the target's machines, where the runbook says so. */
+  void provision() {
+    ProvisionSpec provision = migration.runbook.provision();
+    if (provision == null) {
+      migration.board.notConfigured(Step.PROVISION);
+      return;
+    }
+    MachinesRequest request = new MachinesRequest(migration.runbook.name(), provision);
+    migration.undo.tidying(Step.UNPROVISION, step -> remove(step, request));
+    migration.steps.run(
+        Step.PROVISION,
+        step -> {
+          call(Compute.class, Timeouts.WORK, step).provisionMachines(request);
+          return call(Compute.class, Timeouts.WATCH, step).awaitMachines(request);
+        });
+  }
+
+  /** Clients keep an answer for as long as its TTL says: the machines behind it stay as long. */
+  private Outcome remove(Step step, MachinesRequest request) {
+    DnsSpec dns = migration.runbook.dns();
+    if (dns != null && migration.shares.touched()) {
+      migration.steps.pass(Duration.ofSeconds(dns.ttlInForce()), step.label());
+    }
+    return call(Compute.class, Timeouts.WORK, step).removeMachines(request);
+  }
+
+  /**
+   * Stops the source's machines, and terminates them where the runbook says so: after its time, and
+   * with an approval of its own.
+   */
+  void retire() {
+    RetireSpec retire = migration.runbook.decommission().retire();
+    if (retire == null) {
+      migration.board.notConfigured(Step.RETIRE);
+      leaveStanding();
+      return;
+    }
+    RetireRequest request = new RetireRequest(migration.runbook.name(), retire);
+    migration.steps.run(Step.RETIRE, step -> stop(step, request));
+    Duration after = retire.terminateAfter();
+    if (after == null) {
+      leaveStanding();
+      return;
+    }
+    migration.steps.rest(
+        Step.TERMINATE_AFTER,
+        after,
+        "the end of the time for which the old machines stay stopped",
+        "nobody needed the old machines");
+    if (retire.approvalRequired()) {
+      Gate.awaitApprovalOf(migration, Step.TERMINATE_APPROVAL, endOf(retire), Step.TERMINATE);
+    } else {
+      migration.board.notConfigured(Step.TERMINATE_APPROVAL);
+    }
+    migration.steps.run(
+        Step.TERMINATE,
+        step -> {
+          Outcome gone = call(Compute.class, Timeouts.WORK, step).terminateMachines(request);
+          return new Outcome(gone.line() + "; " + costs(step, request));
+        });
+  }
+
+  private void leaveStanding() {
+    migration.board.notConfigured(Step.TERMINATE_AFTER);
+    migration.board.notConfigured(Step.TERMINATE_APPROVAL);
+    migration.board.notConfigured(Step.TERMINATE);
+  }
+
+  private Outcome stop(Step step, RetireRequest request) {
+    Outcome stopped = call(Compute.class, Timeouts.WORK, step).stopMachines(request);
+    return new Outcome(stopped.line() + "; " + costs(step, request));
+  }
+
+  private static String costs(Step step, RetireRequest request) {
+    return call(Compute.class, Timeouts.CALL, step).listCosts(request).line();
+  }
+
+  private static MigrationStatus.Findings endOf(RetireSpec retire) {
+    List<String> lines = new ArrayList<>();
+    lines.add("THE OLD MACHINES ARE TERMINATED, with the disks that go with them.");
+    retire.ec2().forEach(id -> lines.add("EC2 instance " + id));
+    retire.azure().forEach(id -> lines.add("Azure virtual machine " + id));
+    return Evidence.findings(List.copyOf(lines), List.of());
+  }
+}

@@ -1,0 +1,148 @@
+package dev.whimbrel.migration;
+
+import static dev.whimbrel.migration.Timeouts.call;
+
+import dev.whimbrel.activity.Dns;
+import dev.whimbrel.activity.DnsMove;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.ShareRequest;
+import dev.whimbrel.activity.ShiftRequest;
+import dev.whimbrel.activity.Traffic;
+import dev.whimbrel.runbook.TrafficSpec;
+import io.temporal.workflow.Workflow;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which share of the traffic the target's stack gets: set, read back and watched, by whatever the
+ * runbook names for it. All of it and none of it also move the names.
+ */
+final class Shares {
+  private static final int NONE = 0;
+  private static final int ALL = 100;
+
+  private final Migration migration;
+  private final Background hold;
+  private int share;
+  private boolean touched;
+
+  Shares(Migration migration) {
+    this.migration = migration;
+    this.hold = new Background(migration.board, Step.HOLD_SHARE, this::keep);
+  }
+
+  /** Whether anything of this migration sends traffic anywhere. */
+  boolean configured() {
+    return migration.runbook.shifting() != null;
+  }
+
+  /** The target's percent that was asked for last. */
+  int share() {
+    return share;
+  }
+
+  /** Whether any share was ever asked for. */
+  boolean touched() {
+    return touched;
+  }
+
+  /** Lets whatever goes wrong from here on send everything back to the source. */
+  void registerUndo() {
+    if (configured()) {
+      migration.undo.barrier(Step.TRAFFIC_BACK, this::back);
+    }
+  }
+
+  /** Sends this share to the target, waits until it is in force, and watches it from then on. */
+  Outcome shift(Step step, int percent) {
+    hold.stop();
+    Outcome outcome = set(step, percent);
+    // Migrations that began before shares were watched go on without.
+    if (Workflow.getVersion("watch-shares", Workflow.DEFAULT_VERSION, 1) == 1) {
+      hold.start();
+    }
+    return outcome;
+  }
+
+  /** Everything to the source, as it was found. */
+  private Outcome back(Step step) {
+    hold.stop();
+    return set(step, NONE);
+  }
+
+  /** Asks the watch to end and does not wait. */
+  void leave() {
+    hold.cancel();
+  }
+
+  /** Ends the watch and waits until no worker is at it any more. */
+  void stop() {
+    hold.stop();
+  }
+
+  private Outcome set(Step step, int percent) {
+    share = percent;
+    touched = true;
+    List<Supplier<Outcome>> parts = parts(step, percent);
+    List<String> lines = new ArrayList<>();
+    for (Supplier<Outcome> part : parts) {
+      lines.add(part.get().line());
+    }
+    return new Outcome(String.join("; ", lines));
+  }
+
+  /**
+   * What has to be changed, in order. On the way there the names move last, so that what still
+   * comes to the old entry point is forwarded already; on the way back they move first.
+   */
+  private List<Supplier<Outcome>> parts(Step step, int percent) {
+    TrafficSpec traffic = migration.runbook.shifting();
+    DnsMove names = migration.names();
+    List<Supplier<Outcome>> parts = new ArrayList<>();
+    boolean whole = percent == NONE || percent == ALL;
+    if (traffic != null && (!traffic.byDns() || (traffic.forwards() && whole))) {
+      parts.add(() -> balance(step, traffic, percent));
+    }
+    if (names != null && traffic != null && (traffic.byDns() || whole)) {
+      parts.add(percent == NONE ? 0 : parts.size(), () -> point(step, names, percent));
+    }
+    return parts;
+  }
+
+  private Outcome point(Step step, DnsMove names, int percent) {
+    ShiftRequest request = ShiftRequest.of(names, migration.found(), percent);
+    call(Dns.class, Timeouts.CALL, step).shift(request);
+    return call(Dns.class, Timeouts.WATCH, step).awaitPropagation(request);
+  }
+
+  private Outcome balance(Step step, TrafficSpec traffic, int percent) {
+    ShareRequest request = request(traffic, percent);
+    call(Traffic.class, Timeouts.CALL, step).shiftShare(request);
+    return call(Traffic.class, Timeouts.WATCH, step).awaitShare(request);
+  }
+
+  private ShareRequest request(TrafficSpec traffic, int percent) {
+    return new ShareRequest(migration.runbook.name(), traffic, percent);
+  }
+
+  /** Watches what sets the weights. What was lost without anybody deciding so is set again. */
+  private void keep(Step step) {
+    TrafficSpec traffic = migration.runbook.shifting();
+    @Nullable DnsMove names = migration.names();
+    if (traffic == null) {
+      return;
+    }
+    if (names != null && traffic.byDns()) {
+      call(Dns.class, Timeouts.WATCH, step)
+          .holdNames(ShiftRequest.of(names, migration.found(), share));
+      return;
+    }
+    while (!traffic.byDns()) {
+      Outcome lost = call(Traffic.class, Timeouts.WATCH, step).holdShare(request(traffic, share));
+      Workflow.getLogger(Shares.class).info("{}: {}", step.id(), lost.line());
+      balance(step, traffic, share);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+package dev.whimbrel.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.migration.MigrationResult.Ending;
+import dev.whimbrel.migration.MigrationStatus.State;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+
+@Execution(ExecutionMode.CONCURRENT)
+class CanaryTest {
+
+  @Test
+  void provesBothStacksThenShiftsWeightByWeightAndKeepsTheLastUntilTheSwitchover() {
+    try (Stage stage = new Stage(new Runbooks().withCanary(5, 25))) {
+      MigrationResult result = stage.result();
+
+      assertThat(result.ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(stage.world.journal())
+          .containsSubsequence(
+              "1 checks",
+              "prove the canary",
+              "set share 5 %",
+              "share 5 % in force",
+              "set share 25 %",
+              "share 25 % in force",
+              "hand over to the target",
+              "first writes seen",
+              "set share 100 %",
+              "share 100 % in force",
+              "point names to the target",
+              "names point to the target");
+      assertThat(stage.status().steps())
+          .filteredOn(step -> step.id().equals("validate.canary"))
+          .singleElement()
+          .satisfies(step -> assertThat(step.outcome()).startsWith("25 % baked: share 25 %"));
+    }
+  }
+
+  @Test
+  void aBreachDuringTheBakeTakesTheWeightsBackBeforeAnythingElse() {
+    Runbooks runbooks = new Runbooks().withCanary(5, 25);
+    runbooks.guards = List.of(Runbooks.guard("rollback"));
+    try (Stage stage = Stage.watched(runbooks)) {
+      stage.await("25 %", status -> stage.world.journal().contains("share 25 % in force"));
+      stage.world.breaches.put(1, "9 of 30 failed, allowed 1%");
+
+      MigrationResult result = stage.result();
+
+      assertThat(result.ending()).isEqualTo(Ending.ROLLED_BACK);
+      assertThat(after(stage, "guard 1 breached"))
+          .startsWith("point names to the source", "names point to the source", "set share 0 %");
+    }
+  }
+
+  @Test
+  void aBreachWhileAnApprovalIsAwaitedTakesTheWeightsBackBeforeTheDatabasesAreAsked() {
+    Runbooks runbooks = new Runbooks().withCanary(25);
+    runbooks.guards = List.of(Runbooks.guard("rollback"));
+    runbooks.approval = "required";
+    try (Stage stage = Stage.watched(runbooks)) {
+      MigrationStatus waiting = stage.awaitState(State.WAITING_FOR_APPROVAL);
+      assertThat(Objects.requireNonNull(waiting.findings()).lines())
+          .contains(
+              "The target's stack serves 25 % of the traffic.",
+              "Before the first percent: 4 ms slower");
+      stage.world.breaches.put(1, "9 of 30 failed, allowed 1%");
+
+      MigrationResult result = stage.result();
+
+      assertThat(result.ending()).isEqualTo(Ending.ROLLED_BACK);
+      assertThat(after(stage, "guard 1 breached"))
+          .startsWith("point names to the source", "names point to the source", "set share 0 %");
+    }
+  }
+
+  @Test
+  void afterAHandOverTheWritesGoBackBeforeTheTraffic() {
+    try (Stage stage = new Stage(new Runbooks().withCanary(25))) {
+      stage.awaitAt(Step.WINDOW, State.WAITING_FOR_TIME);
+      stage.untyped().signal("rollback", "because");
+
+      stage.result();
+
+      assertThat(stage.world.journal())
+          .containsSubsequence(
+              "share 100 % in force",
+              "settle on the source",
+              "point names to the source",
+              "set share 0 %",
+              "share 0 % in force");
+    }
+  }
+
+  @Test
+  void asksWhereTheTargetsStackMayNotServeAndSendsNobodyThere() {
+    try (Stage stage =
+        new Stage(
+            new Runbooks().withCanary(5),
+            world ->
+                world.canaryFindings =
+                    List.of(
+                        new Finding(
+                            Finding.Level.BLOCKER,
+                            "canary-database",
+                            "198.51.100.20",
+                            "uses the target's database",
+                            "point the target's stack to the source's database")))) {
+      MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
+
+      assertThat(parked.parked())
+          .singleElement()
+          .satisfies(
+              p -> {
+                assertThat(p.step()).isEqualTo("validate.canary-ready");
+                assertThat(p.cause()).contains("198.51.100.20: uses the target's database");
+              });
+      assertThat(stage.world.journal()).noneMatch(line -> line.startsWith("set share"));
+    }
+  }
+
+  @Test
+  void setsWeightsAgainThatARestartHasLost() {
+    try (Stage stage =
+        new Stage(new Runbooks().withCanary(25), world -> world.losses.add("HAProxy restarted"))) {
+      stage.result();
+
+      assertThat(stage.world.journal())
+          .containsSubsequence(
+              "share 25 % in force", "HAProxy restarted", "set share 25 %", "share 25 % in force");
+    }
+  }
+
+  @Test
+  void aShareThatSomebodyElseChangedParksBesideTheBakeAndGoesOnAfterARetry() {
+    try (Stage stage =
+        new Stage(
+            new Runbooks().withCanary(25),
+            world -> {
+              world.losses.add("looked");
+              world.fail(
+                  "holdShare",
+                  Failures.needsHelp("app: expected green 25, found 50", "see who", null));
+            })) {
+      MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
+      stage.workflow().retry(new StepDecision("ana@example.com", null, null));
+
+      assertThat(parked.parked())
+          .singleElement()
+          .satisfies(p -> assertThat(p.step()).isEqualTo("validate.hold-share"));
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+    }
+  }
+
+  private static List<String> after(Stage stage, String line) {
+    List<String> journal = stage.world.journal();
+    return journal.subList(journal.indexOf(line) + 1, journal.size());
+  }
+}

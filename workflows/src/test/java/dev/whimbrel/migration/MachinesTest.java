@@ -1,0 +1,95 @@
+package dev.whimbrel.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.migration.MigrationResult.Ending;
+import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.runbook.ProvisionSpec;
+import dev.whimbrel.runbook.RetireSpec;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+
+@Execution(ExecutionMode.CONCURRENT)
+class MachinesTest {
+
+  @Test
+  void makesTheTargetsMachinesFirstAndTerminatesTheOldOnesLastWithAnApprovalOfTheirOwn() {
+    Runbooks runbooks = withMachines("required");
+    try (Stage stage = new Stage(runbooks)) {
+      MigrationStatus waiting = stage.awaitAt(Step.TERMINATE_APPROVAL, State.WAITING_FOR_APPROVAL);
+      assertThat(Objects.requireNonNull(waiting.findings()).lines())
+          .containsExactly(
+              "THE OLD MACHINES ARE TERMINATED, with the disks that go with them.",
+              "EC2 instance i-0abc");
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(stage.world.journal())
+          .containsSubsequence(
+              "plan the names",
+              "plan the machines",
+              "claim both databases",
+              "make the machines",
+              "machines are healthy",
+              "find records",
+              "stop the reverse stream",
+              "clean up",
+              "stop the old machines",
+              "terminate the old machines");
+    }
+  }
+
+  @Test
+  void aRollbackRemovesWhatWasMadeAfterEverythingThatUsesIt() {
+    try (Stage stage = new Stage(withMachines("none"))) {
+      stage.awaitAt(Step.MONITOR, State.WAITING_FOR_TIME);
+      stage.untyped().signal("rollback", "because");
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.ROLLED_BACK);
+      assertThat(stage.world.journal())
+          .containsSubsequence(
+              "settle on the source",
+              "point names to the source",
+              "restore TTL",
+              "remove the machines",
+              "release both databases");
+      assertThat(stage.world.journal()).doesNotContain("stop the old machines");
+    }
+  }
+
+  @Test
+  void parksBeforeAnythingIsTouchedWhereAMachineCannotBeMade() {
+    try (Stage stage =
+        new Stage(
+            withMachines("none"),
+            world ->
+                world.machineFindings =
+                    List.of(
+                        new Finding(
+                            Finding.Level.BLOCKER,
+                            "quota",
+                            "eu-north-1",
+                            "expected 4 vCPUs, found room for 2",
+                            "raise the quota L-1216C47A")))) {
+      MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
+
+      assertThat(parked.parked().get(0).cause()).contains("eu-north-1: expected 4 vCPUs");
+      assertThat(stage.world.journal()).doesNotContain("claim both databases", "make the machines");
+    }
+  }
+
+  private static Runbooks withMachines(String approval) {
+    Runbooks runbooks = new Runbooks();
+    runbooks.provision =
+        new ProvisionSpec(
+            new ProvisionSpec.Ec2("eu-north-1", List.of(), List.of(), List.of()), null, null);
+    runbooks.retire =
+        new RetireSpec("eu-west-1", List.of("i-0abc"), List.of(), Duration.ofDays(7), approval);
+    return runbooks;
+  }
+}
