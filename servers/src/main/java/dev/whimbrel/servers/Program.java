@@ -15,6 +15,10 @@ public enum Program {
   PGBOUNCER("pgbouncer", "apt-get install -y pgbouncer"),
   NAMED("named", "apt-get install -y bind9"),
   UNBOUND("unbound", "apt-get install -y unbound"),
+  /** With the backend that makes its own database; without it, it counts as missing. */
+  POWERDNS("pdns_server", "apt-get install -y pdns-server pdns-backend-lmdb"),
+  HAPROXY("haproxy", "apt-get install -y haproxy"),
+  PROMETHEUS("prometheus", "apt-get install -y prometheus"),
   PG_DUMP("pg_dump", "apt-get install -y postgresql-client"),
   PSQL("psql", "apt-get install -y postgresql-client"),
   /** The one that reads servers of every version; looked for in Whimbrel's cache as well. */
@@ -38,9 +42,18 @@ public enum Program {
   /** Debian's wrapper of PostgreSQL's programs is there also where none of them is. */
   private static boolean works(Path program) {
     try {
-      return Files.isExecutable(program) && !program.toRealPath().endsWith("pg_wrapper");
+      return Files.isExecutable(program)
+          && !program.toRealPath().endsWith("pg_wrapper")
+          && (!program.endsWith(POWERDNS.command) || hasLmdb());
     } catch (IOException e) {
       return false; // gone meanwhile
+    }
+  }
+
+  /** The backends of PowerDNS are packages of their own, below a directory for the platform. */
+  private static boolean hasLmdb() throws IOException {
+    try (Stream<Path> below = Files.list(Path.of("/usr/lib"))) {
+      return below.anyMatch(each -> Files.exists(each.resolve("pdns/liblmdbbackend.so")));
     }
   }
 
