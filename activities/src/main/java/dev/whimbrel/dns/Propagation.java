@@ -4,6 +4,7 @@ import dev.whimbrel.activity.DnsSnapshot.RecordSet;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.attempt.Attempt;
 import dev.whimbrel.dns.NameState.Split;
 import dev.whimbrel.runbook.DnsSpec;
 import java.time.Duration;

@@ -11,6 +11,7 @@ import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.TtlRequest;
+import dev.whimbrel.attempt.Attempt;
 import dev.whimbrel.dns.rfc2136.Rfc2136Provider;
 import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.secrets.Secrets;

@@ -1,6 +1,7 @@
 package dev.whimbrel.dns;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.attempt.Attempt;
 import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.util.ArrayList;

@@ -1,6 +1,7 @@
 package dev.whimbrel.dns;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.attempt.Attempt;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;

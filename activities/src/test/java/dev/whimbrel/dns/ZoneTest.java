@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.whimbrel.activity.DnsSnapshot;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.attempt.Attempt;
 import dev.whimbrel.dns.DnsProvider.Change;
 import dev.whimbrel.dns.rfc2136.Rfc2136Provider;
 import dev.whimbrel.servers.Needs;
