@@ -12,7 +12,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** Runs a command that must end with 0, without a shell. */
-final class CommandProbe {
+public final class CommandProbe {
   private static final int LAST_LINES = 5;
   private static final int LONGEST_LINE = 300;
 
@@ -25,13 +25,27 @@ final class CommandProbe {
   private CommandProbe() {}
 
   /**
+   * How a command ended.
+   *
+   * @param failure empty when it ended with 0, otherwise what happened and the last lines of its
+   *     output
+   * @param lastLine the last line that it printed; empty where it printed none
+   */
+  public record Ended(Optional<String> failure, String lastLine) {}
+
+  /** As {@link #output}, for one who does not care what it prints. */
+  static Optional<String> run(List<String> command, Duration limit)
+      throws IOException, InterruptedException {
+    return output(command, limit).failure();
+  }
+
+  /**
    * Runs a command; ends it, and everything it started, at its limit or when this thread is
    * interrupted.
    *
    * @throws IOException when it cannot be started on this worker; the message says so
-   * @return empty when it ended with 0, otherwise what happened and the last lines of its output
    */
-  static Optional<String> run(List<String> command, Duration limit)
+  public static Ended output(List<String> command, Duration limit)
       throws IOException, InterruptedException {
     Process process;
     try {
@@ -52,13 +66,13 @@ final class CommandProbe {
       // What the command left running may hold its output open: it is not waited for.
       reader.join(OUTPUT.toMillis());
       if (ended && process.exitValue() == 0) {
-        return Optional.empty();
+        return new Ended(Optional.empty(), lastLine(output));
       }
       String what =
           ended
               ? "ended with " + process.exitValue()
               : "did not end within " + limit.toSeconds() + " s and was stopped";
-      return Optional.of(what + lastLines(output));
+      return new Ended(Optional.of(what + lastLines(output)), lastLine(output));
     } catch (InterruptedException e) {
       end(process);
       throw e;
@@ -90,6 +104,12 @@ final class CommandProbe {
       }
     } catch (IOException | UncheckedIOException e) {
       // The command is gone; what it said before is kept.
+    }
+  }
+
+  private static String lastLine(Deque<String> output) {
+    synchronized (output) {
+      return output.isEmpty() ? "" : output.getLast();
     }
   }
 
