@@ -8,6 +8,7 @@ import dev.whimbrel.checks.GuardWatch.Seen;
 import dev.whimbrel.checks.GuardWindow.Kind;
 import dev.whimbrel.postgres.SqlProbe;
 import dev.whimbrel.runbook.GuardSpec;
+import dev.whimbrel.secrets.Secrets;
 import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
@@ -31,10 +32,12 @@ final class GuardLooks {
 
   private final HttpProbe http;
   private final SqlProbe sql;
+  private final PrometheusProbe prometheus;
 
-  GuardLooks(HttpProbe http, SqlProbe sql) {
+  GuardLooks(HttpProbe http, SqlProbe sql, Secrets secrets) {
     this.http = http;
     this.sql = sql;
+    this.prometheus = new PrometheusProbe(http, secrets);
   }
 
   /** How a guard looks. */
@@ -42,9 +45,14 @@ final class GuardLooks {
     GuardSpec guard = request.guard();
     Duration limit = limit(guard);
     Look look;
-    if (guard.http() != null) {
+    if (guard.http() != null && guard.compare() != null) {
+      look = new ComparedLook(http, request, limit);
+    } else if (guard.http() != null) {
       URI url = HttpProbe.url(guard.http());
       look = () -> http(url, limit);
+    } else if (guard.prometheus() != null) {
+      GuardSpec.Prometheus query = guard.prometheus();
+      look = () -> prometheus.look(query, limit);
     } else if (guard.sql() != null) {
       String query = guard.sql();
       Truth truth = new Truth(request.move());

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Takes a sample at every interval, whether or not the one before has been answered, and whatever
- * the thread that reports is waiting for. A look that is not answered within its limit is bad.
+ * the thread that reports is waiting for. A look that is not answered within its limit is bad; not
+ * known where it would have asked somebody else than the service alone.
  */
 final class GuardWatch implements AutoCloseable {
   /** Behind so many missed looks, and this, nothing is known any more. */
@@ -30,6 +31,7 @@ final class GuardWatch implements AutoCloseable {
 
   private final Look look;
   private final Duration limit;
+  private final Kind late;
   private final int atOnce;
   private final Clock clock;
   private final GuardWindow window;
@@ -46,8 +48,17 @@ final class GuardWatch implements AutoCloseable {
     Seen look() throws InterruptedException;
   }
 
-  /** What one look has seen, in words. */
-  record Seen(Kind kind, String text) {}
+  /**
+   * What one look has seen.
+   *
+   * @param text in words
+   * @param pair what both sides did, for a guard that compares; otherwise null
+   */
+  record Seen(Kind kind, String text, SideBySide.@Nullable Pair pair) {
+    Seen(Kind kind, String text) {
+      this(kind, text, null);
+    }
+  }
 
   /**
    * @param limit how long one look may take before it counts as bad
@@ -56,6 +67,7 @@ final class GuardWatch implements AutoCloseable {
   GuardWatch(GuardSpec guard, Look look, Duration limit, int atOnce, Clock clock) {
     this.look = look;
     this.limit = limit;
+    this.late = guard.prometheus() == null && guard.compare() == null ? Kind.BAD : Kind.UNKNOWN;
     this.atOnce = atOnce;
     this.clock = clock;
     this.window = new GuardWindow(guard, guard.interval().multipliedBy(MISSED).plus(HICCUP));
@@ -116,7 +128,7 @@ final class GuardWatch implements AutoCloseable {
     var unused =
         answer
             .completeOnTimeout(
-                new Seen(Kind.BAD, "no answer within " + limit.toMillis() + " ms"),
+                new Seen(late, "no answer within " + limit.toMillis() + " ms"),
                 limit.toMillis(),
                 TimeUnit.MILLISECONDS)
             .thenAccept(
@@ -128,7 +140,7 @@ final class GuardWatch implements AutoCloseable {
   }
 
   private synchronized void add(Instant at, Duration took, Seen seen) {
-    window.add(new Sample(at, took, seen.kind(), seen.text()), clock.instant());
+    window.add(new Sample(at, took, seen.kind(), seen.text(), seen.pair()), clock.instant());
   }
 
   @Override

@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <ul>
  *   <li>Fewer than thirty samples are "not known", and so is a sample that failed together with the
- *       control probe: while it is the latest, nothing is known.
+ *       control probe, or a query without one answer: while it is the latest, nothing is known.
+ *   <li>A guard that compares judges both sides by {@link SideBySide}, and by nothing else.
  *   <li>A breach takes a share above the limit and at least three bad samples: a single lost packet
  *       would be more than one percent of thirty.
  *   <li>Time in which nobody looked is never good: behind a gap everything starts again.
@@ -48,14 +50,24 @@ final class GuardWindow {
    * @param took how long it took
    * @param kind what was seen
    * @param text what was seen, in words
+   * @param pair what both sides did, for a guard that compares; otherwise null
    */
-  record Sample(Instant at, Duration took, Kind kind, String text) {}
+  record Sample(Instant at, Duration took, Kind kind, String text, SideBySide.@Nullable Pair pair) {
+
+    /** A look at one thing. */
+    Sample(Instant at, Duration took, Kind kind, String text) {
+      this(at, took, kind, text, null);
+    }
+  }
 
   /** What a look has seen. */
   enum Kind {
     GOOD,
     BAD,
-    /** The control probe failed too: this machine has lost its own network. */
+    /**
+     * Nothing could be seen, such as where the control probe failed too: this machine has lost its
+     * own network.
+     */
     UNKNOWN
   }
 
@@ -116,6 +128,13 @@ final class GuardWindow {
   }
 
   private Verdict judge() {
+    Sample last = samples.peekLast();
+    boolean blind = last == null || last.kind() == Kind.UNKNOWN;
+    if (guard.compare() != null) {
+      return explained(
+          new SideBySide(guard.compare(), List.copyOf(samples), shown(guard.over()))
+              .judge(FEWEST_SAMPLES, blind));
+    }
     long[] good =
         samples.stream()
             .filter(sample -> sample.kind() == Kind.GOOD)
@@ -123,21 +142,16 @@ final class GuardWindow {
             .sorted()
             .toArray();
     long bad = samples.stream().filter(sample -> sample.kind() == Kind.BAD).count();
-    long unknown = samples.size() - good.length - bad;
     long known = good.length + bad;
-    String figures = "%d of %d failed".formatted(bad, known) + percentile(good);
-    if (unknown > 0) {
-      figures += ", %d more not known since the control probe failed too".formatted(unknown);
-    }
-    Sample last = samples.peekLast();
-    if (known < FEWEST_SAMPLES || last == null || last.kind() == Kind.UNKNOWN) {
+    String figures = "%d of %d failed".formatted(bad, known) + percentile(good) + notKnown();
+    if (known < FEWEST_SAMPLES || blind) {
       return new Verdict(State.NOT_KNOWN, "not known: " + figures);
     }
     if (bad >= FEWEST_BAD && bad > known * guard.maxErrorRate().fraction()) {
       return new Verdict(
           State.BREACHED,
           "%s in %s, allowed %s; the last: %s"
-              .formatted(figures, shown(guard.over()), guard.maxErrorRate(), lastBad()));
+              .formatted(figures, shown(guard.over()), guard.maxErrorRate(), last(Kind.BAD)));
     }
     Duration p99 = guard.p99();
     if (p99 != null) {
@@ -152,9 +166,26 @@ final class GuardWindow {
     return new Verdict(State.GOOD, figures);
   }
 
-  private String lastBad() {
+  private Verdict explained(Verdict verdict) {
+    return verdict.state() == State.BREACHED
+        ? verdict
+        : new Verdict(verdict.state(), verdict.line() + notKnown());
+  }
+
+  private String notKnown() {
+    long unknown = samples.stream().filter(sample -> sample.kind() == Kind.UNKNOWN).count();
+    if (unknown == 0) {
+      return "";
+    }
+    boolean plain = guard.http() != null && guard.compare() == null;
+    return plain
+        ? ", %d more not known since the control probe failed too".formatted(unknown)
+        : ", %d more not known, the last: %s".formatted(unknown, last(Kind.UNKNOWN));
+  }
+
+  private String last(Kind kind) {
     return samples.stream()
-        .filter(sample -> sample.kind() == Kind.BAD)
+        .filter(sample -> sample.kind() == kind)
         .reduce((first, second) -> second)
         .map(Sample::text)
         .orElse("");

@@ -2,9 +2,7 @@ package dev.whimbrel.checks;
 
 import dev.whimbrel.activity.Failures;
 import java.io.BufferedInputStream;
-import java.io.EOFException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -13,6 +11,7 @@ import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Executors;
@@ -30,11 +29,6 @@ import org.jspecify.annotations.Nullable;
  * answers like any other.
  */
 final class HttpProbe {
-  /** More of a body than this is not read; the answer counts as complete. */
-  private static final long LARGEST_BODY = 8L << 20;
-
-  private static final int LONGEST_LINE = 16 << 10;
-
   /** Ends probes at their deadline, also in the middle of a handshake or of a slow body. */
   private static final ScheduledExecutorService DEADLINES =
       Executors.newSingleThreadScheduledExecutor(
@@ -82,13 +76,23 @@ final class HttpProbe {
    * @throws IOException with a message for people when there is no complete answer
    */
   int ask(URI url, @Nullable InetAddress at, Duration limit) throws IOException {
+    return fetch(url, at, List.of(), limit).status();
+  }
+
+  /**
+   * As {@link #ask}, with the whole answer.
+   *
+   * @param headers lines of the request, such as {@code Cookie: session=1}
+   */
+  HttpAnswer fetch(URI url, @Nullable InetAddress at, List<String> headers, Duration limit)
+      throws IOException {
     long deadline = System.nanoTime() + limit.toNanos();
     String host = host(url);
     InetAddress[] addresses = at == null ? InetAddress.getAllByName(host) : new InetAddress[] {at};
     IOException last = new IOException(host + " has no address");
     for (InetAddress address : addresses) {
       try {
-        return ask(url, host, address, deadline, limit);
+        return fetch(url, host, address, headers, deadline, limit);
       } catch (SocketTimeoutException e) {
         throw e;
       } catch (IOException e) {
@@ -98,7 +102,13 @@ final class HttpProbe {
     throw last;
   }
 
-  private int ask(URI url, String host, InetAddress address, long deadline, Duration limit)
+  private HttpAnswer fetch(
+      URI url,
+      String host,
+      InetAddress address,
+      List<String> headers,
+      long deadline,
+      Duration limit)
       throws IOException {
     boolean secure = "https".equalsIgnoreCase(url.getScheme());
     int port = url.getPort() > 0 ? url.getPort() : secure ? 443 : 80;
@@ -110,8 +120,9 @@ final class HttpProbe {
         plain.setTcpNoDelay(true);
         plain.connect(new InetSocketAddress(address, port), 0);
         Socket socket = secure ? handshake(plain, host, port) : plain;
-        send(socket.getOutputStream(), url, host);
-        return receive(new BufferedInputStream(socket.getInputStream()));
+        long sent = System.nanoTime();
+        send(socket.getOutputStream(), url, host, headers);
+        return HttpAnswer.read(new BufferedInputStream(socket.getInputStream()), sent);
       } catch (IOException e) {
         if (System.nanoTime() >= deadline) {
           throw new SocketTimeoutException("no complete answer within " + shown(limit));
@@ -132,104 +143,24 @@ final class HttpProbe {
     return socket;
   }
 
-  private static void send(OutputStream out, URI url, String host) throws IOException {
+  private static void send(OutputStream out, URI url, String host, List<String> headers)
+      throws IOException {
     String path = url.getRawPath() == null || url.getRawPath().isEmpty() ? "/" : url.getRawPath();
     String query = url.getRawQuery() == null ? "" : "?" + url.getRawQuery();
     String authority = host.contains(":") ? "[" + host + "]" : host;
     String port = url.getPort() > 0 ? ":" + url.getPort() : "";
     List<String> request =
-        List.of(
-            "GET " + path + query + " HTTP/1.1",
-            "Host: " + authority + port,
-            "User-Agent: whimbrel",
-            "Accept: */*",
-            "Connection: close");
+        new ArrayList<>(
+            List.of(
+                "GET " + path + query + " HTTP/1.1",
+                "Host: " + authority + port,
+                "User-Agent: whimbrel",
+                "Accept: */*",
+                "Connection: close"));
+    request.addAll(headers);
     String text = String.join("\r\n", request) + "\r\n\r\n";
     out.write(text.getBytes(StandardCharsets.ISO_8859_1));
     out.flush();
-  }
-
-  private static int receive(InputStream in) throws IOException {
-    int status;
-    do {
-      status = status(line(in));
-      long length = -1;
-      boolean chunked = false;
-      for (String line = line(in); !line.isEmpty(); line = line(in)) {
-        String header = line.toLowerCase(Locale.ROOT);
-        if (header.startsWith("content-length:")) {
-          length = number(header.substring("content-length:".length()), 10);
-        } else if (header.startsWith("transfer-encoding:")) {
-          chunked = header.contains("chunked");
-        }
-      }
-      if (status >= 200) {
-        body(in, status, chunked, length);
-      }
-    } while (status < 200);
-    return status;
-  }
-
-  private static void body(InputStream in, int status, boolean chunked, long length)
-      throws IOException {
-    if (status == 204 || status == 304) {
-      return;
-    }
-    if (chunked) {
-      long size;
-      long read = 0;
-      do {
-        size = number(line(in).replaceFirst(";.*", ""), 16);
-        skip(in, Math.min(size, LARGEST_BODY));
-        line(in);
-        read += size;
-      } while (size > 0 && read < LARGEST_BODY);
-    } else if (length >= 0) {
-      skip(in, Math.min(length, LARGEST_BODY));
-    } else {
-      byte[] buffer = new byte[8192];
-      long read = 0;
-      for (int n = in.read(buffer); n >= 0 && read < LARGEST_BODY; n = in.read(buffer)) {
-        read += n;
-      }
-    }
-  }
-
-  private static void skip(InputStream in, long bytes) throws IOException {
-    try {
-      in.skipNBytes(bytes);
-    } catch (EOFException e) {
-      throw new IOException("the answer broke off in its body", e);
-    }
-  }
-
-  private static int status(String line) throws IOException {
-    if (!line.matches("HTTP/1\\.[01] [1-5]\\d\\d( .*)?")) {
-      throw new IOException("the answer is not HTTP/1.1");
-    }
-    return Integer.parseInt(line.substring(9, 12));
-  }
-
-  private static long number(String text, int radix) throws IOException {
-    try {
-      return Long.parseLong(text.strip(), radix);
-    } catch (NumberFormatException e) {
-      throw new IOException("the answer is not HTTP/1.1: it holds a length that is no number", e);
-    }
-  }
-
-  private static String line(InputStream in) throws IOException {
-    StringBuilder line = new StringBuilder();
-    for (int c = in.read(); c != '\n'; c = in.read()) {
-      if (c < 0) {
-        throw new IOException("the connection was closed before the answer was complete");
-      }
-      if (line.length() == LONGEST_LINE) {
-        throw new IOException("the answer holds a line that is too long");
-      }
-      line.append((char) c);
-    }
-    return line.toString().stripTrailing();
   }
 
   private static String host(URI url) {

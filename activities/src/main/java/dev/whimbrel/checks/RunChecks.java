@@ -20,13 +20,8 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLSocketFactory;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +31,7 @@ public final class RunChecks implements Checks {
   private static final Duration HEARTBEAT = Duration.ofSeconds(1);
 
   private final HttpProbe http;
+  private final Secrets secrets;
   private final SqlProbe sql;
   private final Consumer<Progress> heartbeat;
   private final Clock clock;
@@ -44,14 +40,15 @@ public final class RunChecks implements Checks {
   public RunChecks(Secrets secrets) {
     this(
         (SSLSocketFactory) SSLSocketFactory.getDefault(),
-        new SqlProbe(secrets),
+        secrets,
         progress -> Activity.getExecutionContext().heartbeat(progress),
         Clock.systemUTC());
   }
 
-  RunChecks(SSLSocketFactory tls, SqlProbe sql, Consumer<Progress> heartbeat, Clock clock) {
+  RunChecks(SSLSocketFactory tls, Secrets secrets, Consumer<Progress> heartbeat, Clock clock) {
     this.http = new HttpProbe(tls);
-    this.sql = sql;
+    this.secrets = secrets;
+    this.sql = new SqlProbe(secrets);
     this.heartbeat = heartbeat;
     this.clock = clock;
   }
@@ -66,7 +63,7 @@ public final class RunChecks implements Checks {
       for (int i = 0; i < checks.size(); i++) {
         CheckSpec check = checks.get(i);
         Progress progress = progress(SmokeCheck.subject(check), i, checks.size());
-        await(thread.submit(() -> smoke.run(check)), progress)
+        Beating.await(thread.submit(() -> smoke.run(check)), heartbeat, () -> progress)
             .ifPresent(failure -> failures.add(SmokeCheck.subject(check) + ": " + failure));
       }
     } finally {
@@ -100,7 +97,7 @@ public final class RunChecks implements Checks {
     try (GuardWatch watch =
         new GuardWatch(
             guard,
-            new GuardLooks(http, sql).of(request),
+            new GuardLooks(http, sql, secrets).of(request),
             GuardLooks.wholeLimit(guard),
             GuardLooks.atOnce(guard),
             clock)) {
@@ -125,25 +122,6 @@ public final class RunChecks implements Checks {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw Failures.transientFailure("Cannot watch on: the worker is shutting down");
-    }
-  }
-
-  private Optional<String> await(Future<Optional<String>> check, Progress progress) {
-    while (true) {
-      try {
-        heartbeat.accept(progress);
-        return check.get(HEARTBEAT.toMillis(), TimeUnit.MILLISECONDS);
-      } catch (TimeoutException e) {
-        // Not yet; the next heartbeat also brings a cancellation.
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw Failures.transientFailure("Cannot go on checking: the worker is shutting down");
-      } catch (ExecutionException e) {
-        if (e.getCause() instanceof RuntimeException cause) {
-          throw cause;
-        }
-        throw new IllegalStateException(e.getCause());
-      }
     }
   }
 

@@ -11,7 +11,6 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.SmokeRequest;
-import dev.whimbrel.postgres.SqlProbe;
 import dev.whimbrel.runbook.CheckSpec;
 import dev.whimbrel.runbook.GuardSpec;
 import dev.whimbrel.runbook.Percent;
@@ -264,7 +263,7 @@ class RunChecksTest {
   private static RunChecks checks(Consumer<Progress> heartbeat) {
     return new RunChecks(
         (SSLSocketFactory) SSLSocketFactory.getDefault(),
-        new SqlProbe(new Secrets(Map.of())),
+        new Secrets(Map.of()),
         heartbeat,
         Clock.systemUTC());
   }
