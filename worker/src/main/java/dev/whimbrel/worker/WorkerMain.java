@@ -1,6 +1,7 @@
 package dev.whimbrel.worker;
 
 import dev.whimbrel.activity.Redaction;
+import dev.whimbrel.checks.ProveCanary;
 import dev.whimbrel.checks.RunChecks;
 import dev.whimbrel.checks.WeekWindows;
 import dev.whimbrel.dns.RegistryDns;
@@ -12,6 +13,7 @@ import dev.whimbrel.postgres.PostgresSchema;
 import dev.whimbrel.postgres.PostgresSwitchover;
 import dev.whimbrel.postgres.PostgresVerification;
 import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.traffic.RegistryTraffic;
 import io.temporal.client.WorkflowClientOptions;
 import io.temporal.envconfig.ClientConfigProfile;
 import io.temporal.envconfig.LoadClientConfigProfileOptions;
@@ -57,7 +59,9 @@ public final class WorkerMain {
       new PostgresSwitchover(secrets, pace),
       new RegistryDns(secrets, pace.atMost()),
       new RunChecks(secrets),
-      new WeekWindows()
+      new ProveCanary(secrets),
+      new WeekWindows(),
+      new RegistryTraffic(pace.atMost())
     };
   }
 
