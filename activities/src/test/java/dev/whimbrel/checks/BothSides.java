@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
@@ -45,7 +46,7 @@ final class BothSides implements AutoCloseable {
           exchange -> {
             Answering how;
             synchronized (answering) {
-              how = answering.get(side);
+              how = Objects.requireNonNull(answering.get(side));
             }
             how.answer(exchange);
           });
@@ -74,11 +75,11 @@ final class BothSides implements AutoCloseable {
 
   /** Ends a stack: whoever connects is refused. */
   void stop(Side side) {
-    stacks.get(side).stop(0);
+    Objects.requireNonNull(stacks.get(side)).stop(0);
   }
 
   private int port() {
-    return stacks.get(Side.SOURCE).getAddress().getPort();
+    return Objects.requireNonNull(stacks.get(Side.SOURCE)).getAddress().getPort();
   }
 
   static void answer(HttpExchange exchange, int status, String text) throws IOException {

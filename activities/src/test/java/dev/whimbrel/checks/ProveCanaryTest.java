@@ -70,12 +70,13 @@ class ProveCanaryTest {
   void provesThatBothStacksUseTheSourceAndMeasuresWhatTheTargetAdds() {
     service.let(
         Side.TARGET,
-        exchange -> ShopStack.serve(exchange, source, Duration.ofMillis(40), sessions));
+        exchange -> ShopStack.serve(exchange, source, Duration.ofMillis(150), sessions));
 
-    CanaryProof proof = prove(canary(true, true, Duration.ofSeconds(5)));
+    CanaryProof proof = prove(canary(true, true, Duration.ofMinutes(1)));
 
     assertThat(proof.findings()).isEmpty();
-    assertThat(proof.addedMillis()).isBetween(30L, 400L);
+    // A busy machine slows both stacks, and never equally.
+    assertThat(proof.addedMillis()).isBetween(75L, 5_000L);
     assertThat(proof.line())
         .matches(
             "2 addresses use the source's database \\(\\d+\\); the target's stack answers in \\d+ ms"
@@ -88,7 +89,7 @@ class ProveCanaryTest {
   void stopsATargetThatAddsMoreThanIsAllowed() {
     service.let(
         Side.TARGET,
-        exchange -> ShopStack.serve(exchange, source, Duration.ofMillis(60), sessions));
+        exchange -> ShopStack.serve(exchange, source, Duration.ofMillis(150), sessions));
 
     CanaryProof proof = prove(canary(true, true, Duration.ofMillis(20)));
 

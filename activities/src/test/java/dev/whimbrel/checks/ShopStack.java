@@ -8,10 +8,15 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** A small service: which database it uses, a log-in, and a page for who has logged in. */
 final class ShopStack {
+  /** A database is asked once: opening a connection takes longer than what is measured. */
+  private static final Map<PostgresServer, String> IDENTIFIERS = new ConcurrentHashMap<>();
+
   private ShopStack() {}
 
   /**
@@ -45,11 +50,16 @@ final class ShopStack {
   }
 
   static String identifier(PostgresServer server) throws IOException {
+    String known = IDENTIFIERS.get(server);
+    if (known != null) {
+      return known;
+    }
     try (Connection connection = server.connect("postgres");
         Statement statement = connection.createStatement();
         ResultSet row =
             statement.executeQuery("SELECT system_identifier::text FROM pg_control_system()")) {
       row.next();
+      IDENTIFIERS.put(server, row.getString(1));
       return row.getString(1);
     } catch (SQLException e) {
       throw new IOException(e);

@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -55,7 +56,7 @@ final class TwoStacks implements AutoCloseable {
   }
 
   String at(String name) {
-    InetSocketAddress address = stacks.get(name).getAddress();
+    InetSocketAddress address = Objects.requireNonNull(stacks.get(name)).getAddress();
     return address.getAddress().getHostAddress() + ":" + address.getPort();
   }
 
