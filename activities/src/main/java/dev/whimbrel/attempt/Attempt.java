@@ -28,12 +28,18 @@ public final class Attempt {
   private final Instant begunAt = Instant.now();
 
   /**
-   * Makes sure that Temporal still waits for this attempt.
+   * Makes sure that Temporal still waits for this attempt: its time is not up, and it has not stood
+   * still for so long that its undo may have been done meanwhile.
    *
    * @throws io.temporal.failure.ApplicationFailure {@code Transient} if it has been given up
    */
   public void requireTime() {
     if (context != null) {
+      if (StandStill.since(begunAt)) {
+        throw Failures.transientFailure(
+            "Nothing was changed: this worker stood still for more than %d s"
+                .formatted(StandStill.LONGEST.toSeconds()));
+      }
       require(context.getInfo().getStartToCloseTimeout(), MARGIN);
     }
   }
