@@ -22,7 +22,9 @@ public enum Program {
   /** Looked for in the directory {@code WHIMBREL_TEMPORAL} and in Whimbrel's cache as well. */
   TEMPORAL("temporal", "deploy/dev/install-temporal"),
   /** In Whimbrel's cache only: another version may behave differently. */
-  MINISTACK("ministack", "deploy/dev/install-cloud ministack");
+  MINISTACK("ministack", "deploy/dev/install-cloud ministack"),
+  /** The stand-in for EC2; in Whimbrel's cache only, as {@link #MINISTACK}. */
+  MOTO("moto_server", "deploy/dev/install-cloud moto");
 
   private final String command;
   private final String install;
@@ -88,6 +90,7 @@ public enum Program {
       case TEMPORAL -> Stream.concat(temporalPlaces(), places);
       case PG_DUMP_18 -> newestClients();
       case MINISTACK -> Stream.of(Installation.cache().resolve(command + "/bin"));
+      case MOTO -> Stream.of(Installation.cache().resolve("moto/bin"));
       case PG_DUMP, PSQL -> Stream.concat(newestPostgresFirst().stream(), places);
       default -> places;
     };
