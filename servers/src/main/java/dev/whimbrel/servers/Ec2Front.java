@@ -14,8 +14,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Before moto, what EC2 does and moto does not: a client token given twice launches once, and a new
- * instance may not be seen at first. Calls of STS and Service Quotas pass through as well.
+ * Before moto, what EC2 does and moto does not: a client token given twice launches once and finds
+ * what it has launched, a new instance may not be seen at first, and there are quotas of EC2. Calls
+ * of STS pass through as well.
  */
 public final class Ec2Front extends ServiceFront {
   private static final Pattern INSTANCE = Pattern.compile("<instanceId>(i-[0-9a-f]+)</instanceId>");
@@ -25,6 +26,7 @@ public final class Ec2Front extends ServiceFront {
   private record Launch(Map<String, String> parameters, Answer answer) {}
 
   private final Map<String, Launch> launches = new ConcurrentHashMap<>();
+  private final Map<String, Double> quotas = new ConcurrentHashMap<>();
   private final Unseen unseen = new Unseen();
 
   Ec2Front(URI moto) {
@@ -40,6 +42,11 @@ public final class Ec2Front extends ServiceFront {
    */
   public void hideNewInstances(int looks) {
     unseen.looks(looks);
+  }
+
+  /** Sets one of EC2's quotas, by its code; those that are not set are not known. */
+  public void quota(String code, double value) {
+    quotas.put(code, value);
   }
 
   @Override
@@ -84,6 +91,15 @@ public final class Ec2Front extends ServiceFront {
     if (operation.equals("RunInstances")) {
       return run(asked, parameters);
     }
+    Optional<Answer> quota = operation.equals("GetServiceQuota") ? quota(asked) : Optional.empty();
+    if (quota.isPresent()) {
+      return quota.get();
+    }
+    Optional<TokenFilter> byToken = TokenFilter.in(parameters);
+    if (byToken.isPresent()) {
+      Answer all = passOn(asked.with(byToken.get().requestWithout(parameters)));
+      return unseen.without(byToken.get().applied(all));
+    }
     Optional<String> notSeen = unseen.named(parameters.values());
     if (notSeen.isPresent()) {
       return error(
@@ -96,6 +112,14 @@ public final class Ec2Front extends ServiceFront {
     return operation.equals("DescribeInstances") || operation.equals("DescribeInstanceStatus")
         ? unseen.without(answer)
         : answer;
+  }
+
+  private Optional<Answer> quota(Asked asked) {
+    return quotas.entrySet().stream()
+        .filter(each -> asked.body().contains('"' + each.getKey() + '"'))
+        .map(each -> "{\"Quota\": {\"Value\": %s}}".formatted(each.getValue()))
+        .map(json -> new Answer(200, "application/x-amz-json-1.1", json))
+        .findFirst();
   }
 
   private Answer run(Asked asked, Map<String, String> parameters) throws IOException {
@@ -146,7 +170,7 @@ public final class Ec2Front extends ServiceFront {
     String body =
         "Action=DescribeInstances&Version=2016-11-15&InstanceId.1="
             + instance(launch.answer()).orElseThrow();
-    Answer now = passOn(new Asked(asked.method(), asked.uri(), asked.headers(), body));
+    Answer now = passOn(asked.with(body));
     return now.body().contains("<name>terminated</name>")
         || now.body().contains("<name>shutting-down</name>");
   }

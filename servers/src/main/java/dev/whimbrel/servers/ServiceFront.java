@@ -21,6 +21,8 @@ import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +36,9 @@ public abstract class ServiceFront implements AutoCloseable {
   /** What the client sets itself, or what speaks of one connection only. */
   private static final Set<String> OWN_HEADERS =
       Set.of("host", "connection", "content-length", "expect", "upgrade", "transfer-encoding");
+
+  /** Where an error's name stands, in XML or JSON. */
+  private static final Pattern CODE = Pattern.compile("(?:<Code>|\"__type\": \")([^<\"]+)");
 
   /**
    * One call as it came in and ended.
@@ -56,6 +61,10 @@ public abstract class ServiceFront implements AutoCloseable {
           .filter(each -> each.getKey().equalsIgnoreCase(name))
           .flatMap(each -> each.getValue().stream())
           .findFirst();
+    }
+
+    Asked with(String otherBody) {
+      return new Asked(method, uri, headers, otherBody);
     }
   }
 
@@ -187,8 +196,8 @@ public abstract class ServiceFront implements AutoCloseable {
     if (answer == null) {
       return fault.map(Fault::made).orElse(false) ? "answer lost" : "request lost";
     }
-    String code = fault.map(Fault::code).orElse("");
-    return answer.status() + (code.isEmpty() ? "" : " " + code);
+    Matcher code = CODE.matcher(answer.body());
+    return answer.status() + (answer.status() >= 400 && code.find() ? " " + code.group(1) : "");
   }
 
   /** Asks the stand-in and returns its answer. */

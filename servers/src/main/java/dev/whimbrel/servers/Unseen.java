@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 /** Instances that were launched and are not seen yet, each for a number of looks. */
 final class Unseen {
   /** One reservation of an answer, with its instances; moto makes one for each launch. */
-  private static final Pattern RESERVATION =
+  static final Pattern RESERVATION =
       Pattern.compile(
           "<item>\\s*<(reservationId|instanceId)>.*?</item>(?=\\s*(<item>\\s*<\\1>|</(reservationSet|instanceStatusSet)>))",
           Pattern.DOTALL);

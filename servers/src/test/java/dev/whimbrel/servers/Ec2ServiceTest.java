@@ -159,6 +159,19 @@ class Ec2ServiceTest {
     assertThat(elsewhere).contains("<Code>InvalidInstanceID.NotFound</Code>");
   }
 
+  @Test
+  void findsByTokenWhatItHasLaunched() throws Exception {
+    String token = "find-" + UUID.randomUUID();
+    String instance = first(INSTANCE, run("ClientToken=" + token + "-0").body());
+    String bystander = first(INSTANCE, run("ClientToken=" + UUID.randomUUID()).body());
+
+    String found =
+        call("DescribeInstances", "Filter.1.Name=client-token", "Filter.1.Value.1=" + token + "-*")
+            .body();
+
+    assertThat(found).contains(instance).doesNotContain(bystander);
+  }
+
   private static String tag(String token) {
     return "TagSpecification.1.ResourceType=instance&TagSpecification.1.Tag.1.Key=token"
         + "&TagSpecification.1.Tag.1.Value="
