@@ -77,13 +77,18 @@ final class Attempt {
       if (still.isEmpty()) {
         return;
       }
-      look(still.get());
-      if (sinceFirstAttempt().compareTo(pace.limit()) > 0) {
-        throw Failures.needsHelp(
-            "After %d s: %s".formatted(pace.limit().toSeconds(), still.get()), remedy, null);
-      }
-      rest();
+      waitMore(still.get(), remedy);
     }
+  }
+
+  /** One turn of {@link #until}: says what is missing and rests, or asks for help. */
+  void waitMore(String missing, String remedy) {
+    look(missing);
+    if (sinceFirstAttempt().compareTo(pace.limit()) > 0) {
+      throw Failures.needsHelp(
+          "After %d s: %s".formatted(pace.limit().toSeconds(), missing), remedy, null);
+    }
+    rest();
   }
 
   /** Runs work that takes long and does not look up meanwhile; a cancellation interrupts it. */

@@ -51,8 +51,8 @@ public interface ComputeProvider {
   /** What else has to be made of disks. */
   List<WantedSnapshot> wantedSnapshots();
 
-  /** Every snapshot that the migration has made, in every place where the runbook wants some. */
-  List<Snapshot> snapshots(String migration);
+  /** Every snapshot that the migration has made in a place, as {@link WantedSnapshot} names it. */
+  List<Snapshot> snapshots(String migration, String place);
 
   /**
    * Begins a snapshot, with its tags in one step. Asked twice, it may make two.

@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Snapshots of disks, copied to the target's place. Clouds may make two where an answer was lost or
@@ -38,25 +40,25 @@ final class Snapshots {
   private Snapshot complete(WantedSnapshot wanted, Optional<Snapshot> from) {
     String what = (from.isPresent() ? "the copy of " : "the snapshot of ") + wanted.disk();
     attempt.look("looking for " + what);
-    if (of(wanted, from).isEmpty()) {
+    Optional<Snapshot> found = of(wanted, from);
+    if (found.isEmpty()) {
       attempt.requireTime();
       provider.snapshot(migration, wanted, from);
+      found = of(wanted, from);
     }
-    attempt.until(
-        () ->
-            of(wanted, from)
-                .map(
-                    each ->
-                        each.state() == Snapshot.State.COMPLETE
-                            ? Optional.<String>empty()
-                            : pending(what, each))
-                .orElseGet(() -> Optional.of(what + " is not seen yet")),
-        "see why the cloud does not finish it, then retry");
-    return of(wanted, from)
-        .orElseThrow(() -> Failures.transientFailure(what + " was there and is not seen"));
+    while (found.isEmpty() || pending(what, found.get()).isPresent()) {
+      attempt.waitMore(
+          found.flatMap(each -> pending(what, each)).orElse(what + " is not seen yet"),
+          "see why the cloud does not finish it, then retry");
+      found = of(wanted, from);
+    }
+    return found.get();
   }
 
   private Optional<String> pending(String what, Snapshot snapshot) {
+    if (snapshot.state() == Snapshot.State.COMPLETE) {
+      return Optional.empty();
+    }
     if (snapshot.state() == Snapshot.State.FAILED) {
       throw Failures.needsHelp(
           "%s, %s in %s, has failed: %s"
@@ -71,8 +73,8 @@ final class Snapshots {
   private Optional<Snapshot> of(WantedSnapshot wanted, Optional<Snapshot> from) {
     String place = from.isPresent() ? wanted.to() : wanted.from();
     List<Snapshot> all =
-        provider.snapshots(migration).stream()
-            .filter(each -> each.disk().equals(wanted.disk()) && each.place().equals(place))
+        provider.snapshots(migration, place).stream()
+            .filter(each -> each.disk().equals(wanted.disk()))
             .filter(each -> each.copy() == from.isPresent())
             .sorted(OLDEST_FIRST)
             .toList();
@@ -86,11 +88,18 @@ final class Snapshots {
   /** Deletes what the migration has made. */
   List<String> remove() {
     List<String> lines = new ArrayList<>();
-    for (Snapshot snapshot : provider.snapshots(migration)) {
-      attempt.look("deleting " + snapshot.id());
-      attempt.requireTime();
-      provider.delete(snapshot);
-      lines.add(snapshot.id() + " was deleted");
+    Set<String> places = new TreeSet<>();
+    for (WantedSnapshot wanted : provider.wantedSnapshots()) {
+      places.add(wanted.from());
+      places.add(wanted.to());
+    }
+    for (String place : places) {
+      attempt.look("looking for snapshots in " + place);
+      for (Snapshot snapshot : provider.snapshots(migration, place)) {
+        attempt.requireTime();
+        provider.delete(snapshot);
+        lines.add(snapshot.id() + " was deleted");
+      }
     }
     return lines;
   }

@@ -30,6 +30,7 @@ class Ec2PlanTest {
   @BeforeAll
   static void start() {
     world = new Ec2World();
+    world.front().quota("L-1216C47A", 1000);
   }
 
   @AfterAll
@@ -39,6 +40,7 @@ class Ec2PlanTest {
 
   @AfterEach
   void touchesNothingForeign() {
+    world.front().quota("L-1216C47A", 1000);
     world.assertBystandersUntouched();
   }
 

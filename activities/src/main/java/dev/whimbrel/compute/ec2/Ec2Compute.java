@@ -151,8 +151,8 @@ public final class Ec2Compute implements ComputeProvider {
   }
 
   @Override
-  public List<Snapshot> snapshots(String migration) {
-    return snapshots.all(migration);
+  public List<Snapshot> snapshots(String migration, String place) {
+    return snapshots.in(place, migration);
   }
 
   @Override

@@ -3,12 +3,9 @@ package dev.whimbrel.compute.ec2;
 import dev.whimbrel.compute.Snapshot;
 import dev.whimbrel.compute.WantedSnapshot;
 import dev.whimbrel.runbook.ProvisionSpec;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.services.ec2.model.DescribeSnapshotsRequest;
 import software.amazon.awssdk.services.ec2.model.Filter;
@@ -33,19 +30,6 @@ final class Ec2Snapshots {
     return spec.snapshots().stream()
         .map(each -> new WantedSnapshot(each.volume(), each.region(), spec.region()))
         .toList();
-  }
-
-  List<Snapshot> all(String migration) {
-    Set<String> regions = new TreeSet<>();
-    spec.snapshots().forEach(each -> regions.add(each.region()));
-    if (!regions.isEmpty()) {
-      regions.add(spec.region());
-    }
-    List<Snapshot> all = new ArrayList<>();
-    for (String region : regions) {
-      all.addAll(in(region, migration));
-    }
-    return all;
   }
 
   List<Snapshot> in(String region, String migration) {
