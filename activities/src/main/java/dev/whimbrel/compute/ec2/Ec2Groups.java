@@ -131,7 +131,7 @@ final class Ec2Groups {
   }
 
   private String command(String verb, String group, Rule rule) {
-    String[] ports = rule.ports().split("-");
+    String[] ports = rule.ports().split("-", 2);
     String range =
         rule.ports().equals("all")
             ? ""

@@ -53,7 +53,7 @@ final class Ec2Launch {
         switch (Ec2Calls.code(e)) {
           case "IdempotentInstanceTerminated" -> {}
           case "IdempotentParameterMismatch" -> {
-            return launchedOtherwise(migration, machine, request.clientToken());
+            return launchedOtherwise(machine, request.clientToken());
           }
           default -> throw calls.failure("RunInstances", "for " + machine.name(), e);
         }
@@ -85,10 +85,10 @@ final class Ec2Launch {
   }
 
   /** The token was used with other parameters: by an attempt that read other user data. */
-  private Machine launchedOtherwise(String migration, Ec2Machine machine, String token) {
+  private Machine launchedOtherwise(Ec2Machine machine, String token) {
     return instances.byToken(token).stream()
         .map(Ec2Instances::machine)
-        .filter(Machine::alive)
+        .filter(each -> each.alive() && each.made())
         .findFirst()
         .orElseThrow(
             () ->
