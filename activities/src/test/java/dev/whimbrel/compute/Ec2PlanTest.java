@@ -20,6 +20,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import software.amazon.awssdk.services.ec2.Ec2Client;
 import software.amazon.awssdk.services.ec2.model.IpPermission;
+import software.amazon.awssdk.services.ec2.model.IpRange;
+import software.amazon.awssdk.services.ec2.model.UserIdGroupPair;
 
 @Needs(Program.MOTO)
 class Ec2PlanTest {
@@ -282,7 +284,7 @@ class Ec2PlanTest {
         .ipProtocol("tcp")
         .fromPort(port)
         .toPort(port)
-        .ipRanges(range -> range.cidrIp(from))
+        .ipRanges(IpRange.builder().cidrIp(from).build())
         .build();
   }
 
@@ -291,7 +293,7 @@ class Ec2PlanTest {
         .ipProtocol("tcp")
         .fromPort(port)
         .toPort(port)
-        .userIdGroupPairs(pair -> pair.groupId(group))
+        .userIdGroupPairs(UserIdGroupPair.builder().groupId(group).build())
         .build();
   }
 }

@@ -244,7 +244,7 @@ class Ec2ProvisioningTest {
     world.compute.provisionMachines(request);
     String id = world.alive(migration).get(0).instanceId();
     world.target.deleteTags(
-        ask -> ask.resources(id).tags(tag -> tag.key("whimbrel:migration").value(migration)));
+        ask -> ask.resources(id).tags(Ec2World.tag("whimbrel:migration", migration)));
 
     assertThatThrownBy(() -> world.compute.provisionMachines(request))
         .hasMessageContaining(id + " was launched for it and has lost its tags");

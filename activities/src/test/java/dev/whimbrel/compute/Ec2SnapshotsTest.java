@@ -18,6 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import software.amazon.awssdk.services.ec2.model.ResourceType;
+import software.amazon.awssdk.services.ec2.model.TagSpecification;
 
 @Needs(Program.MOTO)
 class Ec2SnapshotsTest {
@@ -129,11 +130,12 @@ class Ec2SnapshotsTest {
                     ask.volumeId(volume)
                         .description("nightly")
                         .tagSpecifications(
-                            tags ->
-                                tags.resourceType(ResourceType.SNAPSHOT)
-                                    .tags(
-                                        tag -> tag.key("whimbrel:migration").value(migration),
-                                        tag -> tag.key("whimbrel:volume").value(volume))))
+                            TagSpecification.builder()
+                                .resourceType(ResourceType.SNAPSHOT)
+                                .tags(
+                                    Ec2World.tag("whimbrel:migration", migration),
+                                    Ec2World.tag("whimbrel:volume", volume))
+                                .build()))
             .snapshotId();
 
     String line = world.compute.removeMachines(request(migration)).line();

@@ -200,9 +200,13 @@ final class Ec2World implements AutoCloseable {
   static TagSpecification tags(String... pairs) {
     List<Tag> tags = new ArrayList<>();
     for (int i = 0; i < pairs.length; i += 2) {
-      tags.add(Tag.builder().key(pairs[i]).value(pairs[i + 1]).build());
+      tags.add(tag(pairs[i], pairs[i + 1]));
     }
     return TagSpecification.builder().resourceType(ResourceType.INSTANCE).tags(tags).build();
+  }
+
+  static Tag tag(String key, String value) {
+    return Tag.builder().key(key).value(value).build();
   }
 
   static Filter filter(String name, String... values) {
