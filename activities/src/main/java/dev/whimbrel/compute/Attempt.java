@@ -4,9 +4,11 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Progress;
 import io.temporal.activity.Activity;
 import io.temporal.activity.ActivityExecutionContext;
+import io.temporal.client.ActivityCompletionException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +21,9 @@ final class Attempt {
   /** The server's clock for the attempt started before this one did. */
   private static final Duration MARGIN = Duration.ofSeconds(5);
 
+  /** Often enough for every heartbeat time-out of this activity. */
+  private static final long PULSE_MILLIS = 3000;
+
   /** A look that is older says nothing about the world any more. */
   private static final Duration FRESH = Duration.ofSeconds(90);
 
@@ -26,7 +31,8 @@ final class Attempt {
   private final Pace pace;
   private final long begun = System.nanoTime();
   private long looked = begun;
-  private long looks;
+  private volatile long looks;
+  private volatile String line = "";
 
   Attempt(Pace pace) {
     this.pace = pace;
@@ -38,9 +44,10 @@ final class Attempt {
   }
 
   /** Remembers that the world is being looked at now, and says so. */
-  void look(String line) {
+  void look(String now) {
     looked = System.nanoTime();
-    beat(line);
+    looks++;
+    beat(now);
   }
 
   /**
@@ -91,20 +98,26 @@ final class Attempt {
     rest();
   }
 
-  /** Runs work that takes long and does not look up meanwhile; a cancellation interrupts it. */
-  <T> T beating(String line, Interruptible<T> work) throws InterruptedException {
+  /**
+   * Does an activity's work while heartbeats go out, also where one call takes long. A cancellation
+   * interrupts it.
+   */
+  <T> T beating(Supplier<T> work) {
     if (context == null) {
-      return work.run();
+      return work.get();
     }
+    AtomicReference<ActivityCompletionException> cancelled = new AtomicReference<>();
     Thread worker = Thread.currentThread();
-    Thread pulse = new Thread(() -> pulse(line, worker), "heartbeats");
+    Thread pulse = new Thread(() -> pulse(worker, cancelled), "heartbeats");
     pulse.setDaemon(true);
     pulse.start();
     try {
-      return work.run();
-    } catch (InterruptedException e) {
-      // Where it was a cancellation, the heartbeat says so itself.
-      beat(line);
+      return work.get();
+    } catch (RuntimeException e) {
+      ActivityCompletionException why = cancelled.get();
+      if (why != null) {
+        throw why;
+      }
       throw e;
     } finally {
       pulse.interrupt();
@@ -121,24 +134,25 @@ final class Attempt {
     }
   }
 
-  private void pulse(String line, Thread worker) {
+  private void pulse(Thread worker, AtomicReference<ActivityCompletionException> cancelled) {
     try {
       while (true) {
-        Thread.sleep(1000);
+        Thread.sleep(PULSE_MILLIS);
         beat(line);
       }
     } catch (InterruptedException e) {
       // The work is over.
-    } catch (io.temporal.client.ActivityCompletionException e) {
+    } catch (ActivityCompletionException e) {
+      cancelled.set(e);
       worker.interrupt();
     }
   }
 
-  private synchronized void beat(String line) {
-    looks++;
+  private synchronized void beat(String now) {
+    line = now;
     if (context != null) {
       context.heartbeat(
-          new Progress(line, null, null, null, null, null, null, Instant.now().toString())
+          new Progress(now, null, null, null, null, null, null, Instant.now().toString())
               .after(looks));
     }
   }
@@ -161,10 +175,5 @@ final class Attempt {
     } catch (IllegalStateException e) {
       return null; // the SDK's way to say that this thread runs no activity
     }
-  }
-
-  /** Work that can be interrupted. */
-  interface Interruptible<T> {
-    T run() throws InterruptedException;
   }
 }

@@ -56,20 +56,15 @@ final class CommandCompute {
   }
 
   private Optional<String> run(String key, List<String> command, Duration limit) {
+    attempt.look(words(command));
     attempt.requireTime();
     try {
-      return attempt.beating(
-          words(command),
-          () -> {
-            try {
-              return CommandProbe.run(command, limit);
-            } catch (IOException e) {
-              throw Failures.needsHelp(
-                  "%s: '%s': %s".formatted(key, words(command), e.getMessage()),
-                  "install it on every worker, then retry",
-                  null);
-            }
-          });
+      return CommandProbe.run(command, limit);
+    } catch (IOException e) {
+      throw Failures.needsHelp(
+          "%s: '%s': %s".formatted(key, words(command), e.getMessage()),
+          "install it on every worker, then retry",
+          null);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw Failures.transientFailure("Interrupted: '%s' was stopped".formatted(words(command)));

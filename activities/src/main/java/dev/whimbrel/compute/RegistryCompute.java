@@ -56,6 +56,10 @@ public final class RegistryCompute implements Compute {
   @Override
   public Outcome provisionMachines(MachinesRequest request) {
     Attempt attempt = new Attempt(pace);
+    return attempt.beating(() -> provision(request, attempt));
+  }
+
+  private Outcome provision(MachinesRequest request, Attempt attempt) {
     List<String> lines = new ArrayList<>();
     for (ComputeProvider provider : providers(request.provision())) {
       lines.addAll(new Provisioning(provider, request.migration(), attempt).make());
@@ -68,6 +72,10 @@ public final class RegistryCompute implements Compute {
   @Override
   public Outcome awaitMachines(MachinesRequest request) {
     Attempt attempt = new Attempt(pace);
+    return attempt.beating(() -> awaitHealthy(request, attempt));
+  }
+
+  private Outcome awaitHealthy(MachinesRequest request, Attempt attempt) {
     List<String> lines = new ArrayList<>();
     for (ComputeProvider provider : providers(request.provision())) {
       lines.addAll(new Provisioning(provider, request.migration(), attempt).awaitHealthy());
@@ -79,6 +87,10 @@ public final class RegistryCompute implements Compute {
   @Override
   public Outcome removeMachines(MachinesRequest request) {
     Attempt attempt = new Attempt(pace);
+    return attempt.beating(() -> remove(request, attempt));
+  }
+
+  private Outcome remove(MachinesRequest request, Attempt attempt) {
     List<String> lines = new ArrayList<>();
     // What was made last, and may use the machines, goes first.
     command(request, attempt).map(CommandCompute::remove).ifPresent(lines::add);
@@ -114,6 +126,11 @@ public final class RegistryCompute implements Compute {
 
   private Outcome retire(RetireRequest request, Function<Retiring, List<String>> what) {
     Attempt attempt = new Attempt(pace);
+    return attempt.beating(() -> retire(request, what, attempt));
+  }
+
+  private Outcome retire(
+      RetireRequest request, Function<Retiring, List<String>> what, Attempt attempt) {
     List<String> lines = new ArrayList<>();
     for (Old old : oldSide(request.retire())) {
       lines.addAll(
