@@ -31,7 +31,7 @@ final class Attempt {
   private final Pace pace;
   private final long begun = System.nanoTime();
   private long looked = begun;
-  private volatile long looks;
+  private long looks;
   private volatile String line = "";
 
   Attempt(Pace pace) {
@@ -44,7 +44,7 @@ final class Attempt {
   }
 
   /** Remembers that the world is being looked at now, and says so. */
-  void look(String now) {
+  synchronized void look(String now) {
     looked = System.nanoTime();
     looks++;
     beat(now);

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.MachinesRequest;
+import dev.whimbrel.compute.ec2.Ec2Compute;
+import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.ProvisionSpec.Ec2Machine;
 import dev.whimbrel.servers.Fault;
 import dev.whimbrel.servers.Needs;
@@ -130,7 +132,7 @@ class Ec2ProvisioningTest {
     world.compute.provisionMachines(request);
     String earlier = world.alive(migration).get(0).instanceId();
     world.compute.removeMachines(request);
-    var provider = new dev.whimbrel.compute.ec2.Ec2Compute(world.aws(), request.provision().ec2());
+    var provider = new Ec2Compute(world.aws(), ec2(machine));
 
     // As if nothing were shown any more: the count begins at none, and the token is still known.
     Machine made = provider.make(migration, provider.wanted().get(0), 0, () -> {});
@@ -141,8 +143,8 @@ class Ec2ProvisioningTest {
 
   @Test
   void givesUpAnAttemptThatWokeUpTooLate() {
-    MachinesRequest request = Ec2World.request(migration, world.machine("app-1"));
-    var provider = new dev.whimbrel.compute.ec2.Ec2Compute(world.aws(), request.provision().ec2());
+    Ec2Machine machine = world.machine("app-1");
+    var provider = new Ec2Compute(world.aws(), ec2(machine));
     Runnable tooLate =
         () -> {
           throw Failures.transientFailure("Nothing was changed: too late");
@@ -248,6 +250,10 @@ class Ec2ProvisioningTest {
 
     assertThatThrownBy(() -> world.compute.provisionMachines(request))
         .hasMessageContaining(id + " was launched for it and has lost its tags");
+  }
+
+  private static ProvisionSpec.Ec2 ec2(Ec2Machine machine) {
+    return new ProvisionSpec.Ec2(Ec2World.TARGET, List.of(machine), List.of(), List.of());
   }
 
   private Ec2Machine withUserData(Path file) {

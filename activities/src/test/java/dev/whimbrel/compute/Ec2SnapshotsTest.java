@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import software.amazon.awssdk.services.ec2.model.ResourceType;
 import software.amazon.awssdk.services.ec2.model.TagSpecification;
@@ -25,7 +26,7 @@ class Ec2SnapshotsTest {
   private static Ec2World world;
 
   private final String migration = Ec2World.migration();
-  private final String volume = world.volume(world.source);
+  private String volume = "";
 
   @BeforeAll
   static void start() {
@@ -35,6 +36,11 @@ class Ec2SnapshotsTest {
   @AfterAll
   static void end() {
     world.close();
+  }
+
+  @BeforeEach
+  void makeADisk() {
+    volume = world.volume(world.source);
   }
 
   @AfterEach
