@@ -34,7 +34,7 @@ public final class CommandProbe {
   public record Ended(Optional<String> failure, String lastLine) {}
 
   /** As {@link #output}, for one who does not care what it prints. */
-  static Optional<String> run(List<String> command, Duration limit)
+  public static Optional<String> run(List<String> command, Duration limit)
       throws IOException, InterruptedException {
     return output(command, limit).failure();
   }

@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Redaction;
 import dev.whimbrel.checks.ProveCanary;
 import dev.whimbrel.checks.RunChecks;
 import dev.whimbrel.checks.WeekWindows;
+import dev.whimbrel.compute.RegistryCompute;
 import dev.whimbrel.dns.RegistryDns;
 import dev.whimbrel.migration.Migrations;
 import dev.whimbrel.postgres.Pace;
@@ -60,8 +61,9 @@ public final class WorkerMain {
       new RegistryDns(secrets, pace.atMost()),
       new RunChecks(secrets),
       new ProveCanary(secrets),
-      new WeekWindows(),
-      new RegistryTraffic(pace.atMost())
+      new RegistryTraffic(pace.atMost()),
+      new RegistryCompute(),
+      new WeekWindows()
     };
   }
 
