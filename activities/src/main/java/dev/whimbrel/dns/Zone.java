@@ -3,6 +3,7 @@ package dev.whimbrel.dns;
 import dev.whimbrel.activity.Failures;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 
 /**
@@ -48,13 +49,21 @@ final class Zone {
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} if somebody else changed it
    */
   NameState read(NamePlan plan) {
+    return read(
+        plan,
+        now -> isOurs(plan, now),
+        now -> "%s or %s".formatted(plan.words(0), plan.words(NamePlan.ALL)));
+  }
+
+  private NameState read(
+      NamePlan plan, Predicate<NameState> asExpected, Function<NameState, String> expected) {
     NameState now = provider.read(plan.name());
-    if (!isOurs(plan, now)) {
+    if (!asExpected.test(now)) {
       // A and AAAA are asked for one after the other: a change in between looks like two halves.
       now = provider.read(plan.name());
     }
-    if (!isOurs(plan, now)) {
-      throw drifted(plan, "%s or %s".formatted(plan.words(0), plan.words(NamePlan.ALL)), now);
+    if (!asExpected.test(now)) {
+      throw drifted(plan, expected.apply(now), now);
     }
     Optional<Mark> other = now.mark().filter(mark -> !mark.migration().equals(migration));
     if (other.isPresent()) {
@@ -109,11 +118,7 @@ final class Zone {
    *     also to what the migration itself has set before
    */
   NameState requireAt(NamePlan plan, int share) {
-    NameState now = read(plan);
-    if (!plan.isAt(share, now)) {
-      throw drifted(plan, plan.words(share), now);
-    }
-    return now;
+    return read(plan, now -> plan.isAt(share, now), now -> plan.at(share, now).words());
   }
 
   /** What to say where a name points to what nobody has asked for. */
