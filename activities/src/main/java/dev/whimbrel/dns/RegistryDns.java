@@ -13,6 +13,7 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.TtlRequest;
 import dev.whimbrel.attempt.Attempt;
 import dev.whimbrel.dns.rfc2136.Rfc2136Provider;
+import dev.whimbrel.dns.route53.Route53Access;
 import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.secrets.Secrets;
 import java.time.Duration;
@@ -27,6 +28,7 @@ public final class RegistryDns implements Dns {
   static final Duration SERVERS_LIMIT = Duration.ofMinutes(10);
 
   private final Secrets secrets;
+  private final Route53Access route53 = new Route53Access();
   private final Duration betweenLooks;
 
   /** Names whose keys are resolved by {@code secrets}. */
@@ -189,6 +191,9 @@ public final class RegistryDns implements Dns {
 
   private DnsProvider provider(DnsMove move) {
     DnsSpec dns = move.dns();
+    if (dns.route53() != null) {
+      return route53.provider(dns.route53(), move.migration());
+    }
     if (dns.rfc2136() != null) {
       return new Rfc2136Provider(dns.rfc2136(), secrets);
     }

@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.attempt.Attempt;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 
 /**
@@ -49,13 +50,21 @@ final class Zone {
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} if somebody else changed it
    */
   NameState read(NamePlan plan) {
+    return read(
+        plan,
+        now -> isOurs(plan, now),
+        now -> "%s or %s".formatted(plan.words(0), plan.words(NamePlan.ALL)));
+  }
+
+  private NameState read(
+      NamePlan plan, Predicate<NameState> asExpected, Function<NameState, String> expected) {
     NameState now = provider.read(plan.name());
-    if (!isOurs(plan, now)) {
+    if (!asExpected.test(now)) {
       // A and AAAA are asked for one after the other: a change in between looks like two halves.
       now = provider.read(plan.name());
     }
-    if (!isOurs(plan, now)) {
-      throw drifted(plan, "%s or %s".formatted(plan.words(0), plan.words(NamePlan.ALL)), now);
+    if (!asExpected.test(now)) {
+      throw drifted(plan, expected.apply(now), now);
     }
     Optional<Mark> other = now.mark().filter(mark -> !mark.migration().equals(migration));
     if (other.isPresent()) {
@@ -110,11 +119,7 @@ final class Zone {
    *     also to what the migration itself has set before
    */
   NameState requireAt(NamePlan plan, int share) {
-    NameState now = read(plan);
-    if (!plan.isAt(share, now)) {
-      throw drifted(plan, plan.words(share), now);
-    }
-    return now;
+    return read(plan, now -> plan.isAt(share, now), now -> plan.at(share, now).words());
   }
 
   /** What to say where a name points to what nobody has asked for. */

@@ -158,7 +158,8 @@ final class Route53Rules {
             "RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created as a RRSet with the same name and type has another routing policy: %s."
                 .formatted(set.name(), set.type(), set.identifier(), other.policy()));
       }
-      if (!Objects.equals(set.ttl(), other.ttl())) {
+      // An alias has none, and may stand beside sets that have.
+      if (set.ttl() != null && other.ttl() != null && !Objects.equals(set.ttl(), other.ttl())) {
         return Optional.of(
             "RRSets with DNS name %s, type %s must have the same TTL, found %s and %s"
                 .formatted(set.name(), set.type(), set.ttl(), other.ttl()));
