@@ -59,6 +59,22 @@ public record ArmAnswer(int status, @Nullable JsonNode body, Map<String, String>
             .formatted(request.id().type(), String.join("/", request.id().names()), group));
   }
 
+  /** What Resource Manager says to a client without the right. */
+  static ArmAnswer denied(ArmRequest request) {
+    String deed =
+        switch (request.method()) {
+          case "GET", "HEAD" -> "read";
+          case "DELETE" -> "delete";
+          case "POST" -> "action";
+          default -> "write";
+        };
+    return error(
+        403,
+        "AuthorizationFailed",
+        "The client '00000000-0000-0000-0000-0000000000c1' with object id '00000000-0000-0000-0000-0000000000c2' does not have authorization to perform action '%s/%s' over scope '%s' or the scope is invalid. If access was recently granted, please refresh your credentials."
+            .formatted(request.id().type(), deed, request.path()));
+  }
+
   /** A whole list in one page. */
   public static ArmAnswer list(List<? extends JsonNode> values) {
     ObjectNode body = JSON.createObjectNode();

@@ -60,7 +60,7 @@ public final class ArmOperations implements AutoCloseable {
 
   /**
    * Changes how long operations take from now on, and how long clients are told to wait between two
-   * looks.
+   * looks: a second at least, as a client takes 0 for "not said".
    */
   public void pace(Duration takes, int retryAfterSeconds) {
     this.takes = takes;

@@ -8,15 +8,11 @@ import com.sun.net.httpserver.HttpsServer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
-import java.net.URI;
-import java.net.URLDecoder;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
@@ -136,9 +132,10 @@ public final class ArmServer implements AutoCloseable {
     try (exchange) {
       ArmRequest request;
       try {
-        request = read(exchange);
+        request = ArmHttp.read(exchange, faults);
       } catch (IllegalArgumentException e) {
-        send(exchange, ArmAnswer.error(400, "InvalidRequest", String.valueOf(e.getMessage())));
+        ArmHttp.send(
+            exchange, ArmAnswer.error(400, "InvalidRequest", String.valueOf(e.getMessage())));
         return;
       }
       ArmAnswer answer = answer(exchange, request);
@@ -155,7 +152,7 @@ public final class ArmServer implements AutoCloseable {
                 answer == null ? null : answer.body()));
       }
       if (answer != null) {
-        send(exchange, answer);
+        ArmHttp.send(exchange, answer);
       }
     } catch (RuntimeException e) {
       LOG.error("Cannot answer {} {}", exchange.getRequestMethod(), exchange.getRequestURI(), e);
@@ -184,7 +181,7 @@ public final class ArmServer implements AutoCloseable {
         return fault.answer();
       }
       case DENIED -> {
-        return denied(request);
+        return ArmAnswer.denied(request);
       }
       case LOST_BEFORE -> {
         return null;
@@ -259,78 +256,11 @@ public final class ArmServer implements AutoCloseable {
     return ArmAnswer.ok(body);
   }
 
-  private static ArmAnswer denied(ArmRequest request) {
-    String deed =
-        switch (request.method()) {
-          case "GET", "HEAD" -> "read";
-          case "DELETE" -> "delete";
-          case "POST" -> "action";
-          default -> "write";
-        };
-    return ArmAnswer.error(
-        403,
-        "AuthorizationFailed",
-        "The client '00000000-0000-0000-0000-0000000000c1' with object id '00000000-0000-0000-0000-0000000000c2' does not have authorization to perform action '%s/%s' over scope '%s' or the scope is invalid. If access was recently granted, please refresh your credentials."
-            .formatted(request.id().type(), deed, request.path()));
-  }
-
   private boolean isAuthorized(Headers headers) {
     String header = headers.getFirst("Authorization");
     return header != null
         && header.startsWith("Bearer ")
         && identity.isGood(header.substring("Bearer ".length()));
-  }
-
-  private ArmRequest read(HttpExchange exchange) throws IOException {
-    String path = exchange.getRequestURI().getPath();
-    ArmId id = ArmId.parse(path);
-    byte[] sent = exchange.getRequestBody().readAllBytes();
-    ObjectNode body =
-        sent.length == 0
-            ? ArmAnswer.JSON.createObjectNode()
-            : (ObjectNode) ArmAnswer.JSON.readTree(sent);
-    String method = exchange.getRequestMethod();
-    Headers headers = exchange.getRequestHeaders();
-    String ifMatch = headers.getFirst("If-Match");
-    return new ArmRequest(
-        method,
-        id,
-        path,
-        query(exchange.getRequestURI()),
-        ifMatch == null ? null : ifMatch.replace("\"", ""),
-        headers.getFirst("If-None-Match"),
-        body,
-        ArmOperations.isAbout(id) ? null : faults.next(method, id));
-  }
-
-  static Map<String, String> query(URI uri) {
-    Map<String, String> query = new TreeMap<>();
-    String raw = uri.getRawQuery();
-    if (raw != null) {
-      for (String each : raw.split("&")) {
-        int equals = each.indexOf('=');
-        String key = equals < 0 ? each : each.substring(0, equals);
-        String value = equals < 0 ? "" : each.substring(equals + 1);
-        query.put(
-            URLDecoder.decode(key, StandardCharsets.UTF_8),
-            URLDecoder.decode(value, StandardCharsets.UTF_8));
-      }
-    }
-    return query;
-  }
-
-  private static void send(HttpExchange exchange, ArmAnswer answer) throws IOException {
-    Headers headers = exchange.getResponseHeaders();
-    answer.headers().forEach(headers::set);
-    headers.set("x-ms-request-id", UUID.randomUUID().toString());
-    if (answer.body() == null || exchange.getRequestMethod().equals("HEAD")) {
-      exchange.sendResponseHeaders(answer.status(), -1);
-      return;
-    }
-    byte[] bytes = ArmAnswer.JSON.writeValueAsBytes(answer.body());
-    headers.set("Content-Type", "application/json; charset=utf-8");
-    exchange.sendResponseHeaders(answer.status(), bytes.length);
-    exchange.getResponseBody().write(bytes);
   }
 
   @Override

@@ -76,7 +76,7 @@ public final class ManagedIdentity implements AutoCloseable {
 
   private void answer(HttpExchange exchange) throws IOException {
     try (exchange) {
-      Map<String, String> query = ArmServer.query(exchange.getRequestURI());
+      Map<String, String> query = ArmHttp.query(exchange.getRequestURI());
       ObjectNode body = ArmAnswer.JSON.createObjectNode();
       int status = 200;
       if (!secret.equals(exchange.getRequestHeaders().getFirst("X-IDENTITY-HEADER"))) {
