@@ -132,7 +132,7 @@ final class Endpoints {
   private static long weight(List<EndpointInner> all, String side) {
     return all.stream()
         .filter(each -> each.name().startsWith(side))
-        .filter(each -> each.endpointStatus() == EndpointStatus.ENABLED)
+        .filter(each -> EndpointStatus.ENABLED.equals(each.endpointStatus()))
         .mapToLong(EndpointInner::weight)
         .sum();
   }
@@ -159,7 +159,7 @@ final class Endpoints {
     MonitorProtocol protocol = MonitorProtocol.fromString(probe.protocol());
     MonitorConfig monitor =
         new MonitorConfig().withProtocol(protocol).withPort(probe.port().longValue());
-    return protocol == MonitorProtocol.TCP
+    return MonitorProtocol.TCP.equals(protocol)
         ? monitor
         : monitor.withPath(probe.path() == null ? "/" : probe.path());
   }
