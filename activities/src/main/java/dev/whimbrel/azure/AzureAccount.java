@@ -1,6 +1,7 @@
 package dev.whimbrel.azure;
 
 import com.azure.core.credential.TokenCredential;
+import com.azure.core.http.HttpClient;
 import com.azure.core.http.policy.FixedDelayOptions;
 import com.azure.core.http.policy.RetryOptions;
 import com.azure.core.management.AzureEnvironment;
@@ -22,6 +23,9 @@ public final class AzureAccount {
 
   private final TokenCredential credential;
   private final AzureEnvironment cloud;
+
+  /** One for all clients: it keeps connections. */
+  private final HttpClient http = HttpClient.createDefault();
 
   /** An account with credentials of its own, at any cloud. */
   public AzureAccount(TokenCredential credential, AzureEnvironment cloud) {
@@ -63,6 +67,6 @@ public final class AzureAccount {
 
   /** Settings for a client of the SDK: {@code account.configured(DnsZoneManager.configure())}. */
   public <T extends AzureConfigurable<T>> T configured(T client) {
-    return client.withRetryOptions(ONCE);
+    return client.withHttpClient(http).withRetryOptions(ONCE);
   }
 }
