@@ -96,7 +96,7 @@ final class AzCommands {
     String metadata =
         RecordSets.metadata(set).entrySet().stream()
             .sorted(Map.Entry.comparingByKey())
-            .map(each -> "\"%s\": \"%s\"".formatted(each.getKey(), each.getValue()))
+            .map(each -> "\"%s\": \"%s\"".formatted(text(each.getKey()), text(each.getValue())))
             .collect(Collectors.joining(", "));
     return "az rest --method put --url '/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Network/dnsZones/%s/%s/%s?api-version=2018-05-01' --body '{\"properties\": {\"TTL\": %d, %s%s}}'"
         .formatted(
@@ -114,6 +114,11 @@ final class AzCommands {
     return RecordSets.written(set).stream()
         .map(each -> "{\"%s\": \"%s\"}".formatted(key, each))
         .collect(Collectors.joining(", "));
+  }
+
+  /** Inside a JSON string, inside the shell's single quotes. */
+  private static String text(String value) {
+    return value.replace("\\", "\\\\").replace("\"", "\\\"").replace("'", "'\\''");
   }
 
   private static String quoted(String name) {

@@ -136,9 +136,13 @@ public final class AzureProvider implements DnsProvider {
 
   private List<String> target(String type) {
     String cname = move.targetCname();
-    return cname == null
-        ? Destination.parse(move.targetAddresses()).ofType(type)
-        : Destination.alias(cname).ofType(type);
+    try {
+      return cname == null
+          ? Destination.parse(move.targetAddresses()).ofType(type)
+          : Destination.alias(cname).ofType(type);
+    } catch (IllegalArgumentException e) {
+      return List.of(); // said to people by whoever asks for the target
+    }
   }
 
   @Override

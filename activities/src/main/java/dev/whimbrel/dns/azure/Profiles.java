@@ -13,7 +13,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -175,6 +174,6 @@ final class Profiles {
 
   /** Whether an alias leads to the profile of this name and type. */
   boolean isTarget(String name, String type, String alias) {
-    return names.contains(name) && Objects.requireNonNull(alias).equalsIgnoreCase(id(name, type));
+    return names.contains(name) && alias.equalsIgnoreCase(id(name, type));
   }
 }
