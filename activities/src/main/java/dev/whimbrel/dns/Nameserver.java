@@ -144,6 +144,19 @@ public record Nameserver(String label, InetSocketAddress address, boolean recurs
         : Optional.of(new RecordSet(name, type, ttl, values.stream().sorted().toList()));
   }
 
+  /** Every host name that an alias leads through, as far as this server answers. */
+  List<String> aliases(String name) {
+    List<String> through = new ArrayList<>();
+    Name at = absolute(name);
+    for (Record record : ask(name, Type.A).getSection(Section.ANSWER)) {
+      if (record instanceof CNAMERecord alias && record.getName().equals(at)) {
+        at = alias.getTarget();
+        through.add(NamePlan.bare(at.toString()));
+      }
+    }
+    return through;
+  }
+
   private static Name absolute(String name) {
     try {
       return Name.fromString(name, Name.root);

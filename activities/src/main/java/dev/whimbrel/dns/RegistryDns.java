@@ -12,6 +12,9 @@ import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.TtlRequest;
 import dev.whimbrel.attempt.Attempt;
+import dev.whimbrel.azure.AzureAccount;
+import dev.whimbrel.azure.AzureAccounts;
+import dev.whimbrel.dns.azure.AzureProvider;
 import dev.whimbrel.dns.rfc2136.Rfc2136Provider;
 import dev.whimbrel.dns.route53.Route53Access;
 import dev.whimbrel.runbook.DnsSpec;
@@ -20,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** The service's names, at whichever provider the runbook names. */
@@ -30,6 +34,7 @@ public final class RegistryDns implements Dns {
   private final Secrets secrets;
   private final Route53Access route53 = new Route53Access();
   private final Duration betweenLooks;
+  private final Supplier<AzureAccount> azure;
 
   /** Names whose keys are resolved by {@code secrets}. */
   public RegistryDns(Secrets secrets) {
@@ -42,7 +47,18 @@ public final class RegistryDns implements Dns {
    * @param atMost the longest time between two looks; null for the usual one
    */
   public RegistryDns(Secrets secrets, @Nullable Duration atMost) {
+    this(secrets, atMost, new AzureAccounts(System.getenv()));
+  }
+
+  /**
+   * Names with an account at Azure of one's own.
+   *
+   * @param atMost as above
+   * @param azure asked where a runbook keeps its names there
+   */
+  public RegistryDns(Secrets secrets, @Nullable Duration atMost, Supplier<AzureAccount> azure) {
     this.secrets = secrets;
+    this.azure = azure;
     this.betweenLooks =
         atMost == null || Waiting.INTERVAL.compareTo(atMost) < 0 ? Waiting.INTERVAL : atMost;
   }
@@ -193,6 +209,9 @@ public final class RegistryDns implements Dns {
     DnsSpec dns = move.dns();
     if (dns.route53() != null) {
       return route53.provider(dns.route53(), move.migration());
+    }
+    if (dns.azure() != null) {
+      return new AzureProvider(move, dns.azure(), azure.get());
     }
     if (dns.rfc2136() != null) {
       return new Rfc2136Provider(dns.rfc2136(), secrets);

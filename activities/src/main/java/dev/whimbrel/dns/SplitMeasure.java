@@ -5,6 +5,7 @@ import dev.whimbrel.dns.NameState.Split;
 import io.temporal.failure.ApplicationFailure;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Asks again and again how a name is answered, and holds the share of the target's answers against
@@ -22,8 +23,11 @@ final class SplitMeasure {
   /** Fewer resolvers are "not known". */
   static final int FEWEST_RESOLVERS = 30;
 
+  private static final String CNAME = "CNAME";
+
   private final String name;
   private final Split split;
+  private @Nullable String elsewhere;
   private long asked;
   private long fromTarget;
 
@@ -36,16 +40,18 @@ final class SplitMeasure {
   Optional<String> missingAt(Nameserver server) {
     int target = 0;
     for (int i = 0; i < QUESTIONS; i++) {
-      Optional<RecordSet> answer = server.set(name, split.type());
-      if (answer.isEmpty() || !(isTarget(answer.get()) || isSource(answer.get()))) {
+      List<String> answer = answer(server);
+      if (leadsElsewhere(answer)) {
+        elsewhere = answer.get(answer.size() - 1);
+        return Optional.empty();
+      }
+      if (!isTarget(answer) && !isSource(answer)) {
         return Optional.of(
             "%s still answers %s for %s"
                 .formatted(
-                    server.label(),
-                    answer.map(set -> String.join(" ", set.values())).orElse("nothing"),
-                    name));
+                    server.label(), answer.isEmpty() ? "nothing" : String.join(" ", answer), name));
       }
-      target += isTarget(answer.get()) ? 1 : 0;
+      target += isTarget(answer) ? 1 : 0;
     }
     if (!within(target, QUESTIONS, split.share())) {
       return Optional.of(
@@ -66,6 +72,10 @@ final class SplitMeasure {
 
   /** {@code shop.example.com A: 5.2 % of 1,600 answers of 4 servers are the target's …}. */
   String line(int servers, List<Nameserver> resolvers) {
+    if (asked == 0 && elsewhere != null) {
+      return "%s leads to %s, which other servers answer for: not measured there; %s"
+          .formatted(name, elsewhere, resolved(resolvers));
+    }
     return "%s %s: %.1f %% of %,d answers of %s are the target's, asked for %d %%; %s"
         .formatted(
             name,
@@ -82,10 +92,10 @@ final class SplitMeasure {
     int answered = 0;
     for (Nameserver resolver : resolvers) {
       try {
-        Optional<RecordSet> answer = resolver.set(name, split.type());
-        if (answer.isPresent()) {
+        List<String> answer = answer(resolver);
+        if (!answer.isEmpty()) {
           answered++;
-          target += isTarget(answer.get()) ? 1 : 0;
+          target += isTarget(answer) ? 1 : 0;
         }
       } catch (ApplicationFailure e) {
         // A resolver that does not answer tells nothing: it is not counted.
@@ -99,13 +109,33 @@ final class SplitMeasure {
         + (within(target, answered, split.share()) ? "" : ", more than chance from what was asked");
   }
 
-  private boolean isTarget(RecordSet answer) {
-    return answer.plain().values().equals(split.target().plain().values());
+  /** The addresses, or every host name that an alias leads through. */
+  private List<String> answer(Nameserver server) {
+    return split.type().equals(CNAME)
+        ? server.aliases(name)
+        : server.set(name, split.type()).map(RecordSet::values).orElse(List.of());
   }
 
-  private boolean isSource(RecordSet answer) {
-    return split.source().aliased()
-        ? !isTarget(answer)
-        : answer.plain().values().equals(split.source().plain().values());
+  /** An alias whose end lies with another service, as with Azure's Traffic Manager. */
+  private boolean leadsElsewhere(List<String> answer) {
+    return split.type().equals(CNAME)
+        && !answer.isEmpty()
+        && !isTarget(answer)
+        && !isSource(answer);
+  }
+
+  private boolean isTarget(List<String> answer) {
+    return isOf(split.target(), answer);
+  }
+
+  private boolean isSource(List<String> answer) {
+    return split.source().aliased() ? !isTarget(answer) : isOf(split.source(), answer);
+  }
+
+  /** A service may answer with one of several addresses at a time. */
+  private static boolean isOf(RecordSet side, List<String> answer) {
+    return side.type().equals(CNAME)
+        ? answer.containsAll(side.values())
+        : !answer.isEmpty() && side.values().containsAll(answer);
   }
 }

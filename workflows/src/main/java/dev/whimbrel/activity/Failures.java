@@ -35,6 +35,17 @@ public final class Failures {
     return ApplicationFailure.newFailure(message, TRANSIENT);
   }
 
+  /**
+   * A failure that may go away by itself, but not before some time has passed.
+   *
+   * @param wait what was asked for, as by {@code Retry-After}; zero to try again as usual
+   */
+  public static ApplicationFailure transientFailure(String message, Duration wait) {
+    return wait.isZero()
+        ? transientFailure(message)
+        : ApplicationFailure.newFailureWithCauseAndDelay(message, TRANSIENT, null, wait);
+  }
+
   /** A switchover failed after its hand-over was sent; what failed may go away by itself. */
   public static ApplicationFailure unfinished(String message) {
     return ApplicationFailure.newFailure(message, UNFINISHED);

@@ -1,0 +1,72 @@
+package dev.whimbrel.azure;
+
+import com.azure.core.credential.TokenCredential;
+import com.azure.core.http.HttpClient;
+import com.azure.core.http.policy.FixedDelayOptions;
+import com.azure.core.http.policy.RetryOptions;
+import com.azure.core.management.AzureEnvironment;
+import com.azure.core.management.profile.AzureProfile;
+import com.azure.identity.DefaultAzureCredentialBuilder;
+import com.azure.resourcemanager.resources.fluentcore.arm.AzureConfigurable;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+
+/**
+ * Whose credentials are used, at which of Azure's clouds. Keeps its tokens: one instance serves a
+ * whole worker.
+ */
+public final class AzureAccount {
+  /** Temporal tries again, and knows how long to wait: a second hand at it would hide failures. */
+  private static final RetryOptions ONCE =
+      new RetryOptions(new FixedDelayOptions(0, Duration.ofMillis(1)));
+
+  private final TokenCredential credential;
+  private final AzureEnvironment cloud;
+
+  /** One for all clients: it keeps connections. */
+  private final HttpClient http = HttpClient.createDefault();
+
+  /** An account with credentials of its own, at any cloud. */
+  public AzureAccount(TokenCredential credential, AzureEnvironment cloud) {
+    this.credential = credential;
+    this.cloud = cloud;
+  }
+
+  /**
+   * The SDK's default chain of credentials (environment, workload identity, managed identity, Azure
+   * CLI…), at the active cloud of Azure's own configuration in {@code $AZURE_CONFIG_DIR}, by
+   * default {@code ~/.azure}.
+   *
+   * @param environment the process's variables
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} if the configuration cannot be
+   *     used
+   */
+  public static AzureAccount ofEnvironment(Map<String, String> environment) {
+    String directory = environment.get("AZURE_CONFIG_DIR");
+    AzureEnvironment cloud =
+        AzureClouds.active(
+            directory == null || directory.isBlank()
+                ? Path.of(System.getProperty("user.home"), ".azure")
+                : Path.of(directory));
+    return new AzureAccount(
+        new DefaultAzureCredentialBuilder()
+            .authorityHost(cloud.getActiveDirectoryEndpoint())
+            .build(),
+        cloud);
+  }
+
+  public TokenCredential credential() {
+    return credential;
+  }
+
+  /** Where a subscription is managed. */
+  public AzureProfile profile(String subscription) {
+    return new AzureProfile(null, subscription, cloud);
+  }
+
+  /** Settings for a client of the SDK: {@code account.configured(DnsZoneManager.configure())}. */
+  public <T extends AzureConfigurable<T>> T configured(T client) {
+    return client.withHttpClient(http).withRetryOptions(ONCE);
+  }
+}

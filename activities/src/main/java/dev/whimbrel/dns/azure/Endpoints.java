@@ -1,0 +1,181 @@
+package dev.whimbrel.dns.azure;
+
+import com.azure.resourcemanager.trafficmanager.fluent.models.EndpointInner;
+import com.azure.resourcemanager.trafficmanager.fluent.models.ProfileInner;
+import com.azure.resourcemanager.trafficmanager.models.DnsConfig;
+import com.azure.resourcemanager.trafficmanager.models.EndpointStatus;
+import com.azure.resourcemanager.trafficmanager.models.MonitorConfig;
+import com.azure.resourcemanager.trafficmanager.models.MonitorProtocol;
+import com.azure.resourcemanager.trafficmanager.models.ProfileStatus;
+import com.azure.resourcemanager.trafficmanager.models.TrafficRoutingMethod;
+import dev.whimbrel.activity.DnsSnapshot.RecordSet;
+import dev.whimbrel.dns.NameState.Split;
+import dev.whimbrel.runbook.DnsSpec;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * What stands in a profile: one external endpoint an address, {@code source-1}, {@code target-1}.
+ */
+final class Endpoints {
+  private static final String EXTERNAL =
+      "Microsoft.Network/trafficManagerProfiles/externalEndpoints";
+  private static final String SOURCE = "source-";
+  private static final String TARGET = "target-";
+  private static final String RETIRED = "whimbrel-retired";
+  private static final DnsSpec.Probe USUAL = new DnsSpec.Probe("TCP", 443, null);
+
+  private Endpoints() {}
+
+  /** A profile that answers as a split says. */
+  static ProfileInner profile(DnsSpec.Azure spec, String migration, String called, Split split) {
+    List<String> sources = RecordSets.written(split.source());
+    List<String> targets = RecordSets.written(split.target());
+    Weights weights = Weights.of(split.share(), sources.size(), targets.size());
+    List<EndpointInner> endpoints = new ArrayList<>();
+    for (int i = 0; i < sources.size(); i++) {
+      endpoints.add(endpoint(SOURCE + (i + 1), sources.get(i), weights.source()));
+    }
+    for (int i = 0; i < targets.size(); i++) {
+      endpoints.add(endpoint(TARGET + (i + 1), targets.get(i), weights.target()));
+    }
+    ProfileInner profile =
+        new ProfileInner()
+            .withProfileStatus(ProfileStatus.ENABLED)
+            .withTrafficRoutingMethod(TrafficRoutingMethod.WEIGHTED)
+            .withDnsConfig(
+                new DnsConfig()
+                    .withRelativeName(domain(spec, called))
+                    .withTtl((long) split.source().ttl()))
+            .withMonitorConfig(monitor(spec))
+            .withEndpoints(endpoints);
+    profile.withLocation("global").withTags(Map.of(Profiles.TAG, migration));
+    return profile;
+  }
+
+  /** The same profile with one side disabled, since when it is of no more use. */
+  static ProfileInner oneSided(ProfileInner profile, boolean target, Instant since) {
+    String serving = target ? TARGET : SOURCE;
+    profile
+        .endpoints()
+        .forEach(
+            each ->
+                each.withEndpointStatus(
+                    each.name().startsWith(serving)
+                        ? EndpointStatus.ENABLED
+                        : EndpointStatus.DISABLED));
+    Map<String, String> tags = new HashMap<>(profile.tags());
+    tags.put(RETIRED, Long.toString(since.getEpochSecond()));
+    profile.withTags(tags);
+    return profile;
+  }
+
+  /** Since when it is of no more use. */
+  static Optional<Instant> retired(ProfileInner profile) {
+    return Optional.ofNullable(profile.tags().get(RETIRED))
+        .map(seconds -> Instant.ofEpochSecond(Long.parseLong(seconds)));
+  }
+
+  /** What a profile answers, as a split: the share follows from the weights. */
+  static Split split(
+      String name, String type, int ttl, Map<String, String> extras, ProfileInner p) {
+    List<EndpointInner> all =
+        p.endpoints().stream().sorted(Comparator.comparingInt(Endpoints::number)).toList();
+    List<String> sources = targets(all, SOURCE);
+    List<String> targets = targets(all, TARGET);
+    return new Split(
+        Weights.share(weight(all, SOURCE), weight(all, TARGET)),
+        RecordSets.withValues(name, type, ttl, sources, extras),
+        new RecordSet(name, type, ttl, targets));
+  }
+
+  /** {@code target-1 Online, source-1 Degraded}: what the probes have found. */
+  static String health(ProfileInner profile) {
+    return profile.endpoints().stream()
+        .sorted(Comparator.comparing(EndpointInner::name))
+        .map(each -> each.name() + " " + each.endpointMonitorStatus())
+        .collect(Collectors.joining(", "));
+  }
+
+  /** Whether both answer alike. */
+  static boolean same(ProfileInner one, ProfileInner other) {
+    return answers(one).equals(answers(other))
+        && one.dnsConfig().ttl().equals(other.dnsConfig().ttl())
+        && one.tags().equals(other.tags());
+  }
+
+  private static Map<String, String> answers(ProfileInner profile) {
+    return profile.endpoints().stream()
+        .collect(
+            Collectors.toMap(
+                EndpointInner::name,
+                each -> "%s %d %s".formatted(each.target(), each.weight(), each.endpointStatus())));
+  }
+
+  private static List<String> targets(List<EndpointInner> all, String side) {
+    return all.stream()
+        .filter(each -> each.name().startsWith(side))
+        .map(EndpointInner::target)
+        .toList();
+  }
+
+  private static long weight(List<EndpointInner> all, String side) {
+    return all.stream()
+        .filter(each -> each.name().startsWith(side))
+        .filter(each -> EndpointStatus.ENABLED.equals(each.endpointStatus()))
+        .mapToLong(EndpointInner::weight)
+        .sum();
+  }
+
+  private static int number(EndpointInner endpoint) {
+    String digits = endpoint.name().replaceAll("\\D", "");
+    return digits.isEmpty() ? 0 : Integer.parseInt(digits);
+  }
+
+  private static EndpointInner endpoint(String called, String target, long weight) {
+    return new EndpointInner()
+        .withName(called)
+        .withType(EXTERNAL)
+        .withTarget(target)
+        .withWeight(weight)
+        .withEndpointStatus(EndpointStatus.ENABLED);
+  }
+
+  private static MonitorConfig monitor(DnsSpec.Azure spec) {
+    DnsSpec.Probe probe =
+        spec.trafficManager() == null || spec.trafficManager().probe() == null
+            ? USUAL
+            : spec.trafficManager().probe();
+    MonitorProtocol protocol = MonitorProtocol.fromString(probe.protocol());
+    MonitorConfig monitor =
+        new MonitorConfig().withProtocol(protocol).withPort(probe.port().longValue());
+    return MonitorProtocol.TCP.equals(protocol)
+        ? monitor
+        : monitor.withPath(probe.path() == null ? "/" : probe.path());
+  }
+
+  /** All of Azure's customers share one domain: the zone's place tells ours apart, always alike. */
+  private static String domain(DnsSpec.Azure spec, String called) {
+    String place =
+        spec.subscription() + "/" + spec.resourceGroup() + "/" + spec.zone() + "/" + called;
+    try {
+      byte[] hash =
+          MessageDigest.getInstance("SHA-256").digest(place.getBytes(StandardCharsets.UTF_8));
+      return called.substring(0, Math.min(called.length(), 50))
+          + "-"
+          + HexFormat.of().formatHex(hash, 0, 5);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("Every JDK has SHA-256", e);
+    }
+  }
+}
