@@ -1,6 +1,7 @@
 package dev.whimbrel.lab;
 
 import dev.whimbrel.migration.Decision;
+import dev.whimbrel.activity.Progress;
 import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.migration.MigrationStatus.StepRecord;
@@ -8,11 +9,13 @@ import dev.whimbrel.migration.MigrationWorkflow;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowException;
 import io.temporal.client.WorkflowStub;
+import io.temporal.common.converter.GlobalDataConverter;
 import io.temporal.serviceclient.WorkflowServiceStubs;
 import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Predicate;
 
@@ -50,6 +53,32 @@ public final class LabMigration implements AutoCloseable {
         .stream()
         .map(activity -> activity.getActivityType().getName())
         .toList();
+  }
+
+  /**
+   * How far a pending activity is.
+   *
+   * @param type the activity's type, such as {@code AwaitBreach}
+   * @throws IllegalStateException if none of this type is pending, or if it has not said yet
+   */
+  Progress pendingProgress(String type) {
+    return WorkflowStub.fromTyped(workflow)
+        .describe()
+        .getRawDescription()
+        .getPendingActivitiesList()
+        .stream()
+        .filter(activity -> activity.getActivityType().getName().equals(type))
+        .filter(activity -> activity.getHeartbeatDetails().getPayloadsCount() > 0)
+        .findFirst()
+        .map(
+            activity ->
+                GlobalDataConverter.get()
+                    .fromPayloads(
+                        0,
+                        Optional.of(activity.getHeartbeatDetails()),
+                        Progress.class,
+                        Progress.class))
+        .orElseThrow(() -> new IllegalStateException("No " + type + " has said how far it is"));
   }
 
   /**

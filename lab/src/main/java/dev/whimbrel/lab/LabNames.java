@@ -2,13 +2,16 @@ package dev.whimbrel.lab;
 
 import dev.whimbrel.servers.BindServer;
 import dev.whimbrel.servers.UnboundServer;
+import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.xbill.DNS.Record;
 
 /**
  * The service's name and the servers that answer for it: a primary that takes the changes, and,
  * where asked for, a secondary that lags behind it with a resolver in front.
  */
-final class LabNames implements AutoCloseable {
+final class LabNames implements LabZone {
   private final int ttl;
   private final BindServer primary;
   private @Nullable BindServer secondary;
@@ -53,8 +56,33 @@ final class LabNames implements AutoCloseable {
     secondary.start();
   }
 
-  /** The part of a runbook that says where the name is kept. */
-  String entry() {
+  @Override
+  public int port() {
+    return primary.port();
+  }
+
+  @Override
+  public List<Record> records(String name, String type) {
+    return primary.records(name, type);
+  }
+
+  @Override
+  public String exact() {
+    return primary.records(LabWorld.NAME, "A").toString();
+  }
+
+  @Override
+  public String bystanders() {
+    return primary.records("ns1." + LabWorld.ZONE, "A").toString();
+  }
+
+  @Override
+  public Map<String, String> environment() {
+    return Map.of(LabWorld.TSIG_SECRET, primary.keySecret());
+  }
+
+  @Override
+  public String entry() {
     return """
     dns:
       rfc2136:

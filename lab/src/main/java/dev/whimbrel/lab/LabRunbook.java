@@ -1,6 +1,7 @@
 package dev.whimbrel.lab;
 
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A runbook for the lab: the same steps as in production, with days made seconds by its durations.
@@ -10,9 +11,21 @@ import java.time.Duration;
  * @param monitor how long the target is watched
  * @param window how long the way back stays open
  * @param approval {@code required} or {@code none}
+ * @param canary what the target's stack serves before; null for nothing
  */
 public record LabRunbook(
-    String name, Duration soak, Duration monitor, Duration window, String approval) {
+    String name,
+    Duration soak,
+    Duration monitor,
+    Duration window,
+    String approval,
+    @Nullable LabCanary canary) {
+
+  /** A move without a canary. */
+  public LabRunbook(
+      String name, Duration soak, Duration monitor, Duration window, String approval) {
+    this(name, soak, monitor, window, approval, null);
+  }
 
   /** A move that takes well under a minute and asks nobody. */
   public static LabRunbook quick(String name) {
@@ -28,12 +41,17 @@ public record LabRunbook(
 
   /** The same with another window for the way back. */
   public LabRunbook withWindow(Duration newWindow) {
-    return new LabRunbook(name, soak, monitor, newWindow, approval);
+    return new LabRunbook(name, soak, monitor, newWindow, approval, canary);
   }
 
   /** The same, asking people. */
   public LabRunbook approved() {
-    return new LabRunbook(name, soak, monitor, window, "required");
+    return new LabRunbook(name, soak, monitor, window, "required", canary);
+  }
+
+  /** The same with a canary. */
+  LabRunbook with(LabCanary newCanary) {
+    return new LabRunbook(name, soak, monitor, window, approval, newCanary);
   }
 
   String text(LabWorld world) {
@@ -52,12 +70,12 @@ public record LabRunbook(
     leftBehind:
       - {role: shop_owner, because: "the prober of the lab, which tries both sides on purpose"}
       - {role: shop_prober, because: "the prober of the lab, which tries both sides on purpose"}
-    %sreplicate: {jobs: 2, soak: %ds, maxLag: 2s}
+    %s%sreplicate: {jobs: 2, soak: %ds, maxLag: 2s}
     validate:
       smoke:
         - {http: "http://%s:%d/healthz", expect: 200%s}
         - {sql: "SELECT count(*) > 0 FROM orders"}
-    cutover: {approval: %s, monitor: %ds}
+    %scutover: {approval: %s, monitor: %ds}
     rollback: {window: %ds}
     decommission: {approval: %s}
     """
@@ -68,11 +86,13 @@ public record LabRunbook(
             world.targetUrl(),
             LabWorld.TARGET_ADDRESS,
             world.connectEntry(),
-            world.hasDns() ? world.names().entry() : "",
+            world.hasDns() ? world.zone().entry() : "",
+            world.isBalanced() ? world.balancer().entry() : "",
             soak.toSeconds(),
             service,
             world.servicePort(),
             world.hasDns() ? ", via: target" : "",
+            canary == null ? "" : canary.text(service, world.servicePort()),
             approval,
             monitor.toSeconds(),
             window.toSeconds(),

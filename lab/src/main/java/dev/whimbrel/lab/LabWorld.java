@@ -15,7 +15,9 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -47,11 +49,14 @@ public final class LabWorld implements AutoCloseable {
   private final PostgresServer target;
   private final @Nullable Relay sourceWire;
   private final @Nullable Relay targetWire;
-  private final @Nullable LabNames names;
+  private final @Nullable LabZone zone;
+  private final @Nullable LabBalancer balancer;
   private final @Nullable PgBouncer pooler;
   private final LabTemporal temporal;
   private final Product product;
   private final int servicePort = Ports.free();
+  private final ShopService sourceStack;
+  private final ShopService targetStack;
 
   private LabWorld(Builder options, Path directory) throws IOException {
     this.directory = directory;
@@ -63,7 +68,8 @@ public final class LabWorld implements AutoCloseable {
       Shop.createEmpty(target);
       sourceWire = options.wires ? keep(Relay.to(source.port(), options.oneWay)) : null;
       targetWire = options.wires ? keep(Relay.to(target.port(), options.oneWay)) : null;
-      names = options.dns ? keep(new LabNames(options.ttl, options.laggingDns)) : null;
+      zone = options.dns ? keep(options.zone.apply(options)) : null;
+      balancer = options.balanced ? keep(new LabBalancer(servicePort)) : null;
       pooler = options.pooled ? keep(pooler(source)) : null;
       Files.writeString(directory.resolve("source.url"), source.jdbcUrl(Shop.DATABASE));
       Files.writeString(directory.resolve("target.url"), farUrl(target, targetWire));
@@ -73,10 +79,11 @@ public final class LabWorld implements AutoCloseable {
           new Product(
               directory,
               temporal.target(),
-              names == null ? Map.of() : Map.of(TSIG_SECRET, names.primary().keySecret()));
-      var onSource = keep(ShopService.start(SOURCE_ADDRESS, servicePort, this::connectAsShop));
-      var onTarget = keep(ShopService.start(TARGET_ADDRESS, servicePort, this::connectAsShop));
-      complete = onSource != onTarget;
+              zone == null ? Map.of() : zone.environment(),
+              zone == null ? List.of() : zone.jvmOptions());
+      sourceStack = keep(ShopService.start(SOURCE_ADDRESS, servicePort, this::connectAsShop));
+      targetStack = keep(ShopService.start(TARGET_ADDRESS, servicePort, this::connectAsShop));
+      complete = true;
     } finally {
       if (!complete) {
         close();
@@ -107,6 +114,8 @@ public final class LabWorld implements AutoCloseable {
     private boolean pooled;
     private boolean dns = true;
     private boolean laggingDns;
+    private Function<Builder, LabZone> zone = plan -> new LabNames(plan.ttl, plan.laggingDns);
+    private boolean balanced;
     private int ttl = 3;
     private boolean wires;
     private boolean realTemporal;
@@ -130,6 +139,31 @@ public final class LabWorld implements AutoCloseable {
 
     /** Leaves the DNS server out; the service's name is not moved then. */
     public Builder withoutDns() {
+      dns = false;
+      return this;
+    }
+
+    /** The service's TTL in seconds before the move; 3 unless told. */
+    Builder ttl(int seconds) {
+      ttl = seconds;
+      return this;
+    }
+
+    /** Keeps the service's name at Route 53. */
+    Builder atRoute53() {
+      zone = plan -> new Route53Zone(plan.ttl);
+      return this;
+    }
+
+    /** Keeps the service's name at Azure DNS. */
+    Builder atAzure() {
+      zone = plan -> new AzureDnsZone(plan.ttl);
+      return this;
+    }
+
+    /** Puts a HAProxy in front of both stacks; there is no name then. */
+    Builder balanced() {
+      balanced = true;
       dns = false;
       return this;
     }
@@ -206,13 +240,35 @@ public final class LabWorld implements AutoCloseable {
     return names().primary();
   }
 
-  /** The service's name and its servers. */
+  /** The service's name and its servers, where the DNS server is a BIND. */
   LabNames names() {
-    return there(names, "a DNS server");
+    if (zone() instanceof LabNames names) {
+      return names;
+    }
+    throw new IllegalStateException("This world was built without a BIND");
+  }
+
+  /** Where the service's name is kept. */
+  LabZone zone() {
+    return there(zone, "a DNS server");
+  }
+
+  /** What balances between both stacks. */
+  LabBalancer balancer() {
+    return there(balancer, "a balancer");
+  }
+
+  boolean isBalanced() {
+    return balancer != null;
+  }
+
+  /** The source's stack, or the target's. */
+  ShopService stack(boolean onTarget) {
+    return onTarget ? targetStack : sourceStack;
   }
 
   public boolean hasDns() {
-    return names != null;
+    return zone != null;
   }
 
   public LabTemporal temporal() {
@@ -254,7 +310,7 @@ public final class LabWorld implements AutoCloseable {
 
   /** The address that the DNS server gives for the service's name now. */
   public String serviceAddress() {
-    return dns().records(NAME, "A").get(0).rdataToString();
+    return zone().records(NAME, "A").get(0).rdataToString();
   }
 
   /** Holds the ledger against the source. */

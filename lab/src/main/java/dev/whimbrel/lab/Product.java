@@ -25,6 +25,7 @@ public final class Product {
 
   private final Path directory;
   private final Map<String, String> environment = new HashMap<>();
+  private final List<String> workerOptions;
   private final AtomicInteger workers = new AtomicInteger();
 
   /**
@@ -32,10 +33,13 @@ public final class Product {
    *
    * @param directory where it works and logs
    * @param temporal address of the Temporal server
-   * @param secrets what the runbook's {@code env:} references name
+   * @param secrets what the runbook's {@code env:} references name, and what clouds' SDKs read
+   * @param workerOptions options of a worker's JVM
    */
-  public Product(Path directory, String temporal, Map<String, String> secrets) {
+  public Product(
+      Path directory, String temporal, Map<String, String> secrets, List<String> workerOptions) {
     this.directory = directory;
+    this.workerOptions = List.copyOf(workerOptions);
     environment.put("TEMPORAL_ADDRESS", temporal);
     if (System.getenv(PG_BIN) == null) {
       Program.PG_DUMP_18
@@ -61,7 +65,7 @@ public final class Product {
     int number = workers.incrementAndGet();
     Path log = workerLog(number);
     List<String> command = new ArrayList<>(List.of("setsid"));
-    command.addAll(java(WORKER));
+    command.addAll(java(WORKER, workerOptions));
     Map<String, String> all = new HashMap<>(environment);
     all.putAll(more);
     ChildProcess worker = ChildProcess.start("worker " + number, command, all, directory, log);
@@ -112,7 +116,7 @@ public final class Product {
   }
 
   private Ran runOnce(Duration limit, String... arguments) {
-    List<String> command = new ArrayList<>(java(CLI));
+    List<String> command = java(CLI, List.of());
     command.addAll(List.of(arguments));
     try {
       Path out = Files.createTempFile(directory, "cli-", ".out");
@@ -140,15 +144,17 @@ public final class Product {
   }
 
   /** Quick to start rather than quick in the long run, and small: several run beside each other. */
-  private static List<String> java(String main) {
-    return List.of(
-        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "-XX:TieredStopAtLevel=1",
-        "-XX:+UseSerialGC",
-        "-Xmx512m",
-        "-cp",
-        System.getProperty("java.class.path"),
-        main);
+  private static List<String> java(String main, List<String> options) {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+                "-Xmx512m"));
+    command.addAll(options);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main));
+    return command;
   }
 
   private static String read(Path file) {

@@ -23,9 +23,9 @@ import org.xbill.DNS.SimpleResolver;
 import org.xbill.DNS.Type;
 
 /**
- * Clients of the service. They look its name up at the lab's own DNS server, keep the answer for as
- * long as its TTL says, enter every answer of the service into the ledger, and never repeat a
- * write.
+ * Clients of the service. They look its name up at the lab's own DNS server and keep the answer for
+ * as long as its TTL says, or connect to a balancer, enter every answer of the service into the
+ * ledger, and never repeat a write.
  */
 public final class ShopClients implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(20);
@@ -36,8 +36,7 @@ public final class ShopClients implements AutoCloseable {
           .connectTimeout(Duration.ofSeconds(5))
           .build();
   private final Ledger ledger;
-  private final String name;
-  private final int dnsPort;
+  private final LookUp lookUp;
   private final int port;
   private final long pauseNanos;
   private final List<Thread> threads = new ArrayList<>();
@@ -46,10 +45,9 @@ public final class ShopClients implements AutoCloseable {
 
   private record Cached(InetAddress address, long until) {}
 
-  private ShopClients(Ledger ledger, String name, int dnsPort, int port, int count, int perSecond) {
+  private ShopClients(Ledger ledger, LookUp lookUp, int port, int count, int perSecond) {
     this.ledger = ledger;
-    this.name = name;
-    this.dnsPort = dnsPort;
+    this.lookUp = lookUp;
     this.port = port;
     this.pauseNanos = TimeUnit.SECONDS.toNanos(1) * count / perSecond;
     for (int i = 1; i <= count; i++) {
@@ -70,8 +68,32 @@ public final class ShopClients implements AutoCloseable {
    */
   public static ShopClients start(
       Ledger ledger, String name, int dnsPort, int port, int count, int perSecond) {
-    return new ShopClients(ledger, name, dnsPort, port, count, perSecond);
+    return new ShopClients(ledger, new LookUp(name, dnsPort, true), port, count, perSecond);
   }
+
+  /**
+   * Starts clients of this world that decide anew for every write: they look the name up and keep
+   * nothing, or connect to its balancer.
+   */
+  static ShopClients forgetful(Ledger ledger, LabWorld world, int count, int perSecond) {
+    return world.isBalanced()
+        ? new ShopClients(
+            ledger, new LookUp("127.0.0.1", 0, true), world.balancer().port(), count, perSecond)
+        : new ShopClients(
+            ledger,
+            new LookUp(LabWorld.NAME, world.zone().port(), false),
+            world.servicePort(),
+            count,
+            perSecond);
+  }
+
+  /**
+   * How clients find the service.
+   *
+   * @param dnsPort the server's port on 127.0.0.1; 0 where the name is an address
+   * @param keeps whether an answer is kept as long as its TTL says
+   */
+  private record LookUp(String name, int dnsPort, boolean keeps) {}
 
   private void run() {
     long next = System.nanoTime();
@@ -81,7 +103,7 @@ public final class ShopClients implements AutoCloseable {
         next = Math.max(next + pauseNanos, System.nanoTime() - pauseNanos);
         TimeUnit.NANOSECONDS.sleep(next - System.nanoTime());
       } catch (IOException e) {
-        ledger.clientError(name + " cannot be looked up: " + e.getMessage());
+        ledger.clientError(lookUp.name + " cannot be looked up: " + e.getMessage());
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
@@ -115,14 +137,17 @@ public final class ShopClients implements AutoCloseable {
   /** The address that clients use now. */
   public InetAddress address() throws IOException {
     Cached known = cached;
-    if (known != null && System.nanoTime() < known.until) {
+    if (lookUp.dnsPort == 0) {
+      return InetAddress.getByName(lookUp.name);
+    }
+    if (lookUp.keeps && known != null && System.nanoTime() < known.until) {
       return known.address;
     }
     SimpleResolver resolver =
         new SimpleResolver(InetAddress.getByAddress(new byte[] {127, 0, 0, 1}));
-    resolver.setPort(dnsPort);
+    resolver.setPort(lookUp.dnsPort);
     resolver.setTimeout(Duration.ofSeconds(2));
-    Record question = Record.newRecord(Name.fromString(name, Name.root), Type.A, DClass.IN);
+    Record question = Record.newRecord(Name.fromString(lookUp.name, Name.root), Type.A, DClass.IN);
     for (Record each : resolver.send(Message.newQuery(question)).getSection(Section.ANSWER)) {
       if (each instanceof ARecord a) {
         long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(a.getTTL());

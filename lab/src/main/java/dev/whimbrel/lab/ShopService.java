@@ -22,9 +22,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A small live service over HTTP: {@code POST /orders?write=N} writes an order with its item,
- * {@code GET /healthz} looks whether the database answers. It keeps its sessions; one that broke,
- * or that was told that the database is closed, is replaced at the next request by one to the place
- * as it is then. It never repeats a write.
+ * {@code GET /healthz} looks whether the database answers, {@code GET /database} says which one it
+ * is, {@code GET /login} opens a session by a cookie that {@code GET /me} wants to see. It keeps
+ * its sessions; one that broke, or that was told that the database is closed, is replaced at the
+ * next request by one to the place as it is then. It never repeats a write.
  */
 public final class ShopService implements AutoCloseable {
   private static final int THREADS = 16;
@@ -34,6 +35,7 @@ public final class ShopService implements AutoCloseable {
   private final Place place;
   private final Deque<Connection> idle = new ConcurrentLinkedDeque<>();
   private final AtomicLong requests = new AtomicLong();
+  private volatile boolean broken;
 
   private ShopService(String address, int port, Place place) {
     this.place = place;
@@ -53,6 +55,9 @@ public final class ShopService implements AutoCloseable {
     server.setExecutor(workers);
     server.createContext("/orders", this::orders);
     server.createContext("/healthz", this::health);
+    server.createContext("/database", this::database);
+    server.createContext("/login", this::login);
+    server.createContext("/me", this::me);
     server.start();
   }
 
@@ -72,6 +77,10 @@ public final class ShopService implements AutoCloseable {
    */
   private void orders(HttpExchange exchange) throws IOException {
     requests.incrementAndGet();
+    if (broken) {
+      answer(exchange, 503, "broken");
+      return;
+    }
     long writeId = Long.parseLong(exchange.getRequestURI().getQuery().replaceFirst("write=", ""));
     Connection session;
     try {
@@ -121,19 +130,54 @@ public final class ShopService implements AutoCloseable {
   }
 
   private void health(HttpExchange exchange) throws IOException {
+    ask(exchange, "SELECT 'ok' FROM products HAVING count(*) > 0");
+  }
+
+  /** The cluster that this stack really talks to. */
+  private void database(HttpExchange exchange) throws IOException {
+    ask(exchange, "SELECT system_identifier::text FROM pg_control_system()");
+  }
+
+  private void login(HttpExchange exchange) throws IOException {
+    exchange.getResponseHeaders().add("Set-Cookie", "customer=7; Path=/");
+    answer(exchange, 200, "welcome");
+  }
+
+  private void me(HttpExchange exchange) throws IOException {
+    String cookie = exchange.getRequestHeaders().getFirst("Cookie");
+    if (cookie == null || !cookie.matches(".*customer=\\d+.*")) {
+      answer(exchange, 401, "nobody is logged in");
+      return;
+    }
+    String customer = cookie.replaceFirst(".*customer=(\\d+).*", "$1");
+    ask(exchange, "SELECT name FROM customers WHERE id = " + customer);
+  }
+
+  /** From now on every request fails, or, again, none does. */
+  public void breakDown(boolean broken) {
+    this.broken = broken;
+  }
+
+  private void ask(HttpExchange exchange, String query) throws IOException {
+    if (broken) {
+      answer(exchange, 500, "broken");
+      return;
+    }
+    Connection session;
     try {
-      Connection session = borrow();
-      try (Statement statement = session.createStatement();
-          ResultSet rows = statement.executeQuery("SELECT count(*) > 0 FROM products")) {
-        boolean good = rows.next() && rows.getBoolean(1);
-        session.commit();
-        idle.push(session);
-        answer(exchange, good ? 200 : 503, good ? "ok" : "no products");
-      } catch (SQLException e) {
-        giveBack(session, e);
-        answer(exchange, 503, Answers.text(e));
-      }
+      session = borrow();
     } catch (SQLException e) {
+      answer(exchange, 503, Answers.text(e));
+      return;
+    }
+    try (Statement statement = session.createStatement();
+        ResultSet rows = statement.executeQuery(query)) {
+      String found = rows.next() ? rows.getString(1) : null;
+      session.commit();
+      idle.push(session);
+      answer(exchange, found == null ? 404 : 200, String.valueOf(found));
+    } catch (SQLException e) {
+      giveBack(session, e);
       answer(exchange, 503, Answers.text(e));
     }
   }

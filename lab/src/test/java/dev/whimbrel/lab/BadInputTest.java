@@ -15,6 +15,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -31,7 +32,7 @@ class BadInputTest {
 
   @Test
   void aRunbookWithFiveMistakesShowsFiveAndTheSameDatabaseTwiceIsRefused() throws IOException {
-    Product product = new Product(directory, "127.0.0.1:1", Map.of());
+    Product product = new Product(directory, "127.0.0.1:1", Map.of(), List.of());
     Path five =
         write(
             "five",

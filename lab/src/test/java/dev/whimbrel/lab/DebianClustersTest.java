@@ -69,7 +69,7 @@ class DebianClustersTest {
         LabTemporal temporal = LabTemporal.real()) {
       Files.writeString(runbook, runbook(pooler));
       Product product =
-          new Product(directory, temporal.target(), Map.of("MIGRATOR_PASSWORD", SECRET));
+          new Product(directory, temporal.target(), Map.of("MIGRATOR_PASSWORD", SECRET), List.of());
       Place place = Place.at(pooler.jdbcUrl(), "shop_app");
       product.startWorker();
       try (Writers writers = Writers.start(ledger, place, 8, Integer.getInteger("rate", 1_000));

@@ -13,12 +13,12 @@ import org.xbill.DNS.SimpleResolver;
 import org.xbill.DNS.Type;
 
 /** One question to a DNS server on 127.0.0.1. */
-final class DnsQuestion {
+public final class DnsQuestion {
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
   private DnsQuestion() {}
 
-  static List<Record> ask(int port, String name, String type) {
+  public static List<Record> ask(int port, String name, String type) {
     try {
       SimpleResolver resolver = new SimpleResolver(Relay.localhost());
       resolver.setPort(port);

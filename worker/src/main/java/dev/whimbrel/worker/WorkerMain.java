@@ -59,10 +59,10 @@ public final class WorkerMain {
       new PostgresVerification(secrets),
       new PostgresSwitchover(secrets, pace),
       new RegistryDns(secrets, pace.atMost()),
-      new RunChecks(secrets),
-      new ProveCanary(secrets),
       new RegistryTraffic(pace.atMost()),
       new RegistryCompute(),
+      new RunChecks(secrets),
+      new ProveCanary(secrets),
       new WeekWindows()
     };
   }
