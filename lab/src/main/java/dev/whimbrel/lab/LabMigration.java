@@ -1,7 +1,7 @@
 package dev.whimbrel.lab;
 
-import dev.whimbrel.migration.Decision;
 import dev.whimbrel.activity.Progress;
+import dev.whimbrel.migration.Decision;
 import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.migration.MigrationStatus.StepRecord;

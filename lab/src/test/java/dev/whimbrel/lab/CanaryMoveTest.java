@@ -20,13 +20,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * The service moves by canary, whatever sets the weights: what clients see at each weight is what
  * was asked for, and a rollback at each weight puts back what was found, to the last byte.
  */
-@Needs({
-  Program.MINISTACK,
-  Program.HAPROXY,
-  Program.PGBOUNCER,
-  Program.TEMPORAL,
-  Program.PG_DUMP
-})
+@Needs({Program.MINISTACK, Program.HAPROXY, Program.PGBOUNCER, Program.TEMPORAL, Program.PG_DUMP})
 @Execution(ExecutionMode.SAME_THREAD)
 class CanaryMoveTest {
   private static final Duration LIMIT = Duration.ofMinutes(3);

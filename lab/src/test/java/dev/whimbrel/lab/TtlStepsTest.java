@@ -106,8 +106,7 @@ class TtlStepsTest {
           .findFirst()
           .ifPresent(
               each ->
-                  answers.add(
-                      new Answer(System.nanoTime(), each.rdataToString(), each.getTTL())));
+                  answers.add(new Answer(System.nanoTime(), each.rdataToString(), each.getTTL())));
     }
 
     boolean sawTheTarget() {
