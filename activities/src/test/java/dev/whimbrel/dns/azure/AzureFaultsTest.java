@@ -320,7 +320,7 @@ class AzureFaultsTest {
 
   /** A lost look, and a lost call to Traffic Manager that was not done, end the attempt. */
   private static boolean stops(String operation, ArmFault fault) {
-    return operation.startsWith("GET") || operation.endsWith(PROFILE) && !isAfter(fault);
+    return operation.startsWith("GET") || (operation.endsWith(PROFILE) && !isAfter(fault));
   }
 
   private static void await(CountDownLatch arrived, CountDownLatch goOn) {
@@ -351,7 +351,7 @@ class AzureFaultsTest {
       assertThat(help.remedy()).isNotBlank();
       assertThat(help.command()).startsWith("az ");
     }
-    if (failure.getMessage().contains("TooManyRequests")) {
+    if (failure.getOriginalMessage().contains("TooManyRequests")) {
       assertThat(failure.getNextRetryDelay()).hasSeconds(7);
     }
   }

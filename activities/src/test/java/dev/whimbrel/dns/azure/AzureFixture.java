@@ -33,6 +33,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.assertj.core.api.Assertions;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.Record;
 import reactor.core.publisher.Mono;
 
@@ -119,7 +120,7 @@ final class AzureFixture implements AutoCloseable {
         .getProfiles();
   }
 
-  DnsSpec.Azure spec(DnsSpec.TrafficManager trafficManager) {
+  DnsSpec.Azure spec(DnsSpec.@Nullable TrafficManager trafficManager) {
     return new DnsSpec.Azure(
         AzureService.SUBSCRIPTION,
         AzureService.GROUP,
