@@ -81,6 +81,7 @@ final class Zone {
       NamePlan plan,
       UnaryOperator<NameState> wantedRecords,
       Function<NameState, Optional<Mark>> nextMark) {
+    boolean overtaken = false;
     for (int round = 0; round < ROUNDS; round++) {
       NameState now = read(plan);
       if (now.mark().isEmpty()) {
@@ -91,11 +92,16 @@ final class Zone {
       }
       NameState wanted = wantedRecords.apply(now).with(nextMark.apply(now));
       attempt.requireTime();
+      if (overtaken) {
+        // Whoever came in between may have been this step's own undo, where nobody hears from here.
+        attempt.requireMoment();
+      }
+      attempt.beat("changing " + plan.name(), round);
       switch (provider.change(now, wanted)) {
         case MADE -> {
           return now;
         }
-        case CONFLICT -> {}
+        case CONFLICT -> overtaken = true;
         case UNKNOWN -> {
           // The answer was lost, not necessarily the change: the mark says whether it was ours.
           if (provider.read(plan.name()).mark().equals(wanted.mark())) {
