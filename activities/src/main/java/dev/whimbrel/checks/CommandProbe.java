@@ -12,7 +12,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** Runs a command that must end with 0, without a shell. */
-final class CommandProbe {
+public final class CommandProbe {
   private static final int LAST_LINES = 5;
   private static final int LONGEST_LINE = 300;
 
@@ -31,7 +31,7 @@ final class CommandProbe {
    * @throws IOException when it cannot be started on this worker; the message says so
    * @return empty when it ended with 0, otherwise what happened and the last lines of its output
    */
-  static Optional<String> run(List<String> command, Duration limit)
+  public static Optional<String> run(List<String> command, Duration limit)
       throws IOException, InterruptedException {
     Process process;
     try {

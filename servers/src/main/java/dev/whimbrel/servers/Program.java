@@ -20,7 +20,11 @@ public enum Program {
   /** The one that reads servers of every version; looked for in Whimbrel's cache as well. */
   PG_DUMP_18("pg_dump", "deploy/dev/install-pg-dump"),
   /** Looked for in the directory {@code WHIMBREL_TEMPORAL} and in Whimbrel's cache as well. */
-  TEMPORAL("temporal", "deploy/dev/install-temporal");
+  TEMPORAL("temporal", "deploy/dev/install-temporal"),
+  /** In Whimbrel's cache only: another version may behave differently. */
+  MINISTACK("ministack", "deploy/dev/install-cloud ministack"),
+  /** The stand-in for EC2; in Whimbrel's cache only, as {@link #MINISTACK}. */
+  MOTO("moto_server", "deploy/dev/install-cloud moto");
 
   private final String command;
   private final String install;
@@ -66,7 +70,7 @@ public enum Program {
   /** The script of the repository that installs it, and its arguments. */
   List<String> script() {
     return install.startsWith("deploy/")
-        ? List.of(install)
+        ? List.of(install.split(" "))
         : List.of("deploy/dev/install", command);
   }
 
@@ -85,6 +89,8 @@ public enum Program {
     return switch (this) {
       case TEMPORAL -> Stream.concat(temporalPlaces(), places);
       case PG_DUMP_18 -> newestClients();
+      case MINISTACK -> Stream.of(Installation.cache().resolve(command + "/bin"));
+      case MOTO -> Stream.of(Installation.cache().resolve("moto/bin"));
       case PG_DUMP, PSQL -> Stream.concat(newestPostgresFirst().stream(), places);
       default -> places;
     };

@@ -17,12 +17,12 @@ public final class UnboundServer implements AutoCloseable {
   private final int port;
   private final ChildProcess process;
 
-  private UnboundServer(BindServer authority, Path directory) {
+  private UnboundServer(String zone, int authority, Path directory) {
     this.directory = directory;
     this.port = Ports.free();
     Path configuration = directory.resolve("unbound.conf");
     try {
-      Files.writeString(configuration, configuration(authority));
+      Files.writeString(configuration, configuration(zone, authority));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -43,14 +43,20 @@ public final class UnboundServer implements AutoCloseable {
    * @throws IllegalStateException if unbound is not installed or does not come up
    */
   public static UnboundServer inFrontOf(BindServer authority) {
+    return inFrontOf(authority.zone(), authority.port());
+  }
+
+  /**
+   * Starts a resolver that asks the server on a port of 127.0.0.1 about a zone, and waits until it
+   * answers.
+   *
+   * @throws IllegalStateException if unbound is not installed or does not come up
+   */
+  public static UnboundServer inFrontOf(String zone, int authority) {
     Program.UNBOUND.path();
-    UnboundServer server = new UnboundServer(authority, Directories.temporary("unbound"));
+    UnboundServer server = new UnboundServer(zone, authority, Directories.temporary("unbound"));
     try {
-      Await.until(
-          "Unbound",
-          LIMIT,
-          server.process,
-          () -> DnsQuestion.answers(server.port, authority.zone()));
+      Await.until("Unbound", LIMIT, server.process, () -> DnsQuestion.answers(server.port, zone));
       return server;
     } catch (RuntimeException e) {
       server.close();
@@ -58,9 +64,9 @@ public final class UnboundServer implements AutoCloseable {
     }
   }
 
-  private String configuration(BindServer authority) {
+  private String configuration(String zone, int authority) {
     // Unbound answers for top-level domains such as "test" itself unless told not to.
-    String topLevel = authority.zone().substring(authority.zone().lastIndexOf('.') + 1);
+    String topLevel = zone.substring(zone.lastIndexOf('.') + 1);
     return """
     server:
       interface: 127.0.0.1
@@ -83,7 +89,7 @@ public final class UnboundServer implements AutoCloseable {
       name: "%3$s"
       stub-addr: 127.0.0.1@%4$d
     """
-        .formatted(port, directory, authority.zone(), authority.port(), topLevel);
+        .formatted(port, directory, zone, authority, topLevel);
   }
 
   public int port() {

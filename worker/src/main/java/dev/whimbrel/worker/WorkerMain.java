@@ -3,6 +3,7 @@ package dev.whimbrel.worker;
 import dev.whimbrel.activity.Redaction;
 import dev.whimbrel.checks.RunChecks;
 import dev.whimbrel.checks.WeekWindows;
+import dev.whimbrel.compute.RegistryCompute;
 import dev.whimbrel.dns.RegistryDns;
 import dev.whimbrel.migration.Migrations;
 import dev.whimbrel.postgres.Pace;
@@ -57,6 +58,7 @@ public final class WorkerMain {
       new PostgresSwitchover(secrets, pace),
       new RegistryDns(secrets, pace.atMost()),
       new RunChecks(secrets),
+      new RegistryCompute(),
       new WeekWindows()
     };
   }

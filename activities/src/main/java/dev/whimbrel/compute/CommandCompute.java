@@ -1,0 +1,77 @@
+package dev.whimbrel.compute;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.checks.CommandProbe;
+import dev.whimbrel.runbook.ProvisionSpec;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Machines that a command of the team's own makes, for Helm, Terraform and the like. The commands
+ * run on the worker, without a shell; each may be run again at any time.
+ */
+final class CommandCompute {
+  /** Terraform with a managed database takes its time. */
+  private static final Duration LIMIT = Duration.ofHours(1);
+
+  private static final Duration CHECK = Duration.ofMinutes(5);
+
+  private final ProvisionSpec.Command spec;
+  private final Attempt attempt;
+
+  CommandCompute(ProvisionSpec.Command spec, Attempt attempt) {
+    this.spec = spec;
+    this.attempt = attempt;
+  }
+
+  String make() {
+    require("provision.command.do", spec.doIt());
+    return "'%s' ended with 0".formatted(words(spec.doIt()));
+  }
+
+  String awaitHealthy() {
+    attempt.until(
+        () ->
+            run("provision.command.check", spec.check(), CHECK)
+                .map(what -> "'%s' %s".formatted(words(spec.check()), what)),
+        "see why the check does not pass; repair it or roll back, then retry");
+    return "'%s' ended with 0".formatted(words(spec.check()));
+  }
+
+  String remove() {
+    require("provision.command.undo", spec.undo());
+    return "'%s' ended with 0".formatted(words(spec.undo()));
+  }
+
+  private void require(String key, List<String> command) {
+    Optional<String> failed = run(key, command, LIMIT);
+    if (failed.isPresent()) {
+      throw Failures.needsHelp(
+          "%s: '%s' %s".formatted(key, words(command), failed.get()),
+          "remove the cause, then retry: the command is run again",
+          words(command));
+    }
+  }
+
+  private Optional<String> run(String key, List<String> command, Duration limit) {
+    attempt.look(words(command));
+    attempt.requireTime();
+    try {
+      return CommandProbe.run(command, limit);
+    } catch (IOException e) {
+      throw Failures.needsHelp(
+          "%s: '%s': %s".formatted(key, words(command), e.getMessage()),
+          "install it on every worker, then retry",
+          null);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw Failures.transientFailure("Interrupted: '%s' was stopped".formatted(words(command)));
+    }
+  }
+
+  static String words(List<String> command) {
+    return String.join(" ", command);
+  }
+}

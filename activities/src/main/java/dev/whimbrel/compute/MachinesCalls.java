@@ -1,0 +1,78 @@
+package dev.whimbrel.compute;
+
+import dev.whimbrel.activity.Finding;
+import io.temporal.failure.ApplicationFailure;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Every call that would be made at one place, forward and back; changes nothing. */
+final class MachinesCalls {
+  private final ComputeProvider provider;
+  private final String migration;
+  private final Provisioning provisioning;
+  private final List<Finding> findings = new ArrayList<>();
+  private final List<String> forward = new ArrayList<>();
+  private final List<String> back = new ArrayList<>();
+
+  MachinesCalls(ComputeProvider provider, String migration, Attempt attempt) {
+    this.provider = provider;
+    this.migration = migration;
+    this.provisioning = new Provisioning(provider, migration, attempt);
+    snapshots();
+    provider.wanted().forEach(this::machine);
+  }
+
+  List<Finding> findings() {
+    return findings;
+  }
+
+  List<String> forward() {
+    return forward;
+  }
+
+  List<String> back() {
+    return back;
+  }
+
+  private void machine(WantedMachine wanted) {
+    try {
+      Optional<Machine> there =
+          wanted.adopt() == null
+              ? provisioning.own(wanted)
+              : Optional.of(provisioning.adopted(wanted, wanted.adopt()));
+      if (there.isEmpty()) {
+        forward.add(provider.makeCall(migration, wanted));
+      } else {
+        forward.add(
+            "%s is %s: nothing is made%s"
+                .formatted(
+                    wanted.name(),
+                    there.get().id(),
+                    there.get().state() == Machine.State.STOPPED ? ", it is started" : ""));
+      }
+      back.add(
+          wanted.adopt() == null
+              ? "end %s in %s, found by its tag".formatted(wanted.name(), provider.place())
+              : "%s is adopted: it is left as it is".formatted(wanted.adopt()));
+    } catch (ApplicationFailure e) {
+      findings.add(
+          new Finding(
+              Finding.Level.BLOCKER,
+              "machines",
+              wanted.name(),
+              e.getOriginalMessage() + ".",
+              null));
+    }
+  }
+
+  private void snapshots() {
+    for (WantedSnapshot wanted : provider.wantedSnapshots()) {
+      forward.add("snapshot of %s in %s".formatted(wanted.disk(), wanted.from()));
+      if (wanted.copied()) {
+        forward.add("copy of that snapshot from %s to %s".formatted(wanted.from(), wanted.to()));
+      }
+      back.add("delete the snapshots of %s that this migration has made".formatted(wanted.disk()));
+    }
+  }
+}

@@ -1,0 +1,110 @@
+package dev.whimbrel.compute;
+
+import dev.whimbrel.activity.Failures;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Stops and ends the source's machines that the runbook names by id, and no others. One that any
+ * migration has made is refused: it is somebody's target.
+ */
+final class Retiring {
+  private final ComputeProvider provider;
+  private final String migration;
+  private final List<String> ids;
+  private final Attempt attempt;
+
+  Retiring(ComputeProvider provider, String migration, List<String> ids, Attempt attempt) {
+    this.provider = provider;
+    this.migration = migration;
+    this.ids = ids;
+    this.attempt = attempt;
+  }
+
+  /** Stops them and waits until they stand. */
+  List<String> stop() {
+    List<Machine> there = there();
+    for (Machine machine : there) {
+      if (machine.owner() != null) {
+        throw Failures.needsHelp(
+            "%s belongs to %s, which would replace it".formatted(machine.id(), machine.owner()),
+            "let that go first, then retry",
+            null);
+      }
+    }
+    for (Machine machine : there) {
+      // What still starts is stopped as well: nothing may come up after this step.
+      if (machine.state() == Machine.State.RUNNING || machine.state() == Machine.State.STARTING) {
+        attempt.requireTime();
+        provider.stop(machine);
+      }
+    }
+    attempt.until(
+        () -> notYet(there, Machine.State.STOPPED), "see why it does not stop, then retry");
+    return lines(there, "stopped");
+  }
+
+  /** Ends them for good and waits until they are gone. */
+  List<String> terminate() {
+    List<Machine> there = there();
+    List<String> staying = new ArrayList<>();
+    for (Machine machine : there) {
+      // Nobody can tell afterwards whose they were.
+      provider
+          .staying(machine)
+          .forEach(disk -> staying.add("%s of %s stays".formatted(disk, machine.id())));
+      attempt.requireTime();
+      provider.terminate(machine);
+    }
+    attempt.until(() -> notYet(there, Machine.State.GONE), "see why it does not end, then retry");
+    return Stream.concat(lines(there, "ended").stream(), staying.stream()).toList();
+  }
+
+  /** What is there of the named machines, all of them looked at before any is touched. */
+  private List<Machine> there() {
+    List<Machine> there = new ArrayList<>();
+    for (String id : ids) {
+      attempt.look("looking at " + id);
+      Optional<Machine> found = provider.find(id).filter(Machine::alive);
+      found.ifPresent(this::requireOldSide);
+      found.ifPresent(there::add);
+    }
+    return there;
+  }
+
+  private void requireOldSide(Machine machine) {
+    String owner = machine.migration();
+    if (owner == null) {
+      return;
+    }
+    throw Failures.needsHelp(
+        owner.equals(migration)
+            ? "%s was made by this migration: it is the target's, not the source's"
+                .formatted(machine.id())
+            : "%s carries the tag of another migration, %s".formatted(machine.id(), owner),
+        "correct decommission.retire in the runbook; if it is right, remove the tag",
+        provider.byHand("untag", machine.id()));
+  }
+
+  private Optional<String> notYet(List<Machine> machines, Machine.State wanted) {
+    String still =
+        machines.stream()
+            .map(each -> provider.find(each.id()))
+            .flatMap(Optional::stream)
+            // Gone is more than stopped.
+            .filter(each -> each.state() != wanted && each.state() != Machine.State.GONE)
+            .map(each -> "%s is %s".formatted(each.id(), each.state().word()))
+            .collect(Collectors.joining(", "));
+    return still.isEmpty() ? Optional.empty() : Optional.of(still);
+  }
+
+  private List<String> lines(List<Machine> touched, String done) {
+    List<String> there = touched.stream().map(Machine::id).toList();
+    return ids.stream()
+        .map(id -> there.contains(id) ? id + " is " + done : id + " was gone already")
+        .toList();
+  }
+}

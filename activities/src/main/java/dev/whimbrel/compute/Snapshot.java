@@ -1,0 +1,34 @@
+package dev.whimbrel.compute;
+
+/**
+ * A snapshot that a migration has made.
+ *
+ * @param id as the cloud names it
+ * @param place where it is
+ * @param disk the disk it was taken of, in the end
+ * @param copy whether it is a copy of another snapshot
+ * @param begun when it was begun, in a form whose order is the order of time
+ * @param state how far it is
+ * @param progress in the cloud's words, such as {@code 40%}
+ * @param gibibytes the size of the disk
+ */
+public record Snapshot(
+    String id,
+    String place,
+    String disk,
+    boolean copy,
+    String begun,
+    State state,
+    String progress,
+    int gibibytes) {
+
+  /** How far a snapshot is. */
+  public enum State {
+    /** It is being made. */
+    PENDING,
+    /** It can be used. */
+    COMPLETE,
+    /** It never will be. */
+    FAILED
+  }
+}

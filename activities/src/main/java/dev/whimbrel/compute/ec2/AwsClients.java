@@ -1,0 +1,86 @@
+package dev.whimbrel.compute.ec2;
+
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import software.amazon.awssdk.awscore.client.builder.AwsClientBuilder;
+import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
+import software.amazon.awssdk.core.client.config.ClientOverrideConfiguration;
+import software.amazon.awssdk.http.SdkHttpClient;
+import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
+import software.amazon.awssdk.profiles.ProfileFile;
+import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.services.ec2.Ec2Client;
+import software.amazon.awssdk.services.servicequotas.ServiceQuotasClient;
+import software.amazon.awssdk.services.sts.StsClient;
+
+/**
+ * Clients of AWS by region, made when they are first needed. Credentials and endpoints come from
+ * the SDK's own configuration: environment, profiles, the machine's role.
+ */
+public final class AwsClients {
+  /** One try of one call; a launch takes seconds. */
+  private static final Duration TRY = Duration.ofSeconds(30);
+
+  /** A call with the SDK's own retries. */
+  private static final Duration CALL = Duration.ofSeconds(90);
+
+  private final SdkHttpClient http =
+      UrlConnectionHttpClient.builder()
+          .connectionTimeout(Duration.ofSeconds(5))
+          .socketTimeout(TRY)
+          .build();
+  private final @Nullable Supplier<ProfileFile> profiles;
+  private final Map<String, Ec2Client> ec2 = new ConcurrentHashMap<>();
+  private final Map<String, Ec2Client> once = new ConcurrentHashMap<>();
+
+  /** Clients by the SDK's default chains. */
+  public AwsClients() {
+    this(null);
+  }
+
+  /**
+   * Clients that read another profile file than the usual one.
+   *
+   * @param profiles null: the usual one
+   */
+  public AwsClients(@Nullable Supplier<ProfileFile> profiles) {
+    this.profiles = profiles;
+  }
+
+  /** For calls that may be made twice: the SDK retries what is throttled, failed or lost. */
+  Ec2Client ec2(String region) {
+    return ec2.computeIfAbsent(region, each -> build(Ec2Client.builder(), each, true));
+  }
+
+  /** For calls that make something each time: they are made once, and never again by the SDK. */
+  Ec2Client once(String region) {
+    return once.computeIfAbsent(region, each -> build(Ec2Client.builder(), each, false));
+  }
+
+  StsClient sts(String region) {
+    return build(StsClient.builder(), region, true);
+  }
+
+  ServiceQuotasClient quotas(String region) {
+    return build(ServiceQuotasClient.builder(), region, true);
+  }
+
+  private <B extends AwsClientBuilder<B, C>, C> C build(B builder, String region, boolean retried) {
+    ClientOverrideConfiguration.Builder override =
+        ClientOverrideConfiguration.builder().apiCallAttemptTimeout(TRY).apiCallTimeout(CALL);
+    if (!retried) {
+      override.retryStrategy(AwsRetryStrategy.doNotRetry());
+    }
+    if (profiles != null) {
+      override.defaultProfileFileSupplier(profiles);
+    }
+    if (builder
+        instanceof software.amazon.awssdk.awscore.client.builder.AwsSyncClientBuilder<?, ?> sync) {
+      sync.httpClient(http);
+    }
+    return builder.region(Region.of(region)).overrideConfiguration(override.build()).build();
+  }
+}

@@ -1,0 +1,8 @@
+/**
+ * Amazon EC2: which calls find, make, copy and end things there, and what their errors mean. What
+ * may be touched is not decided here.
+ */
+@NullMarked
+package dev.whimbrel.compute.ec2;
+
+import org.jspecify.annotations.NullMarked;
