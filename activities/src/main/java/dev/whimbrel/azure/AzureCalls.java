@@ -106,16 +106,31 @@ public final class AzureCalls {
     }
   }
 
+  /**
+   * What it means that a long operation has ended as failed, where its look was made by hand.
+   *
+   * @param text what Azure says about it
+   * @return {@link Refused}, or a failure as {@link #make} throws it
+   */
+  public static RuntimeException failedOperation(
+      String what, AzureRight right, String code, String text) {
+    return judged(what, right, 200, code, text.isEmpty() ? "" : " (" + text + ")", Duration.ZERO);
+  }
+
   private static RuntimeException judged(String what, AzureRight right, HttpResponseException e) {
     int status = e.getResponse() == null ? 0 : e.getResponse().getStatusCode();
-    String code = code(e).orElse("");
-    String message = "%s: Azure answers %s%s".formatted(what, words(status, code), detail(e));
+    return judged(what, right, status, code(e).orElse(""), detail(e), wait(e));
+  }
+
+  private static RuntimeException judged(
+      String what, AzureRight right, int status, String code, String detail, Duration wait) {
+    String message = "%s: Azure answers %s%s".formatted(what, words(status, code), detail);
     if (DENIED.contains(code) || status == 403) {
       return Failures.needsHelp(
           message,
           "grant the worker's identity the role %s on %s; it may take minutes to count"
               .formatted(right.role(), right.scope()),
-          right.grant(assignee(e)));
+          right.grant(assignee(detail)));
     }
     if (UNKNOWN_CLIENT.contains(code) || status == 401) {
       return Failures.needsHelp(
@@ -125,7 +140,7 @@ public final class AzureCalls {
           right.grant("<the worker's identity>"));
     }
     if (PASSING.contains(code) || status == 429 || status >= 500) {
-      return Failures.transientFailure(message, wait(e));
+      return Failures.transientFailure(message, wait);
     }
     if (status == 0) {
       return Failures.needsHelp(
@@ -155,8 +170,8 @@ public final class AzureCalls {
     return Optional.ofNullable(error).map(ManagementError::getCode);
   }
 
-  private static String assignee(HttpResponseException e) {
-    Matcher matcher = OBJECT_ID.matcher(detail(e));
+  private static String assignee(String detail) {
+    Matcher matcher = OBJECT_ID.matcher(detail);
     return matcher.find() ? matcher.group(1) : "<the worker's identity>";
   }
 

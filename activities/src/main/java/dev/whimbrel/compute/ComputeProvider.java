@@ -45,6 +45,19 @@ public interface ComputeProvider {
   /** Begins to end a machine for good; with it go the disks that were made with it. */
   void terminate(Machine machine);
 
+  /**
+   * What the migration has made beside its machines, belongs to none of them, and would stay: such
+   * as the network interface of a machine that was never made.
+   */
+  default List<String> leftovers(String migration) {
+    return List.of();
+  }
+
+  /** Begins to remove one of {@link #leftovers}. */
+  default void removeLeftover(String id) {
+    throw new IllegalStateException("No such thing is ever left here: " + id);
+  }
+
   /** What a machine that runs still lacks to be healthy, in words. */
   Optional<String> unhealthy(Machine machine);
 

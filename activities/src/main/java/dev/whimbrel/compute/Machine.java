@@ -33,6 +33,8 @@ public record Machine(
     RUNNING,
     /** It is being stopped. */
     STOPPING,
+    /** It stands, and its place is still kept for it and paid for as if it ran. */
+    IDLE,
     /** It stands, and its disks still cost money. */
     STOPPED,
     /** It is being ended for good. */
@@ -44,6 +46,11 @@ public record Machine(
     public String word() {
       return name().toLowerCase(java.util.Locale.ROOT);
     }
+  }
+
+  /** Whether it stands and can be started. */
+  public boolean stands() {
+    return state == State.STOPPED || state == State.IDLE;
   }
 
   /** Whether it is there and will be. */

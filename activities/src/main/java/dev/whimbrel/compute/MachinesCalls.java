@@ -49,7 +49,7 @@ final class MachinesCalls {
                 .formatted(
                     wanted.name(),
                     there.get().id(),
-                    there.get().state() == Machine.State.STOPPED ? ", it is started" : ""));
+                    there.get().stands() ? ", it is started" : ""));
       }
       back.add(
           wanted.adopt() == null

@@ -4,6 +4,8 @@ import dev.whimbrel.activity.Failures;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -79,7 +81,7 @@ final class Provisioning {
   }
 
   private void startIfItStands(Machine machine) {
-    if (machine.state() == Machine.State.STOPPED) {
+    if (machine.stands()) {
       attempt.requireTime();
       provider.start(machine);
     }
@@ -127,7 +129,7 @@ final class Provisioning {
       case STARTING, STOPPING ->
           Optional.of(
               "%s: %s is %s".formatted(wanted.name(), machine.id(), machine.state().word()));
-      case STOPPED, GOING, GONE -> throw fallen(wanted, machine);
+      case IDLE, STOPPED, GOING, GONE -> throw fallen(wanted, machine);
     };
   }
 
@@ -150,10 +152,10 @@ final class Provisioning {
                 provider.place(),
                 machine.state().word(),
                 machine.reason().isEmpty() ? "" : ": " + machine.reason()),
-        machine.state() == Machine.State.STOPPED
+        machine.stands()
             ? "start it, then retry"
             : "remove the cause, roll back, and start the migration again",
-        machine.state() == Machine.State.STOPPED ? provider.byHand("start", machine.id()) : null);
+        machine.stands() ? provider.byHand("start", machine.id()) : null);
   }
 
   /** Ends every machine that the migration has made, and waits until it is gone. */
@@ -182,6 +184,9 @@ final class Provisioning {
     }
     attempt.until(() -> notGone(ended), "see why it does not end, then retry");
     ended.forEach(id -> lines.add(id + " was ended"));
+    Set<String> leftovers = new TreeSet<>();
+    attempt.until(() -> leftOver(leftovers), "see why it does not go, then retry");
+    leftovers.forEach(id -> lines.add(id + " was deleted"));
     adopted.forEach(id -> lines.add(id + " was adopted and was left as it is"));
     return lines;
   }
@@ -195,6 +200,18 @@ final class Provisioning {
       attempt.look("looking for machines that were just made");
       attempt.rest();
     }
+  }
+
+  /** Begins to remove what was made beside machines, such as one whose machine was never made. */
+  private Optional<String> leftOver(Set<String> seen) {
+    List<String> there = provider.leftovers(migration);
+    for (String id : there) {
+      if (seen.add(id)) {
+        attempt.requireTime();
+        provider.removeLeftover(id);
+      }
+    }
+    return there.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", there) + " goes");
   }
 
   private Optional<String> notGone(List<String> ids) {

@@ -7,28 +7,40 @@ import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.RetireRequest;
+import dev.whimbrel.compute.azure.AzureClients;
+import dev.whimbrel.compute.azure.AzureCompute;
 import dev.whimbrel.compute.ec2.AwsClients;
 import dev.whimbrel.compute.ec2.Ec2Compute;
 import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.RetireSpec;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** Machines, at whichever clouds the runbook names. */
 public final class RegistryCompute implements Compute {
   private final AwsClients aws;
+  private final AzureClients azure;
   private final Pace pace;
 
   /** Clouds by their SDKs' own configuration. */
   public RegistryCompute() {
-    this(new AwsClients(), Pace.USUAL);
+    this(new AwsClients(), new AzureClients(), Pace.USUAL);
+  }
+
+  /** AWS by these clients, looked at as often as {@code pace} says; Azure by its SDK's own. */
+  public RegistryCompute(AwsClients aws, Pace pace) {
+    this(aws, new AzureClients(), pace);
   }
 
   /** Clouds by these clients, looked at as often as {@code pace} says. */
-  public RegistryCompute(AwsClients aws, Pace pace) {
+  public RegistryCompute(AwsClients aws, AzureClients azure, Pace pace) {
     this.aws = aws;
+    this.azure = azure;
     this.pace = pace;
   }
 
@@ -152,9 +164,13 @@ public final class RegistryCompute implements Compute {
       }
       old.add(new Old(Ec2Compute.in(aws, retire.region()), retire.ec2()));
     }
-    if (!retire.azure().isEmpty()) {
-      throw notBuilt("decommission.retire.azure");
-    }
+    Map<String, List<String>> azureIds =
+        retire.azure().stream()
+            .collect(
+                Collectors.groupingBy(
+                    AzureCompute::subscriptionOf, TreeMap::new, Collectors.toList()));
+    azureIds.forEach(
+        (subscription, ids) -> old.add(new Old(AzureCompute.in(azure, subscription), ids)));
     return old;
   }
 
@@ -164,7 +180,7 @@ public final class RegistryCompute implements Compute {
       providers.add(new Ec2Compute(aws, provision.ec2()));
     }
     if (provision.azure() != null) {
-      throw notBuilt("provision.azure");
+      providers.add(new AzureCompute(azure, provision.azure()));
     }
     return providers;
   }
@@ -172,11 +188,6 @@ public final class RegistryCompute implements Compute {
   private static Optional<CommandCompute> command(MachinesRequest request, Attempt attempt) {
     return Optional.ofNullable(request.provision().command())
         .map(command -> new CommandCompute(command, attempt));
-  }
-
-  private static RuntimeException notBuilt(String key) {
-    return Failures.needsHelp(
-        key + " is not built into this version", "take it out of the runbook", null);
   }
 
   private static Outcome outcome(List<String> lines) {

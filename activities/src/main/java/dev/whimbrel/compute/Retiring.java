@@ -37,7 +37,9 @@ final class Retiring {
     }
     for (Machine machine : there) {
       // What still starts is stopped as well: nothing may come up after this step.
-      if (machine.state() == Machine.State.RUNNING || machine.state() == Machine.State.STARTING) {
+      if (machine.state() == Machine.State.RUNNING
+          || machine.state() == Machine.State.STARTING
+          || machine.state() == Machine.State.IDLE) {
         attempt.requireTime();
         provider.stop(machine);
       }

@@ -1,0 +1,166 @@
+package dev.whimbrel.compute;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.RetireRequest;
+import dev.whimbrel.servers.ArmCall;
+import dev.whimbrel.servers.ArmFault;
+import dev.whimbrel.servers.AzureMachines;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class AzureRetireTest {
+  private static final AzureWorld world = new AzureWorld();
+
+  private final String migration = AzureWorld.migration();
+  private final String old = world.oldMachine(migration);
+  private final RetireRequest request = AzureWorld.retire(migration, old.replace("old", "OLD"));
+
+  @AfterAll
+  static void end() {
+    world.close();
+  }
+
+  @AfterEach
+  void touchesNothingForeign() {
+    world.assertBystandersUntouched();
+  }
+
+  @Test
+  void deallocatesAMachineAlsoWhereItOnlyStands() {
+    String running = world.compute.stopMachines(request).line();
+    world.machines.power(old, "stopped");
+    String costs = world.compute.listCosts(request).line();
+    world.compute.stopMachines(request);
+
+    assertThat(running).endsWith(migration + " is stopped");
+    assertThat(costs)
+        .contains(migration + " is stopped but still allocated, and costs as if it ran: az vm")
+        .contains("deallocate --ids");
+    assertThat(world.power(old)).isEqualTo("deallocated");
+    assertThat(world.arm().journal())
+        .filteredOn(ArmCall::changes)
+        .extracting(ArmCall::operation)
+        .containsOnly("POST microsoft.compute/virtualmachines/deallocate")
+        .hasSize(2);
+  }
+
+  @Test
+  void deletesAMachineNamesWhatStaysAndTakesGoneForDone() {
+    String first = world.compute.terminateMachines(request).line();
+    String second = world.compute.terminateMachines(request).line();
+    String costs = world.compute.listCosts(request).line();
+
+    assertThat(first)
+        .contains(migration + " is ended")
+        .contains("disk %s of ".formatted(AzureWorld.disk(migration)));
+    assertThat(second).endsWith(migration + " was gone already");
+    assertThat(world.power(old)).isEqualTo("gone");
+    assertThat(costs)
+        .contains(
+            "disk %s (30 GiB Premium_LRS), which nothing uses"
+                .formatted(AzureWorld.disk(migration)));
+  }
+
+  @Test
+  void stopsAndDeletesOnceWhereverItIsKilled() {
+    int calls = 0;
+    boolean reached = true;
+    while (reached) {
+      for (ArmFault fault : List.of(ArmFault.broken(), ArmFault.lostAfter())) {
+        String name = AzureWorld.migration();
+        RetireRequest killed = AzureWorld.retire(name, world.oldMachine(name));
+        reached = world.killed(calls, fault, () -> world.compute.stopMachines(killed));
+        world.compute.stopMachines(killed);
+        reached |= world.killed(calls, fault, () -> world.compute.terminateMachines(killed));
+
+        world.compute.terminateMachines(killed);
+
+        assertThat(world.of("virtualmachines", name)).as("%s %d", fault.kind(), calls).isEmpty();
+        assertThat(world.of("disks", name)).hasSize(1);
+      }
+      calls++;
+    }
+    assertThat(calls).as("calls of a step").isGreaterThan(3);
+  }
+
+  @Test
+  void refusesAMachineThatAnyMigrationHasTagged() {
+    String other =
+        world.machines.placeMachine(
+            AzureWorld.OLD,
+            AzureWorld.SOURCE,
+            "other-" + migration,
+            Map.of("whimbrel-migration", "another"));
+    world.compute.provisionMachines(AzureWorld.request(migration));
+
+    Failures.Help foreign =
+        AzureWorld.help(
+            () -> world.compute.terminateMachines(AzureWorld.retire(migration, old, other)));
+    Failures.Help own =
+        AzureWorld.help(
+            () ->
+                world.compute.stopMachines(AzureWorld.retire(migration, AzureWorld.id(migration))));
+
+    assertThat(foreign.cause()).isEqualTo(other + " carries the tag of another migration, another");
+    assertThat(own.cause()).contains("it is the target's, not the source's");
+    assertThat(world.power(old)).isEqualTo("running");
+    assertThat(world.power(other)).isEqualTo("running");
+  }
+
+  @Test
+  void respectsALockAndAScaleSet() {
+    world.machines.lock(old);
+    Failures.Help locked = AzureWorld.help(() -> world.compute.terminateMachines(request));
+    world.machines.unlock(old);
+    ObjectNode member = (ObjectNode) world.machines.resource(old).orElseThrow();
+    member.withObject("/properties/virtualMachineScaleSet").put("id", "/subscriptions/s/set");
+    world.machines.place(old, member);
+
+    Failures.Help owned = AzureWorld.help(() -> world.compute.stopMachines(request));
+
+    assertThat(locked.cause()).contains("409 ScopeLocked");
+    assertThat(locked.command()).startsWith("az lock list");
+    assertThat(owned.cause()).contains("belongs to the scale set /subscriptions/s/set");
+    assertThat(world.power(old)).isEqualTo("running");
+  }
+
+  @Test
+  void listsWhatStillCostsMoney() {
+    String address =
+        AzureMachines.id(AzureWorld.OLD, "Microsoft.Network/publicIPAddresses", migration);
+    ObjectNode shown = AzureWorld.located(AzureWorld.SOURCE);
+    shown.withObject("/properties").put("ipAddress", "203.0.113.10");
+    shown.withObject("/properties/ipConfiguration").put("id", old);
+    world.machines.place(address, shown);
+    String nic =
+        AzureMachines.id(AzureWorld.OLD, "Microsoft.Network/networkInterfaces", migration + "-nic");
+    ObjectNode withAddress = (ObjectNode) world.machines.resource(nic).orElseThrow();
+    withAddress
+        .withObject("/properties")
+        .putArray("ipConfigurations")
+        .addObject()
+        .put("name", "primary")
+        .putObject("properties")
+        .putObject("publicIPAddress")
+        .put("id", address);
+    world.machines.place(nic, withAddress);
+    world.compute.provisionMachines(AzureWorld.snapshotOf(migration, AzureWorld.disk(migration)));
+    world.compute.stopMachines(request);
+
+    String line = world.compute.listCosts(request).line();
+
+    assertThat(line)
+        .startsWith("still costs money: Azure subscription ")
+        .contains("disk %s (30 GiB Premium_LRS) of ".formatted(AzureWorld.disk(migration)))
+        .contains("address 203.0.113.10 (%s) of ".formatted(address))
+        .contains("-copy (of 30 GiB) in swedencentral")
+        .contains("-snapshot (of 30 GiB) in westeurope")
+        .doesNotContain("bystander");
+  }
+}

@@ -1,0 +1,137 @@
+package dev.whimbrel.compute;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.MachinesRequest;
+import dev.whimbrel.servers.ArmFault;
+import dev.whimbrel.servers.AzureMachines;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class AzureSnapshotsTest {
+  private static final AzureWorld world = new AzureWorld();
+  private static final String disk = AzureWorld.disk("db");
+
+  private final String migration = AzureWorld.migration();
+  private final MachinesRequest request = AzureWorld.snapshotOf(migration, disk);
+
+  @BeforeAll
+  static void start() {
+    world.oldMachine("db");
+  }
+
+  @AfterAll
+  static void end() {
+    world.close();
+  }
+
+  @AfterEach
+  void touchesNothingForeign() {
+    world.assertBystandersUntouched();
+  }
+
+  private Map<String, JsonNode> made(String name) {
+    return world.of("snapshots", "whimbrel-" + name + "-");
+  }
+
+  @Test
+  void copiesAnIncrementalSnapshotToTheTargetsLocationOnce() {
+    String first = world.compute.provisionMachines(request).line();
+    String second = world.compute.provisionMachines(request).line();
+
+    assertThat(first).startsWith(disk + " is snapshot as ").endsWith("-copy in swedencentral");
+    assertThat(second).isEqualTo(first);
+    assertThat(made(migration).values())
+        .extracting(
+            each -> each.path("location").asText(),
+            each -> each.at("/properties/creationData/createOption").asText(),
+            each -> each.at("/properties/incremental").asBoolean(),
+            each -> each.path("tags").toString())
+        .containsExactlyInAnyOrder(
+            tuple("westeurope", "Copy", true, "{\"whimbrel-migration\":\"" + migration + "\"}"),
+            tuple(
+                "swedencentral",
+                "CopyStart",
+                true,
+                "{\"whimbrel-migration\":\"" + migration + "\"}"));
+  }
+
+  @Test
+  void makesOneOfEachWhereverAnAttemptIsKilled() {
+    int calls = 0;
+    boolean reached = true;
+    while (reached) {
+      for (ArmFault fault : List.of(ArmFault.broken(), ArmFault.lostAfter())) {
+        String name = AzureWorld.migration();
+        MachinesRequest killed = AzureWorld.snapshotOf(name, disk);
+        reached = world.killed(calls, fault, () -> world.compute.provisionMachines(killed));
+
+        world.compute.provisionMachines(killed);
+
+        assertThat(made(name)).as("%s after %d calls", fault.kind(), calls).hasSize(2);
+      }
+      calls++;
+    }
+    assertThat(calls).as("calls of a step").isGreaterThan(8);
+  }
+
+  @Test
+  void makesOneOfEachWithSeveralAttemptsAtOnce() {
+    List<CompletableFuture<Boolean>> attempts =
+        Stream.of(1, 2, 3)
+            .map(
+                each ->
+                    CompletableFuture.supplyAsync(
+                        () -> AzureWorld.fails(() -> world.compute.provisionMachines(request))))
+            .toList();
+    attempts.forEach(CompletableFuture::join);
+
+    assertThat(attempts).extracting(CompletableFuture::join).containsOnly(false);
+    assertThat(made(migration)).hasSize(2);
+  }
+
+  @Test
+  void asksForHelpWhereACopyFails() {
+    world.machines.nextCopyFails("The source is gone.");
+
+    Failures.Help help = AzureWorld.help(() -> world.compute.provisionMachines(request));
+    world.compute.removeMachines(request);
+    world.compute.provisionMachines(request);
+
+    assertThat(help.cause()).endsWith("has failed: CopySourceNotFound (The source is gone.)");
+    assertThat(help.command()).startsWith("az snapshot delete --ids /subscriptions/");
+    assertThat(made(migration)).hasSize(2);
+  }
+
+  @Test
+  void deletesItsOwnAlsoWhenTheDiskIsGoneAndNothingElse() {
+    String machine = "gone-" + migration;
+    world.oldMachine(machine);
+    String gone = AzureWorld.disk(machine);
+    MachinesRequest wanted = AzureWorld.snapshotOf(migration, gone);
+    world.compute.provisionMachines(wanted);
+    world.machines.erase(gone);
+    String nightly =
+        AzureMachines.id(AzureWorld.GROUP, "Microsoft.Compute/snapshots", "nightly-" + migration);
+    ObjectNode snapshot = AzureWorld.located(AzureWorld.TARGET);
+    snapshot.withObject("/tags").put("whimbrel-migration", migration);
+    world.machines.place(nightly, snapshot);
+
+    String line = world.compute.removeMachines(wanted).line();
+    Failures.Help help = AzureWorld.help(() -> world.compute.provisionMachines(wanted));
+
+    assertThat(line).contains("-copy was deleted").contains("-snapshot was deleted");
+    assertThat(world.machines.resource(nightly)).isPresent();
+    assertThat(help.cause()).isEqualTo("expected the disk %s, found none".formatted(gone));
+  }
+}

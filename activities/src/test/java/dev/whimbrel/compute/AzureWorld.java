@@ -1,0 +1,262 @@
+package dev.whimbrel.compute;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.azure.core.credential.AccessToken;
+import com.azure.core.management.AzureEnvironment;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.MachinesRequest;
+import dev.whimbrel.activity.RetireRequest;
+import dev.whimbrel.azure.AzureAccount;
+import dev.whimbrel.compute.azure.AzureClients;
+import dev.whimbrel.compute.ec2.AwsClients;
+import dev.whimbrel.runbook.ProvisionSpec;
+import dev.whimbrel.runbook.ProvisionSpec.AzureMachine;
+import dev.whimbrel.runbook.RetireSpec;
+import dev.whimbrel.servers.ArmFault;
+import dev.whimbrel.servers.ArmServer;
+import dev.whimbrel.servers.AzureMachines;
+import dev.whimbrel.servers.AzureService;
+import dev.whimbrel.servers.LocalCertificate;
+import io.temporal.failure.ApplicationFailure;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
+
+/**
+ * Azure's stand-in with two resource groups: machines are made in one and retired in the other. In
+ * each stands a machine of somebody else with its disk and its network interface, and a security
+ * group; they must be the same after every test.
+ */
+final class AzureWorld implements AutoCloseable {
+  static final String GROUP = "shop-rg";
+  static final String OLD = "old-rg";
+  static final String TARGET = "swedencentral";
+  static final String SOURCE = "westeurope";
+  static final String IMAGE = "Debian:debian-12:12-gen2:0.20251101.1";
+  static final String SUBNET =
+      AzureMachines.id(GROUP, "Microsoft.Network/virtualNetworks", "net") + "/subnets/apps";
+  static final String NSG =
+      AzureMachines.id(GROUP, "Microsoft.Network/networkSecurityGroups", "apps");
+
+  static final Pace QUICK =
+      new Pace(Duration.ofMillis(20), Duration.ofSeconds(5), Duration.ofMillis(100));
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final AtomicInteger NAMES = new AtomicInteger();
+
+  final AzureMachines machines = new AzureMachines();
+  private final AzureService service;
+  final RegistryCompute compute;
+  private final Map<String, JsonNode> before;
+
+  AzureWorld() {
+    LocalCertificate.make().trustHere();
+    service = AzureService.start("example.test", machines);
+    arm().resourceGroup(AzureService.SUBSCRIPTION, GROUP);
+    arm().resourceGroup(AzureService.SUBSCRIPTION, OLD);
+    arm().operations().pace(Duration.ofMillis(30), 1);
+    machines.copiesTake(Duration.ofMillis(60));
+    machines.place(SUBNET, located(TARGET));
+    machines.place(NSG, located(TARGET));
+    machines.placeMachine(GROUP, TARGET, "bystander", Map.of("whimbrel-migration", "another"));
+    machines.placeMachine(OLD, SOURCE, "bystander", Map.of("team", "billing"));
+    before = machines.all();
+    compute = new RegistryCompute(new AwsClients(), clients(), QUICK);
+  }
+
+  ArmServer arm() {
+    return service.arm();
+  }
+
+  private AzureClients clients() {
+    Map<String, String> endpoints = new HashMap<>(AzureEnvironment.AZURE.getEndpoints());
+    endpoints.put("resourceManagerEndpointUrl", arm().address());
+    endpoints.put("managementEndpointUrl", arm().address());
+    AzureAccount account =
+        new AzureAccount(
+            request ->
+                Mono.just(
+                    new AccessToken(
+                        service.identity().token(),
+                        OffsetDateTime.now(ZoneOffset.UTC).plusDays(1))),
+            new AzureEnvironment(endpoints));
+    return new AzureClients(() -> account);
+  }
+
+  static ObjectNode located(String location) {
+    ObjectNode resource = JSON.createObjectNode();
+    resource.put("location", location).putObject("tags");
+    return resource;
+  }
+
+  /** Names that no other test uses: of a migration, and of its one machine. */
+  static String migration() {
+    return "shop-" + NAMES.incrementAndGet();
+  }
+
+  static AzureMachine machine(String name) {
+    return machine(name, "Standard_B2s", null);
+  }
+
+  static AzureMachine machine(String name, String size, @Nullable String userData) {
+    return new AzureMachine(
+        name,
+        null,
+        IMAGE,
+        size,
+        SUBNET,
+        NSG,
+        "ops",
+        "ssh-ed25519 AAAAC3Nza ops@example.com",
+        userData,
+        Map.of("team", "shop"));
+  }
+
+  static AzureMachine adopting(String name, String id) {
+    return new AzureMachine(name, id, null, null, null, null, null, null, null, Map.of());
+  }
+
+  /** One machine, which is called as its migration is. */
+  static MachinesRequest request(String migration) {
+    return request(migration, machine(migration));
+  }
+
+  static MachinesRequest request(String migration, AzureMachine... machines) {
+    return request(migration, List.of(machines), List.of(), List.of());
+  }
+
+  static MachinesRequest request(
+      String migration,
+      List<AzureMachine> machines,
+      List<ProvisionSpec.AzureSnapshot> snapshots,
+      List<ProvisionSpec.AzureGroups> groups) {
+    return new MachinesRequest(
+        migration,
+        new ProvisionSpec(
+            null,
+            new ProvisionSpec.Azure(
+                AzureService.SUBSCRIPTION, GROUP, TARGET, machines, snapshots, groups),
+            null));
+  }
+
+  static MachinesRequest snapshotOf(String migration, String disk) {
+    return request(migration, List.of(), List.of(new ProvisionSpec.AzureSnapshot(disk)), List.of());
+  }
+
+  static RetireRequest retire(String migration, String... ids) {
+    return new RetireRequest(
+        migration, new RetireSpec(null, List.of(), List.of(ids), Duration.ofDays(7), "required"));
+  }
+
+  /** A machine on the source's side that a test may do with as it likes. */
+  String oldMachine(String name) {
+    return machines.placeMachine(OLD, SOURCE, name, Map.of());
+  }
+
+  static String disk(String machine) {
+    return AzureMachines.id(OLD, "Microsoft.Compute/disks", machine + "-disk");
+  }
+
+  static String id(String name) {
+    return AzureMachines.id(GROUP, "Microsoft.Compute/virtualMachines", name);
+  }
+
+  /** What there is of a type whose name begins with this, in any group, by name. */
+  Map<String, JsonNode> of(String type, String prefix) {
+    Map<String, JsonNode> found = new TreeMap<>();
+    machines
+        .all()
+        .forEach(
+            (id, resource) -> {
+              if (id.contains("/" + type + "/" + prefix)) {
+                found.put(id.substring(id.lastIndexOf('/') + 1), resource);
+              }
+            });
+    return found;
+  }
+
+  /** That there is one machine of that name, with one interface and one disk. */
+  void assertOne(String name, String description) {
+    for (String type : List.of("virtualmachines", "networkinterfaces", "disks")) {
+      assertThat(of(type, name)).as("%s: %s", description, type).hasSize(1);
+    }
+  }
+
+  /** That nothing of that name is left. */
+  void assertNone(String name, String description) {
+    assertThat(machines.all().keySet().stream().filter(each -> each.contains("/" + name)))
+        .as(description)
+        .isEmpty();
+  }
+
+  String power(String id) {
+    return machines.resource(id).map(each -> each.at("/properties/power").asText()).orElse("gone");
+  }
+
+  static Optional<ApplicationFailure> failure(Runnable step) {
+    try {
+      step.run();
+      return Optional.empty();
+    } catch (ApplicationFailure e) {
+      return Optional.of(e);
+    }
+  }
+
+  static boolean fails(Runnable step) {
+    Optional<ApplicationFailure> failure = failure(step);
+    failure.ifPresent(
+        e -> assertThat(e.getType()).as(e.getMessage()).isEqualTo(Failures.TRANSIENT));
+    return failure.isPresent();
+  }
+
+  /**
+   * Runs a step that ends at a call, before it was carried out or after.
+   *
+   * @return whether it came to that call
+   */
+  boolean killed(int calls, ArmFault fault, Runnable step) {
+    arm().clearJournal();
+    arm().fault("*", calls, 1, fault);
+    fails(step);
+    arm().clearFaults();
+    return arm().journal().size() > calls;
+  }
+
+  static Failures.Help help(Runnable step) {
+    ApplicationFailure failure = failure(step).orElseThrow();
+    assertThat(failure.getType()).as(failure.getMessage()).isEqualTo(Failures.NEEDS_HELP);
+    return failure.getDetails().get(Failures.Help.class);
+  }
+
+  /** Heals the stand-in, and makes sure that what belongs to somebody else is as it was. */
+  void assertBystandersUntouched() {
+    arm().clearFaults();
+    arm().operations().release();
+    arm().operations().pace(Duration.ofMillis(30), 1);
+    arm().clearJournal();
+    Map<String, JsonNode> now = machines.all();
+    before.forEach((id, resource) -> assertThat(now.get(id)).as(id).isEqualTo(resource));
+    assertThat(
+            Stream.of("virtualmachines", "networkinterfaces", "disks")
+                .map(type -> of(type, "bystander").size()))
+        .containsOnly(1);
+  }
+
+  @Override
+  public void close() {
+    service.close();
+  }
+}
