@@ -24,7 +24,8 @@ public final class FaultTable {
 
       Each row was made by a test: the call in the first column went wrong as the second says, in the middle of a step, against
       a stand-in that is as strict as the real service. Afterwards the step ran again without the fault, and the way back was
-      taken: every time the records were as found, byte for byte, and a bystander was untouched.
+      taken: every time names and weights were as found, to the last byte, each machine was made once, and bystanders
+      were untouched.
       """;
 
   private final String section;
