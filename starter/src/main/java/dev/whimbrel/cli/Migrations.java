@@ -257,7 +257,8 @@ final class Migrations {
         s.switchover(),
         s.parked(),
         s.steps(),
-        s.users());
+        s.users(),
+        s.targetShare());
   }
 
   private MigrationStatus fromMemo(
@@ -289,7 +290,8 @@ final class Migrations {
         null,
         List.of(),
         List.of(),
-        List.of());
+        List.of(),
+        null);
   }
 
   /** What the memo says, which is as of the last change of state. */

@@ -192,6 +192,9 @@ final class StatusText {
     if (s.lag() != null) {
       lines.add("LAG: %d ms, %s".formatted(s.lag().millis(), Words.bytes(s.lag().bytes())));
     }
+    if (s.targetShare() != null) {
+      lines.add("TRAFFIC: %d %% goes to the target".formatted(s.targetShare()));
+    }
     MigrationStatus.Verified verified = s.verification();
     if (verified != null) {
       lines.add(

@@ -29,6 +29,7 @@ class StatusTextTest {
             "NOW: the way back is 3 ms behind (50 %)",
             "RETRYING: AwaitTail, attempt 9: 2 clients are left",
             "LAG: 3 ms, 0 B",
+            "TRAFFIC: 100 % goes to the target",
             "VERIFIED: 3 min ago, 41,213,870 rows, 0 differences, not compared: public.blobs: no key",
             "SWITCHOVER: writes paused for 38 ms, 1 attempt",
             "NEXT: nothing, it goes on by itself. To be told when a person is needed: whimbrel wait"
@@ -159,6 +160,7 @@ class StatusTextTest {
         null,
         parked,
         List.of(),
-        List.of());
+        List.of(),
+        null);
   }
 }

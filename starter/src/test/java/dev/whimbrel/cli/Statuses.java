@@ -43,7 +43,8 @@ final class Statuses {
             new StepRecord("prepare.preflight", since, since.plusSeconds(2), "no blocker"),
             new StepRecord("prepare.backup", null, null, "not configured"),
             new StepRecord("cutover.approval", since.plusSeconds(3), null, null)),
-        List.of(new DatabaseUser("app", "192.0.2.7", "shop", true, "people (connect: manual)")));
+        List.of(new DatabaseUser("app", "192.0.2.7", "shop", true, "people (connect: manual)")),
+        null);
   }
 
   static Snapshot inTheWindow() {
@@ -67,7 +68,8 @@ final class Statuses {
             new MigrationStatus.SwitchoverFigures(38, 1),
             List.of(),
             List.of(),
-            List.of()),
+            List.of(),
+            100),
         true,
         List.of(
             new Snapshot.Activity("WatchWayBack", "the way back is 3 ms behind", 1L, 2L, 1, null),

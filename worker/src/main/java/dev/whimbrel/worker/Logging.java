@@ -53,6 +53,8 @@ final class Logging {
     context.getLogger("io.temporal").setLevel(Level.WARN);
     // While the server is away each poller logs a stack trace every few seconds.
     context.getLogger("io.temporal.internal.worker.BasePoller").setLevel(Level.OFF);
+    // At every call it warns of a header that the JDK's client sets by itself.
+    context.getLogger("com.azure.core.http.jdk.httpclient").setLevel(Level.ERROR);
     // An older server does without an optional service: nothing that anybody has to do.
     context.getLogger("io.temporal.internal.worker.HeartbeatManager").setLevel(Level.ERROR);
   }

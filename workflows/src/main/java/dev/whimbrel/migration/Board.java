@@ -47,6 +47,7 @@ final class Board {
   private boolean wayBack = true;
   private @Nullable Instant wayBackUntil;
   private long predictedPauseMillis;
+  private @Nullable Integer targetShare;
   private String mirrored = "";
 
   Board(Start start) {
@@ -138,6 +139,12 @@ final class Board {
 
   void predictPause(long millis) {
     predictedPauseMillis = millis;
+  }
+
+  /** Which share of the traffic the target gets; null while that is being changed. */
+  void sharing(@Nullable Integer percent) {
+    targetShare = percent;
+    changed();
   }
 
   void switchoverTried() {
@@ -299,6 +306,7 @@ final class Board {
                 handOver.writePauseMillis(), switchoverAttempts),
         parking.all(),
         new ArrayList<>(records.values()),
-        users);
+        users,
+        targetShare);
   }
 }

@@ -30,6 +30,8 @@ import org.jspecify.annotations.Nullable;
  * @param steps every step so far, and those not configured
  * @param users who was seen to use the source, by preflight, through the soak and before the
  *     evidence
+ * @param targetShare the target's percent of the traffic, once it is in force; null while it is
+ *     being changed, and where nothing was shifted
  */
 public record MigrationStatus(
     String name,
@@ -50,7 +52,8 @@ public record MigrationStatus(
     @Nullable SwitchoverFigures switchover,
     List<Parked> parked,
     List<StepRecord> steps,
-    List<DatabaseUser> users) {
+    List<DatabaseUser> users,
+    @Nullable Integer targetShare) {
 
   /** What a migration is doing. */
   public enum State {

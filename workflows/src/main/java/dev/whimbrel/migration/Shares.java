@@ -85,11 +85,13 @@ final class Shares {
   private Outcome set(Step step, int percent) {
     share = percent;
     touched = true;
+    migration.board.sharing(null);
     List<Supplier<Outcome>> parts = parts(step, percent);
     List<String> lines = new ArrayList<>();
     for (Supplier<Outcome> part : parts) {
       lines.add(part.get().line());
     }
+    migration.board.sharing(percent);
     return new Outcome(String.join("; ", lines));
   }
 

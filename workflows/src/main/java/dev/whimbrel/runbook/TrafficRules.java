@@ -42,6 +42,9 @@ final class TrafficRules {
     if (traffic.forwards() && traffic.haproxy() == null && !places.has("traffic.haproxy")) {
       places.report("traffic.tail", "forward goes only with haproxy.");
     }
+    if (traffic.forwards() && traffic.by().equals("command")) {
+      places.report("traffic.tail", "forward goes not with by: command, which forwards by itself.");
+    }
     if (traffic.command() != null) {
       Problems.notEmpty(places, "traffic.command.set", traffic.command().set());
       Problems.notEmpty(places, "traffic.command.read", traffic.command().read());

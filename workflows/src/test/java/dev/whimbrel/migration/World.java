@@ -114,6 +114,7 @@ final class World
   volatile List<Finding> preflightFindings = List.of();
   volatile List<DatabaseUser> users = List.of();
   volatile List<Finding> userFindings = List.of();
+  volatile int foundTtl = 3600;
   volatile List<Finding> canaryFindings = List.of();
   volatile List<Finding> machineFindings = List.of();
 
@@ -469,7 +470,8 @@ final class World
   public DnsSnapshot findRecords(DnsMove move) {
     happens("findRecords", "find records");
     return new DnsSnapshot(
-        List.of(new DnsSnapshot.RecordSet("shop.example.com", "A", 3600, List.of("203.0.113.10"))));
+        List.of(
+            new DnsSnapshot.RecordSet("shop.example.com", "A", foundTtl, List.of("203.0.113.10"))));
   }
 
   @Override
