@@ -205,7 +205,7 @@ class HaproxyFaultsTest {
     }
 
     private String weight(String server) {
-      return haproxy.command("get weight " + server).replaceFirst(" .*", "");
+      return haproxy.command("get weight " + server).replaceFirst("(?s) .*", "");
     }
 
     void mustBeAsFound() throws IOException {
