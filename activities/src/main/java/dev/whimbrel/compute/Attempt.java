@@ -18,16 +18,17 @@ import org.jspecify.annotations.Nullable;
  * Outside of an activity nothing is limited.
  */
 final class Attempt {
-  /** The server's clock for the attempt started before this one did. */
-  private static final Duration MARGIN = Duration.ofSeconds(5);
-
   /** Often enough for every heartbeat time-out of this activity. */
   private static final long PULSE_MILLIS = 3000;
 
-  /** A look that is older says nothing about the world any more. */
-  private static final Duration FRESH = Duration.ofSeconds(90);
+  /**
+   * A look that is older says nothing about the world any more: shorter than a heartbeat time-out,
+   * after which somebody else may be at work.
+   */
+  private static final Duration FRESH = Duration.ofSeconds(20);
 
   private final @Nullable ActivityExecutionContext context = context();
+  private final dev.whimbrel.attempt.Attempt whole = new dev.whimbrel.attempt.Attempt();
   private final Pace pace;
   private final long begun = System.nanoTime();
   private long looked = begun;
@@ -56,13 +57,7 @@ final class Attempt {
    * @throws io.temporal.failure.ApplicationFailure {@code Transient} if it has been given up
    */
   void requireTime() {
-    Duration limit = context == null ? Duration.ZERO : context.getInfo().getStartToCloseTimeout();
-    Duration used = since(begun);
-    if (!limit.isZero() && used.plus(MARGIN).compareTo(limit) > 0) {
-      throw Failures.transientFailure(
-          "Nothing was changed: this attempt has taken %d s of its %d s"
-              .formatted(used.toSeconds(), limit.toSeconds()));
-    }
+    whole.requireTime();
     if (since(looked).compareTo(FRESH) > 0) {
       throw Failures.transientFailure(
           "Nothing was changed: %d s have passed since this attempt looked"

@@ -151,18 +151,23 @@ public final class RegistryCompute implements Compute {
     return outcome(lines);
   }
 
+  private String region(RetireSpec retire) {
+    return Optional.ofNullable(retire.region())
+        .or(aws::region)
+        .orElseThrow(
+            () ->
+                Failures.needsHelp(
+                    "decommission.retire names EC2 instances and no region",
+                    "let the workers know one, then retry, or stop the instances by hand and skip this step",
+                    "export AWS_REGION=…"));
+  }
+
   private record Old(ComputeProvider provider, List<String> ids) {}
 
   private List<Old> oldSide(RetireSpec retire) {
     List<Old> old = new ArrayList<>();
     if (!retire.ec2().isEmpty()) {
-      if (retire.region() == null) {
-        throw Failures.needsHelp(
-            "decommission.retire names EC2 instances and no region",
-            "write decommission.retire.region into the runbook",
-            null);
-      }
-      old.add(new Old(Ec2Compute.in(aws, retire.region()), retire.ec2()));
+      old.add(new Old(Ec2Compute.in(aws, region(retire)), retire.ec2()));
     }
     Map<String, List<String>> azureIds =
         retire.azure().stream()

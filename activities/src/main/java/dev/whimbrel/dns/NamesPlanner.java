@@ -55,6 +55,18 @@ final class NamesPlanner {
           name,
           "is being moved by the migration %s.".formatted(now.mark().get().migration()),
           "end that migration first; if it is gone, remove the TXT record " + Mark.nameFor(name));
+      return;
+    }
+    if (now.mark().isPresent()) {
+      // What stands there now is the migration's own work: a way back to it would be none.
+      findings.add(
+          new Finding(
+              Level.NOTE,
+              CHECK,
+              name,
+              "is being moved by this migration: the card of its first plan holds the way back.",
+              null));
+      return;
     }
     if (now.isEmpty()) {
       blocker(name, "has no A, AAAA or CNAME record.", "make it, or correct dns.names");

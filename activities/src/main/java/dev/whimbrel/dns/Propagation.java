@@ -57,7 +57,7 @@ final class Propagation {
         continue;
       }
       for (Split split : wanted.splits()) {
-        SplitMeasure measure = new SplitMeasure(plan.name(), split);
+        SplitMeasure measure = new SplitMeasure(plan.name(), split, attempt);
         waiting.until(authoritative, () -> zone.requireAt(plan, share), measure::missingAt);
         measured.add(measure.line(authoritative.size(), resolvers));
       }

@@ -1,6 +1,7 @@
 package dev.whimbrel.dns;
 
 import dev.whimbrel.activity.DnsSnapshot.RecordSet;
+import dev.whimbrel.attempt.Attempt;
 import dev.whimbrel.dns.NameState.Split;
 import io.temporal.failure.ApplicationFailure;
 import java.util.List;
@@ -17,6 +18,9 @@ final class SplitMeasure {
   /** Enough to tell 5 % from 10 %, and few enough for a server far away. */
   static final int QUESTIONS = 400;
 
+  /** A server far away answers these within a few seconds. */
+  private static final int BETWEEN_BEATS = 10;
+
   /** Standard deviations of the sampling error; beyond so many, one server in 16,000 is wronged. */
   static final double DEVIATIONS = 4;
 
@@ -27,11 +31,13 @@ final class SplitMeasure {
 
   private final String name;
   private final Split split;
+  private final Attempt attempt;
   private @Nullable String elsewhere;
   private long asked;
   private long fromTarget;
 
-  SplitMeasure(String name, Split split) {
+  SplitMeasure(String name, Split split, Attempt attempt) {
+    this.attempt = attempt;
     this.name = name;
     this.split = split;
   }
@@ -40,6 +46,9 @@ final class SplitMeasure {
   Optional<String> missingAt(Nameserver server) {
     int target = 0;
     for (int i = 0; i < QUESTIONS; i++) {
+      if (i % BETWEEN_BEATS == 0) {
+        attempt.beat("%s: %d of %d answers".formatted(server.label(), i, QUESTIONS), asked);
+      }
       List<String> answer = answer(server);
       if (leadsElsewhere(answer)) {
         elsewhere = answer.get(answer.size() - 1);

@@ -96,7 +96,6 @@ final class Zone {
         // Whoever came in between may have been this step's own undo, where nobody hears from here.
         attempt.requireMoment();
       }
-      attempt.beat("changing " + plan.name(), round);
       switch (provider.change(now, wanted)) {
         case MADE -> {
           return now;

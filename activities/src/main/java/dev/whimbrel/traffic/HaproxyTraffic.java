@@ -79,6 +79,17 @@ final class HaproxyTraffic implements TrafficProvider {
                           "let a worker that may write it serve this migration, or leave the key"
                               + " out")));
     }
+    if (file == null) {
+      findings.add(
+          new Finding(
+              Finding.Level.WARNING,
+              "haproxy-file",
+              "traffic.haproxy",
+              "no file is named: its configuration goes on giving everything to the source's"
+                  + " servers, and after the end a reload sends all traffic there.",
+              "name traffic.haproxy.file, or write the weights into haproxy.cfg before the old"
+                  + " servers are stopped."));
+    }
     return new ChangePlan(findings, forward, back);
   }
 

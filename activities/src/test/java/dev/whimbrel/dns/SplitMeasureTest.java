@@ -3,6 +3,7 @@ package dev.whimbrel.dns;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.activity.DnsSnapshot.RecordSet;
+import dev.whimbrel.attempt.Attempt;
 import dev.whimbrel.dns.NameState.Split;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.PowerDnsServer;
@@ -86,7 +87,8 @@ class SplitMeasureTest {
   }
 
   private static SplitMeasure measuring(int share) {
-    return new SplitMeasure(SHOP, new Split(share, records(SOURCE), records(TARGET)));
+    return new SplitMeasure(
+        SHOP, new Split(share, records(SOURCE), records(TARGET)), new Attempt());
   }
 
   private static RecordSet records(String address) {

@@ -215,7 +215,13 @@ class HaproxyTrafficTest {
               tuple(
                   Finding.Level.WARNING,
                   "HAProxy at 127.0.0.1:%d: server app/green is in maintenance and gets nothing whatever its weight is. Fix: set server app/green state ready"
-                      .formatted(open.adminPort())));
+                      .formatted(open.adminPort())),
+              tuple(
+                  Finding.Level.WARNING,
+                  "traffic.haproxy: no file is named: its configuration goes on giving everything to the"
+                      + " source's servers, and after the end a reload sends all traffic there. Fix: name"
+                      + " traffic.haproxy.file, or write the weights into haproxy.cfg before the old servers"
+                      + " are stopped."));
     }
   }
 

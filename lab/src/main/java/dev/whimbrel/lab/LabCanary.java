@@ -25,7 +25,7 @@ record LabCanary(List<Integer> weights, Duration bake, Duration over) {
         database: "http://%s:%d/database"
         session: {open: "http://%3$s:%4$d/login", use: "http://%3$s:%4$d/me"}
     guards:
-      - {http: "http://%3$s:%4$d/healthz", compare: {moreErrors: 5%%}, maxErrorRate: 100%%, over: %5$ds, interval: 100ms, then: rollback}
+      - {http: "http://%3$s:%4$d/healthz", compare: {moreErrors: 5%%}, over: %5$ds, interval: 100ms, then: rollback}
     """
         .formatted(weights, bake.toSeconds(), service, port, over.toSeconds());
   }

@@ -87,7 +87,7 @@ class CanaryMoveTest {
         LIMIT,
         status ->
             status.state() == State.WAITING_FOR_TIME
-                && ("the end of the bake at %d %%".formatted(weight)).equals(status.waitingFor()));
+                && "the end of the bake at %d %%".formatted(weight).equals(status.waitingFor()));
   }
 
   /** What the stacks were asked for, within four standard deviations of the sampling error. */

@@ -145,9 +145,9 @@ class TtlStepsTest {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
       stopped = true;
-      thread.join(5_000);
+      thread.interrupt();
     }
   }
 }

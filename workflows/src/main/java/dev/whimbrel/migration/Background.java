@@ -13,13 +13,27 @@ final class Background {
   private final Board board;
   private final Step step;
   private final Consumer<Step> work;
+  private final boolean detached;
   private @Nullable CancellationScope scope;
   private @Nullable Promise<Void> running;
 
   Background(Board board, Step step, Consumer<Step> work) {
+    this(board, step, work, false);
+  }
+
+  private Background(Board board, Step step, Consumer<Step> work, boolean detached) {
+    this.detached = detached;
     this.board = board;
     this.step = step;
     this.work = work;
+  }
+
+  /**
+   * One that outlives the step that starts it, also where a person skips that: it ends when it is
+   * told to.
+   */
+  static Background detached(Board board, Step step, Consumer<Step> work) {
+    return new Background(board, step, work, true);
   }
 
   /** Starts it; again is harmless. */
@@ -27,8 +41,11 @@ final class Background {
     if (running != null) {
       return;
     }
+    Runnable start = () -> running = Async.procedure(this::keepOn);
     CancellationScope own =
-        Workflow.newCancellationScope(() -> running = Async.procedure(this::keepOn));
+        detached
+            ? Workflow.newDetachedCancellationScope(start)
+            : Workflow.newCancellationScope(start);
     scope = own;
     own.run();
   }

@@ -79,12 +79,16 @@ final class Evidence {
   }
 
   /** What a canary has shown; nothing where there was none. */
-  static List<String> canary(Runbook runbook, int share, @Nullable CanaryProof proof) {
+  static List<String> canary(
+      Runbook runbook, @Nullable Integer share, @Nullable CanaryProof proof) {
     if (runbook.validate().canary() == null) {
       return List.of();
     }
     Set<String> lines = new LinkedHashSet<>();
-    lines.add("The target's stack serves %d %% of the traffic.".formatted(share));
+    lines.add(
+        share == null
+            ? "WHO GETS WHICH SHARE OF THE TRAFFIC IS NOT CERTAIN: the last change of it did not end."
+            : "The target's stack serves %d %% of the traffic.".formatted(share));
     if (proof != null) {
       lines.add("Before the first percent: " + proof.line());
       warnings(proof.findings(), lines);

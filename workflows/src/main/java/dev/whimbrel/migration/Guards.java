@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * for the rollback by itself, at most once.
  */
 final class Guards {
+  private static final int LABEL = 100;
+
   private final Runbook runbook;
   private final Board board;
   private final Course course;
@@ -69,7 +71,8 @@ final class Guards {
 
   private void watch(int number, GuardSpec guard) {
     String id = id(number);
-    Checks checks = Timeouts.call(Checks.class, Timeouts.WATCH, id + ": watch " + subject(guard));
+    Checks checks =
+        Timeouts.call(Checks.class, Timeouts.WATCH, id + ": watch " + shortened(subject(guard)));
     GuardRequest request =
         new GuardRequest(
             Move.of(runbook),
@@ -113,6 +116,11 @@ final class Guards {
   /** {@code guard.1}: what status, history, retry and skip call it. */
   static String id(int number) {
     return "guard." + number;
+  }
+
+  /** Temporal takes labels of a few hundred bytes, and a query may be longer. */
+  private static String shortened(String text) {
+    return text.length() <= LABEL ? text : text.substring(0, LABEL) + "…";
   }
 
   private static String subject(GuardSpec guard) {

@@ -42,7 +42,11 @@ final class Machines {
   private Outcome remove(Step step, MachinesRequest request) {
     DnsSpec dns = migration.runbook.dns();
     if (dns != null && migration.shares.touched()) {
-      migration.steps.pass(Duration.ofSeconds(dns.ttlInForce()), step.label());
+      int ttl =
+          migration.steps.isSkipped(Step.LOWER_TTL) && migration.namesWereFound()
+              ? migration.found().longestTtl()
+              : dns.ttlInForce();
+      migration.steps.pass(Duration.ofSeconds(ttl), step.label());
     }
     return call(Compute.class, Timeouts.WORK, step).removeMachines(request);
   }
@@ -59,9 +63,12 @@ final class Machines {
       return;
     }
     RetireRequest request = new RetireRequest(migration.runbook.name(), retire);
-    migration.steps.run(Step.RETIRE, step -> stop(step, request));
+    Outcome stopped =
+        migration.steps.attempt(
+            Step.RETIRE, step -> stop(step, request), Outcome::line, Step.RETIRE.skippable());
     Duration after = retire.terminateAfter();
-    if (after == null) {
+    // What somebody would not let be stopped is not terminated either.
+    if (stopped == null || after == null) {
       leaveStanding();
       return;
     }
@@ -69,8 +76,9 @@ final class Machines {
         Step.TERMINATE_AFTER,
         after,
         "the end of the time for which the old machines stay stopped",
-        "nobody needed the old machines");
+        "the time is over");
     if (retire.approvalRequired()) {
+      migration.approvals.clear();
       Gate.awaitApprovalOf(migration, Step.TERMINATE_APPROVAL, endOf(retire), Step.TERMINATE);
     } else {
       migration.board.notConfigured(Step.TERMINATE_APPROVAL);

@@ -191,6 +191,11 @@ final class Runner {
     return !board.isPaused() && board.parking().isEmpty();
   }
 
+  /** Whether a person has skipped a step. */
+  boolean isSkipped(Step step) {
+    return skipped.containsKey(step);
+  }
+
   /** What people skipped so far, with their reasons. */
   List<String> skipped() {
     return List.copyOf(skipped.values());

@@ -13,6 +13,7 @@ import io.temporal.workflow.Workflow;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,12 +26,13 @@ final class Shares {
 
   private final Migration migration;
   private final Background hold;
-  private int share;
+  private int asked;
+  private @Nullable Integer inForce = NONE;
   private boolean touched;
 
   Shares(Migration migration) {
     this.migration = migration;
-    this.hold = new Background(migration.board, Step.HOLD_SHARE, this::keep);
+    this.hold = Background.detached(migration.board, Step.HOLD_SHARE, this::keep);
   }
 
   /** Whether anything of this migration sends traffic anywhere. */
@@ -38,9 +40,9 @@ final class Shares {
     return migration.runbook.shifting() != null;
   }
 
-  /** The target's percent that was asked for last. */
-  int share() {
-    return share;
+  /** The target's percent that is in force; null where the last change of it did not end. */
+  @Nullable Integer share() {
+    return inForce;
   }
 
   /** Whether any share was ever asked for. */
@@ -52,6 +54,8 @@ final class Shares {
   void registerUndo() {
     if (configured()) {
       migration.undo.barrier(Step.TRAFFIC_BACK, this::back);
+      // After a hand-over it comes right behind it, also where a canary has registered it long ago.
+      migration.undo.raise(Step.TRAFFIC_BACK);
     }
   }
 
@@ -82,47 +86,33 @@ final class Shares {
     hold.stop();
   }
 
-  private Outcome set(Step step, int percent) {
-    share = percent;
-    touched = true;
-    migration.board.sharing(null);
-    List<Supplier<Outcome>> parts = parts(step, percent);
-    List<String> lines = new ArrayList<>();
-    for (Supplier<Outcome> part : parts) {
-      lines.add(part.get().line());
-    }
-    migration.board.sharing(percent);
-    return new Outcome(String.join("; ", lines));
-  }
-
   /**
-   * What has to be changed, in order. On the way there the names move last, so that what still
-   * comes to the old entry point is forwarded already; on the way back they move first.
+   * Changes everything that has to be changed, and only then waits for it. A balancer is led first:
+   * nobody's way back waits for a DNS server.
    */
-  private List<Supplier<Outcome>> parts(Step step, int percent) {
+  private Outcome set(Step step, int percent) {
     TrafficSpec traffic = migration.runbook.shifting();
     DnsMove names = migration.names();
-    List<Supplier<Outcome>> parts = new ArrayList<>();
     boolean whole = percent == NONE || percent == ALL;
+    asked = percent;
+    inForce = null;
+    touched = true;
+    migration.board.sharing(null);
+    List<Supplier<Outcome>> waits = new ArrayList<>();
     if (traffic != null && (!traffic.byDns() || (traffic.forwards() && whole))) {
-      parts.add(() -> balance(step, traffic, percent));
+      ShareRequest request = request(traffic, percent);
+      call(Traffic.class, Timeouts.CALL, step).shiftShare(request);
+      waits.add(() -> call(Traffic.class, Timeouts.WATCH, step).awaitShare(request));
     }
     if (names != null && traffic != null && (traffic.byDns() || whole)) {
-      parts.add(percent == NONE ? 0 : parts.size(), () -> point(step, names, percent));
+      ShiftRequest request = ShiftRequest.of(names, migration.found(), percent);
+      call(Dns.class, Timeouts.CALL, step).shift(request);
+      waits.add(() -> call(Dns.class, Timeouts.WATCH, step).awaitPropagation(request));
     }
-    return parts;
-  }
-
-  private Outcome point(Step step, DnsMove names, int percent) {
-    ShiftRequest request = ShiftRequest.of(names, migration.found(), percent);
-    call(Dns.class, Timeouts.CALL, step).shift(request);
-    return call(Dns.class, Timeouts.WATCH, step).awaitPropagation(request);
-  }
-
-  private Outcome balance(Step step, TrafficSpec traffic, int percent) {
-    ShareRequest request = request(traffic, percent);
-    call(Traffic.class, Timeouts.CALL, step).shiftShare(request);
-    return call(Traffic.class, Timeouts.WATCH, step).awaitShare(request);
+    String lines = waits.stream().map(wait -> wait.get().line()).collect(Collectors.joining("; "));
+    inForce = percent;
+    migration.board.sharing(percent);
+    return new Outcome(lines);
   }
 
   private ShareRequest request(TrafficSpec traffic, int percent) {
@@ -138,13 +128,15 @@ final class Shares {
     }
     if (names != null && traffic.byDns()) {
       call(Dns.class, Timeouts.WATCH, step)
-          .holdNames(ShiftRequest.of(names, migration.found(), share));
+          .holdNames(ShiftRequest.of(names, migration.found(), asked));
       return;
     }
     while (!traffic.byDns()) {
-      Outcome lost = call(Traffic.class, Timeouts.WATCH, step).holdShare(request(traffic, share));
+      Outcome lost = call(Traffic.class, Timeouts.WATCH, step).holdShare(request(traffic, asked));
       Workflow.getLogger(Shares.class).info("{}: {}", step.id(), lost.line());
-      balance(step, traffic, share);
+      ShareRequest again = request(traffic, asked);
+      call(Traffic.class, Timeouts.CALL, step).shiftShare(again);
+      call(Traffic.class, Timeouts.WATCH, step).awaitShare(again);
     }
   }
 }

@@ -37,6 +37,18 @@ final class Undo {
     }
   }
 
+  /** Lets a known undo come before all the others that are known by now. */
+  void raise(Step step) {
+    entries.stream()
+        .filter(entry -> entry.step() == step)
+        .findFirst()
+        .ifPresent(
+            entry -> {
+              entries.remove(entry);
+              entries.push(entry);
+            });
+  }
+
   /** What would be done, newest first. */
   List<Step> steps() {
     return entries.stream().map(Entry::step).toList();
@@ -49,14 +61,9 @@ final class Undo {
    * @return tidying that failed, each with its reason
    */
   List<String> all(Runner runner, @Nullable Step first) {
-    entries.stream()
-        .filter(entry -> entry.step() == first)
-        .findFirst()
-        .ifPresent(
-            entry -> {
-              entries.remove(entry);
-              entries.push(entry);
-            });
+    if (first != null) {
+      raise(first);
+    }
     List<String> leftOver = new ArrayList<>();
     while (!entries.isEmpty()) {
       Entry entry = entries.pop();

@@ -93,6 +93,13 @@ final class CheckRules {
     if (compare == null) {
       return;
     }
+    String guard = path.substring(0, path.lastIndexOf('.'));
+    for (String other : List.of("maxErrorRate", "p99")) {
+      if (places.has(guard + "." + other)) {
+        places.report(
+            guard + "." + other, "goes not with compare: write a guard of its own for it.");
+      }
+    }
     Problems.positive(places, path + ".slowerBy", compare.slowerBy());
     for (String side : List.of("source", "target")) {
       SideSpec each = side.equals("source") ? draft.source() : draft.target();

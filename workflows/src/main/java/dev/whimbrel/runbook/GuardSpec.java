@@ -6,8 +6,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A threshold watched in the background from cutover to the end of the rollback window. Exactly one
- * of http, sql, command and prometheus is set.
+ * A threshold watched in the background, from a canary's first percent or from the cutover to the
+ * end of the rollback window. Exactly one of http, sql, command and prometheus is set.
  *
  * @param http a URL that is asked at the interval
  * @param sql a query on the side that takes the writes, whose single value must be true

@@ -2,6 +2,7 @@ package dev.whimbrel.runbook;
 
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -101,11 +102,35 @@ final class MachineRules {
             "expected an instance's id, i-…, found '" + retire.ec2().get(i) + "'.");
       }
     }
+    adopted(path + ".ec2", retire.ec2());
+    adopted(path + ".azure", retire.azure());
     for (int i = 0; i < retire.azure().size(); i++) {
       azureId(path + ".azure[" + i + "]", retire.azure().get(i));
     }
     Problems.positive(places, path + ".terminateAfter", retire.terminateAfter());
     Problems.oneOf(places, path + ".approval", retire.approval(), List.of("required", "none"));
+  }
+
+  /** What the target is to run on is not retired. */
+  private void adopted(String path, List<String> retired) {
+    Set<String> target = new HashSet<>();
+    ProvisionSpec provision = draft.provision();
+    if (provision != null && provision.ec2() != null) {
+      provision.ec2().machines().forEach(machine -> target.add(lower(machine.adopt())));
+    }
+    if (provision != null && provision.azure() != null) {
+      provision.azure().machines().forEach(machine -> target.add(lower(machine.adopt())));
+    }
+    for (int i = 0; i < retired.size(); i++) {
+      if (target.contains(lower(retired.get(i)))) {
+        places.report(
+            path + "[" + i + "]", retired.get(i) + " is adopted by provision: it is the target's.");
+      }
+    }
+  }
+
+  private static String lower(@Nullable String id) {
+    return id == null ? "" : id.toLowerCase(Locale.ROOT);
   }
 
   private void name(String path, @Nullable String name, Set<String> names) {

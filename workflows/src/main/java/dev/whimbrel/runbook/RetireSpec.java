@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The old side's machines. They are stopped; only {@code terminateAfter} lets them be terminated.
  *
- * @param region the region of the instances
+ * @param region the region of the instances; by default the one of the SDK's own configuration
  * @param ec2 ids of instances
  * @param azure ids of virtual machines, {@code /subscriptions/…}
  * @param terminateAfter how long they stay stopped before they may be terminated; absent: for ever

@@ -39,6 +39,14 @@ final class TrafficRules {
     if (traffic.byDns() && draft.dns() == null && !places.has("dns")) {
       places.report("traffic", "expected haproxy, command, or names under dns, found none.");
     }
+    if (places.has("traffic.haproxy") && places.has("traffic.command")) {
+      places.report("traffic", "expected either haproxy or command, found both.");
+    }
+    if (traffic.byDns() && traffic.haproxy() != null && !traffic.forwards()) {
+      places.report(
+          "traffic.haproxy",
+          "nothing would lead it: expected by: haproxy, or tail: forward beside by: dns.");
+    }
     if (traffic.forwards() && traffic.haproxy() == null && !places.has("traffic.haproxy")) {
       places.report("traffic.tail", "forward goes only with haproxy.");
     }

@@ -6,6 +6,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.State;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -32,8 +33,8 @@ class CanaryTest {
               "hand over to the target",
               "first writes seen",
               "set share 100 %",
-              "share 100 % in force",
               "point names to the target",
+              "share 100 % in force",
               "names point to the target");
       assertThat(stage.status().steps())
           .filteredOn(step -> step.id().equals("validate.canary"))
@@ -54,7 +55,7 @@ class CanaryTest {
 
       assertThat(result.ending()).isEqualTo(Ending.ROLLED_BACK);
       assertThat(after(stage, "guard 1 breached"))
-          .startsWith("point names to the source", "names point to the source", "set share 0 %");
+          .startsWith("set share 0 %", "point names to the source", "share 0 % in force");
     }
   }
 
@@ -75,7 +76,7 @@ class CanaryTest {
 
       assertThat(result.ending()).isEqualTo(Ending.ROLLED_BACK);
       assertThat(after(stage, "guard 1 breached"))
-          .startsWith("point names to the source", "names point to the source", "set share 0 %");
+          .startsWith("set share 0 %", "point names to the source", "share 0 % in force");
     }
   }
 
@@ -91,9 +92,12 @@ class CanaryTest {
           .containsSubsequence(
               "share 100 % in force",
               "settle on the source",
-              "point names to the source",
               "set share 0 %",
-              "share 0 % in force");
+              "point names to the source",
+              "share 0 % in force",
+              "names point to the source",
+              "unprepare the switchover",
+              "unsubscribe");
     }
   }
 
@@ -154,6 +158,24 @@ class CanaryTest {
           .singleElement()
           .satisfies(p -> assertThat(p.step()).isEqualTo("validate.hold-share"));
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+    }
+  }
+
+  @Test
+  void goesOnWatchingTheShareWhereAPersonSkipsTheRestOfTheBake() {
+    Runbooks runbooks = new Runbooks().withCanary(5, 25);
+    runbooks.approval = "required";
+    try (Stage stage = Stage.watched(runbooks)) {
+      stage.awaitAt(Step.CANARY, State.WAITING_FOR_TIME);
+      stage.workflow().skip(new StepDecision("ana@example.com", "seen enough", Step.CANARY.id()));
+      MigrationStatus waiting = stage.awaitState(State.WAITING_FOR_APPROVAL);
+      int looks = stage.world.looks("holdShare");
+      stage.sleep(Duration.ofHours(5));
+
+      assertThat(stage.world.looks("holdShare")).isGreaterThan(looks);
+      assertThat(Objects.requireNonNull(waiting.findings()).lines())
+          .contains("The target's stack serves 5 % of the traffic.");
+      assertThat(stage.world.journal()).doesNotContain("set share 25 %");
     }
   }
 

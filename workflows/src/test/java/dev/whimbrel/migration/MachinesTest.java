@@ -2,6 +2,7 @@ package dev.whimbrel.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.State;
@@ -80,6 +81,22 @@ class MachinesTest {
 
       assertThat(parked.parked().get(0).cause()).contains("eu-north-1: expected 4 vCPUs");
       assertThat(stage.world.journal()).doesNotContain("claim both databases", "make the machines");
+    }
+  }
+
+  @Test
+  void terminatesNothingThatAPersonWouldNotLetBeStopped() {
+    try (Stage stage =
+        new Stage(
+            withMachines("none"),
+            world ->
+                world.fail(
+                    "stopMachines", Failures.needsHelp("i-0abc is still needed", "look", null)))) {
+      stage.awaitState(State.NEEDS_HELP);
+      stage.workflow().skip(new StepDecision("ana@example.com", "needed", Step.RETIRE.id()));
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(stage.world.journal()).doesNotContain("terminate the old machines");
     }
   }
 

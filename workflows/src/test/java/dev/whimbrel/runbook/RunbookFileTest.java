@@ -105,6 +105,25 @@ class RunbookFileTest {
                 + " found 'app-1'.");
   }
 
+  @Test
+  void refusesWhatWouldNotBeHonoured() {
+    String both =
+        """
+        traffic: {by: dns, haproxy: {admin: "192.0.2.7:9999", backend: app, source: blue, target: green}}
+        dns: {route53: {zone: Z123}, names: [shop.example.com]}
+        guards: [{http: "https://shop.example.com/", compare: {moreErrors: 1%}, p99: 500ms}]
+        provision: {ec2: {region: eu-north-1, machines: [{name: app-1, adopt: i-0abc}]}}
+        decommission: {retire: {ec2: [i-0abc]}}
+        """;
+
+    assertThat(mistakesIn(withAddresses() + both))
+        .containsExactly(
+            "5:29: traffic.haproxy: nothing would lead it: expected by: haproxy, or tail: forward beside"
+                + " by: dns.",
+            "7:78: guards[0].p99: goes not with compare: write a guard of its own for it.",
+            "9:31: decommission.retire.ec2[0]: i-0abc is adopted by provision: it is the target's.");
+  }
+
   private static String withAddresses() {
     return SMALLEST
         .replace("/shop\"}}\ntarget", "/shop\"}, addresses: [192.0.2.1]}\ntarget")

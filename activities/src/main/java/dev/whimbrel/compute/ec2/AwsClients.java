@@ -2,16 +2,19 @@ package dev.whimbrel.compute.ec2;
 
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.awscore.client.builder.AwsClientBuilder;
 import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
 import software.amazon.awssdk.core.client.config.ClientOverrideConfiguration;
+import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.http.SdkHttpClient;
 import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
 import software.amazon.awssdk.profiles.ProfileFile;
 import software.amazon.awssdk.regions.Region;
+import software.amazon.awssdk.regions.providers.DefaultAwsRegionProviderChain;
 import software.amazon.awssdk.services.ec2.Ec2Client;
 import software.amazon.awssdk.services.servicequotas.ServiceQuotasClient;
 import software.amazon.awssdk.services.sts.StsClient;
@@ -58,6 +61,15 @@ public final class AwsClients {
   /** For calls that make something each time: they are made once, and never again by the SDK. */
   Ec2Client once(String region) {
     return once.computeIfAbsent(region, each -> build(Ec2Client.builder(), each, false));
+  }
+
+  /** The region of the SDK's own configuration; empty where it names none. */
+  public Optional<String> region() {
+    try {
+      return Optional.of(new DefaultAwsRegionProviderChain().getRegion().id());
+    } catch (SdkClientException e) {
+      return Optional.empty(); // the SDK's way to say that there is none
+    }
   }
 
   StsClient sts(String region) {

@@ -38,6 +38,27 @@ final class Batch {
     return deletions;
   }
 
+  /**
+   * The same for a person's hand, who may need it when TTLs are no longer what they were: what is
+   * simple is put in place whatever stands there.
+   */
+  List<Change> byHand(NameState from, NameState to) {
+    if (!from.splits().isEmpty() || !to.splits().isEmpty()) {
+      return between(from, to);
+    }
+    return between(from, to).stream()
+        .filter(
+            change ->
+                change.action() != ChangeAction.DELETE
+                    || to.set(change.resourceRecordSet().typeAsString()).isEmpty())
+        .map(
+            change ->
+                change.action() == ChangeAction.CREATE
+                    ? change(ChangeAction.UPSERT, change.resourceRecordSet())
+                    : change)
+        .toList();
+  }
+
   private static void difference(
       List<ResourceRecordSet> from,
       List<ResourceRecordSet> to,

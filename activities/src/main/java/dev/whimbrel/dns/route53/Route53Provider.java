@@ -164,7 +164,7 @@ final class Route53Provider implements DnsProvider {
 
   @Override
   public String byHand(NameState from, NameState wanted) {
-    return CommandLine.of(zone.id(), batch.between(from, wanted));
+    return CommandLine.of(zone.id(), batch.byHand(from, wanted));
   }
 
   @Override

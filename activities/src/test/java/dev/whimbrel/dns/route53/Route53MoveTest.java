@@ -189,15 +189,32 @@ class Route53MoveTest {
             "aws route53 change-resource-record-sets --hosted-zone-id "
                 + zone.route53.zoneId()
                 + " --change-batch '{\"Changes\":["
-                + "{\"Action\":\"DELETE\",\"ResourceRecordSet\":{\"Name\":\"shop.example.test.\",\"Type\":\"A\",\"TTL\":3600,\"ResourceRecords\":[{\"Value\":\"203.0.113.10\"},{\"Value\":\"203.0.113.9\"}]}},"
-                + "{\"Action\":\"DELETE\",\"ResourceRecordSet\":{\"Name\":\"shop.example.test.\",\"Type\":\"AAAA\",\"TTL\":1800,\"ResourceRecords\":[{\"Value\":\"2001:db8:1::10\"}]}},"
-                + "{\"Action\":\"CREATE\",\"ResourceRecordSet\":{\"Name\":\"shop.example.test.\",\"Type\":\"A\",\"TTL\":3600,\"ResourceRecords\":[{\"Value\":\"198.51.100.20\"}]}},"
-                + "{\"Action\":\"CREATE\",\"ResourceRecordSet\":{\"Name\":\"shop.example.test.\",\"Type\":\"AAAA\",\"TTL\":1800,\"ResourceRecords\":[{\"Value\":\"2001:db8:2::20\"}]}}]}'");
+                + "{\"Action\":\"UPSERT\",\"ResourceRecordSet\":{\"Name\":\"shop.example.test.\",\"Type\":\"A\",\"TTL\":3600,\"ResourceRecords\":[{\"Value\":\"198.51.100.20\"}]}},"
+                + "{\"Action\":\"UPSERT\",\"ResourceRecordSet\":{\"Name\":\"shop.example.test.\",\"Type\":\"AAAA\",\"TTL\":1800,\"ResourceRecords\":[{\"Value\":\"2001:db8:2::20\"}]}}]}'");
     ByHandCommand.send(zone.route53, plan.forward().get(0));
     assertThat(zone.served(SHOP))
         .containsExactly("1800 2001:db8:2:0:0:0:0:20", "3600 198.51.100.20");
     ByHandCommand.send(zone.route53, plan.back().get(0));
     assertThat(zone.route53.raw(SHOP)).isEqualTo(asFound);
+  }
+
+  @Test
+  void whatWasTypedOutBeforeTheTtlWasLoweredIsTakenAfterTheShiftToo() {
+    ChangePlan plan = zone.dns.planNames(new NamesRequest(move, List.of(5, 25, 100)));
+    DnsSnapshot found = zone.dns.findRecords(move);
+    zone.dns.setTtl(lower(move, found));
+    zone.dns.shift(share(move, found, 100));
+
+    ByHandCommand.send(zone.route53, plan.back().get(0));
+
+    assertThat(zone.route53.raw(SHOP)).isEqualTo(asFound);
+    ChangePlan again = zone.dns.planNames(new NamesRequest(move, List.of()));
+    assertThat(again.back()).isEmpty();
+    assertThat(again.findings())
+        .extracting(each -> each.line())
+        .containsExactly(
+            "shop.example.test: is being moved by this migration: the card of its first plan holds"
+                + " the way back.");
   }
 
   private static void twice(Runnable step) {
