@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.runbook.ProvisionSpec;
+import dev.whimbrel.runbook.RetireSpec;
 import io.temporal.common.WorkflowExecutionHistory;
 import io.temporal.testing.TestWorkflowEnvironment;
 import io.temporal.testing.WorkflowReplayer;
@@ -15,6 +17,8 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
@@ -30,7 +34,7 @@ class ReplayTest {
   private static final Path RECORDINGS = Path.of("src/test/resources/histories");
 
   @ParameterizedTest
-  @ValueSource(strings = {"migrated", "rolled-back"})
+  @ValueSource(strings = {"migrated", "rolled-back", "canary", "canary-rolled-back"})
   void carriesOnWhatWasRecorded(String recording) {
     assertThatCode(() -> replay(text(recording))).doesNotThrowAnyException();
   }
@@ -49,7 +53,7 @@ class ReplayTest {
   void recordAnew() throws IOException {
     Runbooks runbooks = new Runbooks();
     runbooks.approval = "required";
-    runbooks.guards = java.util.List.of(Runbooks.guard("rollback"));
+    runbooks.guards = List.of(Runbooks.guard("rollback"));
     try (Stage stage = new Stage(runbooks)) {
       stage.world.fail("subscribe", Failures.needsHelp("no slot is free", "free one", null));
       stage.awaitState(State.NEEDS_HELP);
@@ -67,6 +71,31 @@ class ReplayTest {
       stage.untyped().signal("rollback", "because");
       stage.result();
       write("rolled-back", stage.history());
+    }
+  }
+
+  @Test
+  @EnabledIfSystemProperty(named = "whimbrel.record", matches = "canary")
+  void recordCanaries() throws IOException {
+    Runbooks runbooks = new Runbooks().withCanary(5, 25);
+    runbooks.guards = List.of(Runbooks.guard("rollback"));
+    runbooks.provision =
+        new ProvisionSpec(
+            new ProvisionSpec.Ec2("eu-north-1", List.of(), List.of(), List.of()), null, null);
+    runbooks.retire =
+        new RetireSpec("eu-west-1", List.of("i-0abc"), List.of(), Duration.ofDays(7), "required");
+    try (Stage stage = new Stage(runbooks, world -> world.losses.add("HAProxy restarted"))) {
+      stage.awaitAt(Step.TERMINATE_APPROVAL, State.WAITING_FOR_APPROVAL);
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+      stage.result();
+      write("canary", stage.history());
+    }
+    runbooks.approval = "required";
+    try (Stage stage = Stage.watched(runbooks)) {
+      stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.world.breaches.put(1, "9 of 30 failed, allowed 1%");
+      stage.result();
+      write("canary-rolled-back", stage.history());
     }
   }
 
