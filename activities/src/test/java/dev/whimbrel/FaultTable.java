@@ -7,9 +7,15 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * Rows of docs/provider-faults.md, made by the tests of one provider: what went wrong with which
@@ -85,6 +91,33 @@ public final class FaultTable {
           .as("docs/provider-faults.md is old: run this test with -Dwhimbrel.docs=write")
           .isEqualTo(wanted);
     }
+  }
+
+  /**
+   * Makes sure that each of these calls has rows, so that none is made whose faults nobody has
+   * seen.
+   *
+   * @param section the name of the table's markers
+   * @param calls as the first column names them, in any case
+   */
+  public static void requireRows(String section, Collection<String> calls) {
+    Path document = root().resolve("docs/provider-faults.md");
+    Pattern table =
+        Pattern.compile("<!-- %1$s -->(.*)<!-- /%1$s -->".formatted(section), Pattern.DOTALL);
+    Matcher found = table.matcher(read(document));
+    assertThat(found.find()).as("section %s of %s", section, document).isTrue();
+    Set<String> rows =
+        found
+            .group(1)
+            .lines()
+            .filter(line -> line.startsWith("| "))
+            .map(line -> line.split("\\|", -1)[1].strip().toLowerCase(Locale.ROOT))
+            .collect(Collectors.toSet());
+    assertThat(calls.stream().map(each -> each.toLowerCase(Locale.ROOT)).distinct().sorted())
+        .as(
+            "calls without rows in docs/provider-faults.md: let %s's test of faults make them",
+            section)
+        .allMatch(rows::contains);
   }
 
   private String table() {

@@ -4,19 +4,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.FaultTable;
 import dev.whimbrel.activity.Failures;
-import dev.whimbrel.activity.Finding;
-import dev.whimbrel.activity.MachinesRequest;
-import dev.whimbrel.activity.RetireRequest;
+import dev.whimbrel.compute.AzureSteps.Step;
 import dev.whimbrel.servers.ArmAnswer;
 import dev.whimbrel.servers.ArmFault;
 import io.temporal.failure.ApplicationFailure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -25,15 +29,14 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Every fault at every call, in the middle of a step that needs the call: nothing is done twice,
  * nothing is lost, and the message says what to do. Makes its part of docs/provider-faults.md.
  */
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class AzureFaultsTest {
-  /** The read of one, which comes after that of the list. */
-  private static final String ONE = " (one)";
+  private static final int EVERY_TIME = 1000;
 
   private static AzureWorld world;
   private static FaultTable table;
 
-  private final String migration = AzureWorld.migration();
-  private final MachinesRequest machine = AzureWorld.request(migration);
+  private final AzureSteps steps = new AzureSteps(world);
 
   /** A fault and its name in the table. */
   private record Case(String fault, ArmFault with) {
@@ -56,6 +59,8 @@ class AzureFaultsTest {
           new Case("request lost", ArmFault.lostBefore()),
           new Case("done, answer lost", ArmFault.lostAfter()));
 
+  private static final Case LOST = new Case("connection lost", ArmFault.lostBefore());
+
   @BeforeAll
   static void start() {
     world = new AzureWorld();
@@ -69,8 +74,8 @@ class AzureFaultsTest {
 
   @AfterAll
   static void end() {
-    world.close();
     table.check();
+    world.close();
   }
 
   @AfterEach
@@ -80,30 +85,11 @@ class AzureFaultsTest {
 
   static Stream<Arguments> cases() {
     List<Arguments> all = new ArrayList<>();
-    for (String operation :
-        List.of(
-            "GET Microsoft.Compute/virtualMachines",
-            "GET Microsoft.Compute/virtualMachines" + ONE,
-            "GET Microsoft.Network/networkInterfaces",
-            "GET Microsoft.Compute/disks",
-            "GET Microsoft.Compute/snapshots",
-            "GET Microsoft.Compute/snapshots" + ONE,
-            "GET Microsoft.Compute/skus",
-            "GET Microsoft.Compute/locations/usages",
-            "GET Microsoft.Network/networkSecurityGroups",
-            "GET Microsoft.Network/virtualNetworks/subnets")) {
+    for (String operation : AzureSteps.READS) {
       ANYWHERE.forEach(fault -> all.add(Arguments.of(operation, fault)));
+      all.add(Arguments.of(operation, LOST));
     }
-    for (String operation :
-        List.of(
-            "PUT Microsoft.Network/networkInterfaces",
-            "PUT Microsoft.Compute/virtualMachines",
-            "POST Microsoft.Compute/virtualMachines/start",
-            "POST Microsoft.Compute/virtualMachines/deallocate",
-            "DELETE Microsoft.Compute/virtualMachines",
-            "DELETE Microsoft.Network/networkInterfaces",
-            "PUT Microsoft.Compute/snapshots",
-            "DELETE Microsoft.Compute/snapshots")) {
+    for (String operation : AzureSteps.CHANGES) {
       ANYWHERE.forEach(fault -> all.add(Arguments.of(operation, fault)));
       CHANGES.forEach(fault -> all.add(Arguments.of(operation, fault)));
     }
@@ -144,12 +130,14 @@ class AzureFaultsTest {
                 ArmFault.says(ArmAnswer.error(409, "ScopeLocked", "The scope is locked.")))));
   }
 
+  @Order(1)
   @ParameterizedTest(name = "{0}: {1}")
   @MethodSource("cases")
   void aStepMeetsAFault(String operation, Case meets) {
-    Step step = step(operation);
+    Step step = steps.making(operation);
     step.before().run();
-    world.arm().fault(operation.replace(ONE, ""), operation.endsWith(ONE) ? 1 : 0, 1, meets.with());
+    // A look that gets no answer is repeated by the JDK's client itself: so it never gets one.
+    world.arm().fault(operation, 0, meets == LOST ? EVERY_TIME : 1, meets.with());
 
     Optional<ApplicationFailure> failure = AzureWorld.failure(step.run());
     world.arm().clearFaults();
@@ -160,98 +148,85 @@ class AzureFaultsTest {
     table.row(operation, meets.fault(), became(failure), printed(failure));
   }
 
-  /**
-   * A step that makes the call.
-   *
-   * @param doneOnce asserts that what it is for was done, and not twice
-   */
-  private record Step(Runnable before, Runnable run, Runnable doneOnce) {}
-
-  private Step step(String operation) {
-    Runnable make = () -> world.compute.provisionMachines(machine);
-    Runnable remove = () -> world.compute.removeMachines(machine);
-    String what = operation.replace(ONE, "").substring(operation.indexOf('/') + 1);
-    return switch (operation.charAt(0) + " " + what) {
-      case "G virtualMachines", "G networkInterfaces", "P networkInterfaces", "P virtualMachines" ->
-          new Step(() -> {}, make, () -> world.assertOne(migration, operation));
-      case "P virtualMachines/start" -> new Step(this::makeAndStop, make, this::isStarted);
-      case "P virtualMachines/deallocate" -> retire();
-      case "D virtualMachines" ->
-          new Step(make, remove, () -> world.assertNone(migration, operation));
-      case "D networkInterfaces" ->
-          new Step(this::makeInterface, remove, () -> world.assertNone(migration, operation));
-      case "G skus", "G locations/usages", "G networkSecurityGroups", "G virtualNetworks/subnets" ->
-          new Step(() -> {}, this::plan, () -> world.assertNone(migration, operation));
-      default -> snapshot(operation);
-    };
+  static Stream<Arguments> kills() {
+    return AzureSteps.CHANGES.stream()
+        .flatMap(change -> Stream.of(Arguments.of(change, false), Arguments.of(change, true)));
   }
 
-  private void plan() {
-    assertThat(world.compute.planMachines(machine).findings())
-        .extracting(Finding::level)
-        .containsOnly(Finding.Level.NOTE);
+  @Order(2)
+  @ParameterizedTest(name = "{0}: done before {1}")
+  @MethodSource("kills")
+  void aWorkerIsKilled(String operation, boolean done) throws Exception {
+    Step step = steps.making(operation);
+    step.before().run();
+    CountDownLatch arrived = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    Runnable hang = () -> await(arrived, goOn);
+    world.arm().fault(operation, done ? ArmFault.after(hang) : ArmFault.before(hang));
+    CompletableFuture<Void> killed = CompletableFuture.runAsync(step.run());
+    assertThat(arrived.await(20, TimeUnit.SECONDS)).isTrue();
+
+    step.run().run();
+    step.doneOnce().run();
+    goOn.countDown();
+    killed.get(20, TimeUnit.SECONDS);
+
+    step.doneOnce().run();
+    table.row(
+        operation,
+        done
+            ? "worker killed after it was done, before it could report it"
+            : "worker killed; the call arrives when another worker has made it",
+        done ? "another worker goes on; done once" : "another worker makes it; done once",
+        "");
   }
 
-  private void makeAndStop() {
-    world.compute.provisionMachines(machine);
-    world.compute.awaitMachines(machine);
-    world.machines.power(AzureWorld.id(migration), "deallocated");
+  @Order(3)
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("changes")
+  void somebodyElseDoesTheSame(String operation) {
+    Step step = steps.making(operation);
+    step.before().run();
+    world.arm().fault(operation, ArmFault.before(steps.somebodyElse(operation)));
+
+    Optional<ApplicationFailure> failure = AzureWorld.failure(step.run());
+    failure.ifPresent(AzureFaultsTest::requireKind);
+    steps.leave();
+    step.run().run();
+
+    step.doneOnce().run();
+    table.row(
+        operation,
+        AzureSteps.words(operation),
+        failure.isEmpty() ? "the step went on" : "parks, and theirs is as it was; done once after",
+        printed(failure));
   }
 
-  private void isStarted() {
-    world.compute.awaitMachines(machine);
-    world.assertOne(migration, "started");
+  static Stream<String> changes() {
+    return AzureSteps.CHANGES.stream();
   }
 
-  private void makeInterface() {
-    world
-        .arm()
-        .fault(
-            "PUT Microsoft.Compute/virtualMachines",
-            ArmFault.says(ArmAnswer.error(409, "SkuNotAvailable", "Not now.")));
-    AzureWorld.help(() -> world.compute.provisionMachines(machine));
-  }
-
-  private Step retire() {
-    String old = world.oldMachine(migration);
-    RetireRequest request = AzureWorld.retire(migration, old);
-    return new Step(
-        () -> {},
-        () -> world.compute.stopMachines(request),
-        () -> assertThat(world.power(old)).isEqualTo("deallocated"));
-  }
-
-  private Step snapshot(String operation) {
-    String name = "disk-of-" + migration;
-    world.oldMachine(name);
-    MachinesRequest request = AzureWorld.snapshotOf(migration, AzureWorld.disk(name));
-    Runnable make = () -> world.compute.provisionMachines(request);
-    return operation.startsWith("DELETE")
-        ? new Step(make, () -> world.compute.removeMachines(request), () -> snapshots(0))
-        : new Step(() -> {}, make, () -> snapshots(2));
-  }
-
-  /** Azure ends the deletion of a snapshot a little later. */
-  private void snapshots(int expected) {
-    long deadline = System.nanoTime() + 2_000_000_000L;
-    while (System.nanoTime() < deadline && found() != expected) {
-      Thread.onSpinWait();
+  private static void await(CountDownLatch arrived, CountDownLatch goOn) {
+    arrived.countDown();
+    try {
+      assertThat(goOn.await(30, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
     }
-    assertThat(found()).isEqualTo(expected);
-  }
-
-  private int found() {
-    return world.of("snapshots", "whimbrel-" + migration + "-").size();
   }
 
   /** Only the kinds that Temporal is told about, with words that name the call and the object. */
   private static void requireUseful(ApplicationFailure failure) {
-    assertThat(failure.getType()).isIn(Failures.TRANSIENT, Failures.NEEDS_HELP);
+    requireKind(failure);
     assertThat(failure.getOriginalMessage()).startsWith("Cannot ").contains(": ");
-    assertThat(failure.getCause()).isNull();
     if (failure.getOriginalMessage().contains("Azure answers 429")) {
       assertThat(failure.getNextRetryDelay()).hasSeconds(7);
     }
+  }
+
+  private static void requireKind(ApplicationFailure failure) {
+    assertThat(failure.getType()).isIn(Failures.TRANSIENT, Failures.NEEDS_HELP);
+    assertThat(failure.getCause()).isNull();
     if (failure.getType().equals(Failures.NEEDS_HELP)) {
       assertThat(failure.getDetails().get(Failures.Help.class).remedy()).isNotBlank();
     }

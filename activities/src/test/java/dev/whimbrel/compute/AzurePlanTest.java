@@ -59,8 +59,8 @@ class AzurePlanTest {
         .extracting(Finding::line)
         .anyMatch(line -> line.contains("subscription") && line.contains(AzureService.SUBSCRIPTION))
         .contains(
-            "swedencentral: 2 vCPUs of standardBSFamily are needed, 2 of 100 are in use.",
-            "swedencentral: 2 vCPUs of cores are needed, 2 of 100 are in use.");
+            "swedencentral: 2 vCPUs of standardBSFamily are needed, 2 of 1000 are in use.",
+            "swedencentral: 2 vCPUs of cores are needed, 2 of 1000 are in use.");
     assertThat(plan.forward())
         .contains(
             "snapshot of %s in westeurope".formatted(disk),
@@ -156,7 +156,7 @@ class AzurePlanTest {
 
   @Test
   void saysWhichRoleIsMissing() {
-    world.arm().fault("GET Microsoft.Compute/skus", ArmFault.denied());
+    world.arm().fault("GET Microsoft.Compute/skus (list of the subscription)", ArmFault.denied());
 
     Failures.Help help =
         AzureWorld.help(() -> world.compute.planMachines(AzureWorld.request(migration)));

@@ -7,7 +7,6 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.RetireRequest;
 import dev.whimbrel.servers.ArmCall;
 import dev.whimbrel.servers.ArmFault;
-import dev.whimbrel.servers.AzureMachines;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
@@ -132,24 +131,7 @@ class AzureRetireTest {
 
   @Test
   void listsWhatStillCostsMoney() {
-    String address =
-        AzureMachines.id(AzureWorld.OLD, "Microsoft.Network/publicIPAddresses", migration);
-    ObjectNode shown = AzureWorld.located(AzureWorld.SOURCE);
-    shown.withObject("/properties").put("ipAddress", "203.0.113.10");
-    shown.withObject("/properties/ipConfiguration").put("id", old);
-    world.machines.place(address, shown);
-    String nic =
-        AzureMachines.id(AzureWorld.OLD, "Microsoft.Network/networkInterfaces", migration + "-nic");
-    ObjectNode withAddress = (ObjectNode) world.machines.resource(nic).orElseThrow();
-    withAddress
-        .withObject("/properties")
-        .putArray("ipConfigurations")
-        .addObject()
-        .put("name", "primary")
-        .putObject("properties")
-        .putObject("publicIPAddress")
-        .put("id", address);
-    world.machines.place(nic, withAddress);
+    String address = world.addressOf(migration);
     world.compute.provisionMachines(AzureWorld.snapshotOf(migration, AzureWorld.disk(migration)));
     world.compute.stopMachines(request);
 

@@ -7,6 +7,7 @@ import com.azure.core.management.AzureEnvironment;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.whimbrel.FaultTable;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.activity.RetireRequest;
@@ -51,6 +52,9 @@ final class AzureWorld implements AutoCloseable {
   static final String NSG =
       AzureMachines.id(GROUP, "Microsoft.Network/networkSecurityGroups", "apps");
 
+  /** Enough vCPUs for a machine of every test. */
+  static final int QUOTA = 1000;
+
   static final Pace QUICK =
       new Pace(Duration.ofMillis(20), Duration.ofSeconds(5), Duration.ofMillis(100));
 
@@ -73,6 +77,8 @@ final class AzureWorld implements AutoCloseable {
     machines.place(NSG, located(TARGET));
     machines.placeMachine(GROUP, TARGET, "bystander", Map.of("whimbrel-migration", "another"));
     machines.placeMachine(OLD, SOURCE, "bystander", Map.of("team", "billing"));
+    machines.catalogue().quota(TARGET, "standardBSFamily", QUOTA);
+    machines.catalogue().quota(TARGET, "cores", QUOTA);
     before = machines.all();
     compute = new RegistryCompute(new AwsClients(), clients(), QUICK);
   }
@@ -112,10 +118,19 @@ final class AzureWorld implements AutoCloseable {
   }
 
   static AzureMachine machine(String name, String size, @Nullable String userData) {
+    return machine(name, IMAGE, size, userData);
+  }
+
+  static AzureMachine machineOf(String name, String image) {
+    return machine(name, image, "Standard_B2s", null);
+  }
+
+  private static AzureMachine machine(
+      String name, String image, String size, @Nullable String userData) {
     return new AzureMachine(
         name,
         null,
-        IMAGE,
+        image,
         size,
         SUBNET,
         NSG,
@@ -166,6 +181,30 @@ final class AzureWorld implements AutoCloseable {
     return machines.placeMachine(OLD, SOURCE, name, Map.of());
   }
 
+  static String old(String name) {
+    return AzureMachines.id(OLD, "Microsoft.Compute/virtualMachines", name);
+  }
+
+  /** Gives the machine of that name on the source's side a public address, and returns its id. */
+  String addressOf(String machine) {
+    String address = AzureMachines.id(OLD, "Microsoft.Network/publicIPAddresses", machine);
+    ObjectNode shown = located(SOURCE);
+    shown.withObject("/properties").put("ipAddress", "203.0.113.10");
+    machines.place(address, shown);
+    String nic = AzureMachines.id(OLD, "Microsoft.Network/networkInterfaces", machine + "-nic");
+    ObjectNode withAddress = (ObjectNode) machines.resource(nic).orElseThrow();
+    withAddress
+        .withObject("/properties")
+        .putArray("ipConfigurations")
+        .addObject()
+        .put("name", "primary")
+        .putObject("properties")
+        .putObject("publicIPAddress")
+        .put("id", address);
+    machines.place(nic, withAddress);
+    return address;
+  }
+
   static String disk(String machine) {
     return AzureMachines.id(OLD, "Microsoft.Compute/disks", machine + "-disk");
   }
@@ -200,6 +239,15 @@ final class AzureWorld implements AutoCloseable {
     assertThat(machines.all().keySet().stream().filter(each -> each.contains("/" + name)))
         .as(description)
         .isEmpty();
+  }
+
+  /** Azure ends the deletion of a snapshot a little later. */
+  void awaitNone(String type, String prefix) {
+    long deadline = System.nanoTime() + QUICK.limit().toNanos();
+    while (System.nanoTime() < deadline && !of(type, prefix).isEmpty()) {
+      Thread.onSpinWait();
+    }
+    assertThat(of(type, prefix)).isEmpty();
   }
 
   String power(String id) {
@@ -255,8 +303,10 @@ final class AzureWorld implements AutoCloseable {
         .containsOnly(1);
   }
 
+  /** Every call that was made has rows in the table of faults. */
   @Override
   public void close() {
+    FaultTable.requireRows("azure-vm", arm().called());
     service.close();
   }
 }

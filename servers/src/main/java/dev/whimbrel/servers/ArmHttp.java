@@ -39,7 +39,7 @@ final class ArmHttp {
         ifMatch == null ? null : ifMatch.replace("\"", ""),
         headers.getFirst("If-None-Match"),
         body,
-        ArmOperations.isAbout(id) ? null : faults.next(method, id));
+        faults.next(method, id));
   }
 
   static Map<String, String> query(URI uri) {

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  */
 public record ArmId(String subscription, @Nullable String group, String type, List<String> names) {
 
+  static final String SUBSCRIPTIONS = "microsoft.resources/subscriptions";
+
   public ArmId {
     names = List.copyOf(names);
   }
@@ -32,7 +34,11 @@ public record ArmId(String subscription, @Nullable String group, String type, Li
     String group = after(words, "resourcegroups");
     if (words.isEmpty()) {
       return group == null
-          ? new ArmId(nonNull(subscription), null, "microsoft.resources/subscriptions", List.of())
+          ? new ArmId(
+              nonNull(subscription),
+              null,
+              SUBSCRIPTIONS,
+              nonNull(subscription).isEmpty() ? List.of() : List.of(subscription))
           : new ArmId(
               nonNull(subscription),
               null,
@@ -62,6 +68,15 @@ public record ArmId(String subscription, @Nullable String group, String type, Li
   /** Whether the path names one resource, and neither a list nor an action. */
   public boolean isResource() {
     return !names.isEmpty() && names.size() == type.split("/").length - 1;
+  }
+
+  /**
+   * {@code PUT microsoft.network/dnszones/a}. A list is told from the read of one: {@code GET
+   * microsoft.compute/disks (list)}, and the whole subscription's from a group's.
+   */
+  public String operation(String method) {
+    String of = group == null ? " (list of the subscription)" : " (list)";
+    return method + " " + type + (method.equals("GET") && !isResource() ? of : "");
   }
 
   /** The last word of the type, such as {@code a} or {@code start}. */

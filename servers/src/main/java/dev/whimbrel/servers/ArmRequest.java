@@ -27,9 +27,9 @@ public record ArmRequest(
     ObjectNode body,
     @Nullable ArmFault fault) {
 
-  /** {@code PUT microsoft.network/dnszones/a}: what faults and the journal are named by. */
+  /** What faults and the journal are named by, see {@link ArmId#operation}. */
   public String operation() {
-    return method + " " + id.type();
+    return id.operation(method);
   }
 
   /** The version of the interface that the client speaks; empty if it says none. */

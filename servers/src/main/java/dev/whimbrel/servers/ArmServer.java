@@ -38,6 +38,7 @@ public final class ArmServer implements AutoCloseable {
   private final ArmFaults faults = new ArmFaults();
   private final ArmOperations operations;
   private final List<ArmCall> journal = new CopyOnWriteArrayList<>();
+  private final Set<String> called = ConcurrentHashMap.newKeySet();
 
   private ArmServer(HttpsServer server, ManagedIdentity identity) {
     this.server = server;
@@ -124,6 +125,11 @@ public final class ArmServer implements AutoCloseable {
     return List.copyOf(journal);
   }
 
+  /** Every operation that was ever asked for, looks at operations too; see {@link ArmCall}. */
+  public Set<String> called() {
+    return Set.copyOf(called);
+  }
+
   public void clearJournal() {
     journal.clear();
   }
@@ -138,6 +144,7 @@ public final class ArmServer implements AutoCloseable {
             exchange, ArmAnswer.error(400, "InvalidRequest", String.valueOf(e.getMessage())));
         return;
       }
+      called.add(request.operation());
       ArmAnswer answer = answer(exchange, request);
       if (!ArmOperations.isAbout(request.id())) {
         journal.add(
@@ -168,9 +175,6 @@ public final class ArmServer implements AutoCloseable {
               "AuthenticationFailed",
               "Authentication failed. The 'Authorization' header is missing or invalid.")
           .with("WWW-Authenticate", "Bearer error=\"invalid_token\"");
-    }
-    if (ArmOperations.isAbout(request.id())) {
-      return operations.answer(request);
     }
     ArmFault fault = request.fault();
     if (fault == null) {
@@ -208,6 +212,9 @@ public final class ArmServer implements AutoCloseable {
 
   private ArmAnswer carryOut(ArmRequest request) {
     ArmId id = request.id();
+    if (ArmOperations.isAbout(id)) {
+      return operations.answer(request);
+    }
     if (id.type().startsWith("microsoft.resources/")) {
       return group(request);
     }
@@ -239,11 +246,12 @@ public final class ArmServer implements AutoCloseable {
   }
 
   private ArmAnswer group(ArmRequest request) {
+    boolean subscription = request.id().type().equals(ArmId.SUBSCRIPTIONS);
     String scope =
         ("/subscriptions/" + request.id().subscription()).toLowerCase(Locale.ROOT)
-            + (request.id().names().isEmpty() ? "" : "/resourcegroups/" + request.id().key(0));
+            + (subscription ? "" : "/resourcegroups/" + request.id().key(0));
     boolean there =
-        request.id().names().isEmpty()
+        subscription
             ? groups.stream().anyMatch(each -> each.startsWith(scope + "/"))
             : groups.contains(scope);
     if (!there) {
