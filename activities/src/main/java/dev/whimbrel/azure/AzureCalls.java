@@ -2,8 +2,10 @@ package dev.whimbrel.azure;
 
 import com.azure.core.exception.HttpResponseException;
 import com.azure.core.http.HttpHeaderName;
+import com.azure.core.http.HttpHeaders;
 import com.azure.core.management.exception.ManagementError;
 import com.azure.core.management.exception.ManagementException;
+import com.azure.core.management.polling.PollResult;
 import dev.whimbrel.activity.Failures;
 import java.io.IOException;
 import java.time.Duration;
@@ -107,19 +109,29 @@ public final class AzureCalls {
   }
 
   /**
-   * What it means that a long operation has ended as failed, where its look was made by hand.
+   * What it means that a long operation has ended as failed, or cannot be looked at, where its look
+   * was made by hand.
    *
+   * @param error what the look was answered with
+   * @param code Azure's word for it
    * @param text what Azure says about it
    * @return {@link Refused}, or a failure as {@link #make} throws it
    */
   public static RuntimeException failedOperation(
-      String what, AzureRight right, String code, String text) {
-    return judged(what, right, 200, code, text.isEmpty() ? "" : " (" + text + ")", Duration.ZERO);
+      String what, AzureRight right, PollResult.Error error, String code, String text) {
+    return judged(
+        what,
+        right,
+        error.getResponseStatusCode(),
+        code,
+        text.isEmpty() ? "" : " (" + text + ")",
+        wait(error.getResponseHeaders()));
   }
 
   private static RuntimeException judged(String what, AzureRight right, HttpResponseException e) {
     int status = e.getResponse() == null ? 0 : e.getResponse().getStatusCode();
-    return judged(what, right, status, code(e).orElse(""), detail(e), wait(e));
+    HttpHeaders headers = e.getResponse() == null ? null : e.getResponse().getHeaders();
+    return judged(what, right, status, code(e).orElse(""), detail(e), wait(headers));
   }
 
   private static RuntimeException judged(
@@ -176,11 +188,8 @@ public final class AzureCalls {
   }
 
   /** What Azure asks to wait before the next attempt; zero where it does not say. */
-  private static Duration wait(HttpResponseException e) {
-    String seconds =
-        e.getResponse() == null
-            ? null
-            : e.getResponse().getHeaders().getValue(HttpHeaderName.RETRY_AFTER);
+  private static Duration wait(@Nullable HttpHeaders headers) {
+    String seconds = headers == null ? null : headers.getValue(HttpHeaderName.RETRY_AFTER);
     if (seconds == null || !seconds.matches("\\d{1,6}")) {
       return Duration.ZERO;
     }

@@ -84,6 +84,7 @@ final class Operations {
         AzureCalls.failedOperation(
             operation.what(),
             new AzureRight(ComputeCalls.ROLE, operation.scope()),
+            error,
             said.path("code").asText(),
             said.path("message").asText());
     return judged instanceof Refused refused
