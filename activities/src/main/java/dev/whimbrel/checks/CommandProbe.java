@@ -16,6 +16,9 @@ public final class CommandProbe {
   private static final int LAST_LINES = 5;
   private static final int LONGEST_LINE = 300;
 
+  private static final int SIGNALS = 128;
+  private static final int LAST_SIGNAL = 31;
+
   /** How long the last output may take to arrive after the command has ended. */
   private static final Duration OUTPUT = Duration.ofSeconds(1);
 
@@ -70,13 +73,19 @@ public final class CommandProbe {
       }
       String what =
           ended
-              ? "ended with " + process.exitValue()
+              ? ending(process.exitValue())
               : "did not end within " + limit.toSeconds() + " s and was stopped";
       return new Ended(Optional.of(what + lastLines(output)), lastLine(output));
     } catch (InterruptedException e) {
       end(process);
       throw e;
     }
+  }
+
+  /** As shells do, Java adds 128 to the number of the signal that has ended a process. */
+  private static String ending(int value) {
+    boolean signal = value > SIGNALS && value <= SIGNALS + LAST_SIGNAL;
+    return "ended with " + value + (signal ? " (signal " + (value - SIGNALS) + ")" : "");
   }
 
   private static void end(Process process) throws InterruptedException {

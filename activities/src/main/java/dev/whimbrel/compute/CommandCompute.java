@@ -20,10 +20,17 @@ final class CommandCompute {
 
   private final ProvisionSpec.Command spec;
   private final Attempt attempt;
+  private final Duration limit;
 
   CommandCompute(ProvisionSpec.Command spec, Attempt attempt) {
+    this(spec, attempt, LIMIT);
+  }
+
+  /** Commands that are ended after a limit. */
+  CommandCompute(ProvisionSpec.Command spec, Attempt attempt, Duration limit) {
     this.spec = spec;
     this.attempt = attempt;
+    this.limit = limit;
   }
 
   String make() {
@@ -34,7 +41,7 @@ final class CommandCompute {
   String awaitHealthy() {
     attempt.until(
         () ->
-            run("provision.command.check", spec.check(), CHECK)
+            run("provision.command.check", spec.check(), shorter(CHECK))
                 .map(what -> "'%s' %s".formatted(words(spec.check()), what)),
         "see why the check does not pass; repair it or roll back, then retry");
     return "'%s' ended with 0".formatted(words(spec.check()));
@@ -46,13 +53,17 @@ final class CommandCompute {
   }
 
   private void require(String key, List<String> command) {
-    Optional<String> failed = run(key, command, LIMIT);
+    Optional<String> failed = run(key, command, limit);
     if (failed.isPresent()) {
       throw Failures.needsHelp(
           "%s: '%s' %s".formatted(key, words(command), failed.get()),
           "remove the cause, then retry: the command is run again",
           words(command));
     }
+  }
+
+  private Duration shorter(Duration other) {
+    return limit.compareTo(other) < 0 ? limit : other;
   }
 
   private Optional<String> run(String key, List<String> command, Duration limit) {

@@ -29,9 +29,16 @@ final class CommandTraffic implements TrafficProvider {
   private static final Duration HEARTBEAT = Duration.ofSeconds(1);
 
   private final TrafficSpec.Command commands;
+  private final Duration limit;
 
   CommandTraffic(TrafficSpec.Command commands) {
+    this(commands, LIMIT);
+  }
+
+  /** Commands that are ended after a limit. */
+  CommandTraffic(TrafficSpec.Command commands, Duration limit) {
     this.commands = commands;
+    this.limit = limit;
   }
 
   @Override
@@ -124,7 +131,7 @@ final class CommandTraffic implements TrafficProvider {
   }
 
   /** Runs a command while this attempt beats; a cancellation ends it with all that it started. */
-  private static String run(List<String> command, Attempt attempt) {
+  private String run(List<String> command, Attempt attempt) {
     ExecutorService thread =
         Executors.newSingleThreadExecutor(
             work -> {
@@ -133,7 +140,7 @@ final class CommandTraffic implements TrafficProvider {
               return daemon;
             });
     try {
-      Future<Ended> running = thread.submit(() -> CommandProbe.output(command, LIMIT));
+      Future<Ended> running = thread.submit(() -> CommandProbe.output(command, limit));
       Ended ended = await(running, command, attempt);
       if (ended.failure().isPresent()) {
         throw Failures.transientFailure("`%s` %s".formatted(shown(command), ended.failure().get()));

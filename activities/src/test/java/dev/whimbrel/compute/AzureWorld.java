@@ -306,7 +306,8 @@ final class AzureWorld implements AutoCloseable {
   /** Every call that was made has rows in the table of faults. */
   @Override
   public void close() {
-    FaultTable.requireRows("azure-vm", arm().called());
-    service.close();
+    try (service) {
+      FaultTable.requireRows(arm().called(), "azure-vm");
+    }
   }
 }

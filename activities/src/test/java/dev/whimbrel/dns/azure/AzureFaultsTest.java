@@ -1,5 +1,6 @@
 package dev.whimbrel.dns.azure;
 
+import static dev.whimbrel.FaultTable.failure;
 import static dev.whimbrel.dns.azure.AzureFixture.SHOP;
 import static dev.whimbrel.dns.azure.AzureFixture.lower;
 import static dev.whimbrel.dns.azure.AzureFixture.restore;
@@ -89,7 +90,7 @@ class AzureFaultsTest {
     return all;
   }
 
-  private static Stream<Arguments> at(String... operations) {
+  static Stream<Arguments> at(String... operations) {
     return Stream.of(operations)
         .flatMap(
             operation ->
@@ -120,7 +121,7 @@ class AzureFaultsTest {
     DnsSnapshot found = zone.dns.findRecords(move);
     zone.dns.setTtl(lower(move, found));
     zone.azure.arm().clearJournal();
-    plant(operation, fault);
+    plant(zone, operation, fault);
 
     Optional<ApplicationFailure> failure = failure(() -> zone.dns.shift(share(move, found, 25)));
 
@@ -144,7 +145,7 @@ class AzureFaultsTest {
     zone.dns.setTtl(lower(move, found));
     zone.dns.shift(share(move, found, 25));
     zone.dns.shift(share(move, found, 0));
-    plant(operation, fault);
+    plant(zone, operation, fault);
 
     Optional<ApplicationFailure> failure = failure(() -> zone.dns.setTtl(restore(move, found)));
 
@@ -170,7 +171,7 @@ class AzureFaultsTest {
     DnsMove ofTheZone =
         new DnsMove(
             "shop", AzureFixture.dnsSpec(spec, 60, SHOP), AzureFixture.SOURCE, AzureFixture.TARGET);
-    plant(operation, fault);
+    plant(zone, operation, fault);
 
     Optional<ApplicationFailure> failure = failure(() -> zone.dns.findRecords(ofTheZone));
 
@@ -283,7 +284,7 @@ class AzureFaultsTest {
   }
 
   /** A look that gets no answer is repeated by the JDK's client itself: so it never gets one. */
-  private void plant(String operation, ArmFault fault) {
+  static void plant(AzureFixture zone, String operation, ArmFault fault) {
     boolean lostLook = operation.startsWith("GET") && isLost(fault);
     zone.azure.arm().fault(operation, 0, lostLook ? EVERY_TIME : 1, fault);
   }
@@ -329,15 +330,6 @@ class AzureFaultsTest {
       assertThat(goOn.await(30, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
-    }
-  }
-
-  private static Optional<ApplicationFailure> failure(Runnable step) {
-    try {
-      step.run();
-      return Optional.empty();
-    } catch (ApplicationFailure e) {
-      return Optional.of(e);
     }
   }
 

@@ -12,6 +12,7 @@ import com.azure.resourcemanager.trafficmanager.models.DnsConfig;
 import com.azure.resourcemanager.trafficmanager.models.MonitorConfig;
 import com.azure.resourcemanager.trafficmanager.models.MonitorProtocol;
 import com.azure.resourcemanager.trafficmanager.models.TrafficRoutingMethod;
+import dev.whimbrel.FaultTable;
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot;
 import dev.whimbrel.activity.Failures;
@@ -181,8 +182,11 @@ final class AzureFixture implements AutoCloseable {
     return failure.getDetails().get(Failures.Help.class);
   }
 
+  /** Every call that was made has rows in the table of faults. */
   @Override
   public void close() {
-    azure.close();
+    try (azure) {
+      FaultTable.requireRows(azure.arm().called(), "azure", "azure-records");
+    }
   }
 }
