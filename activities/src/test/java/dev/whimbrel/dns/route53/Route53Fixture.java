@@ -3,6 +3,7 @@ package dev.whimbrel.dns.route53;
 import static dev.whimbrel.servers.Route53Service.change;
 import static dev.whimbrel.servers.Route53Service.weighted;
 
+import dev.whimbrel.FaultTable;
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot;
 import dev.whimbrel.activity.Failures;
@@ -11,6 +12,7 @@ import dev.whimbrel.activity.TtlRequest;
 import dev.whimbrel.dns.RegistryDns;
 import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.servers.Route53Front;
 import dev.whimbrel.servers.Route53Service;
 import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
@@ -119,10 +121,15 @@ final class Route53Fixture implements AutoCloseable {
     return failure.getDetails().get(Failures.Help.class);
   }
 
+  /** Every call that was made has rows in the table of faults. */
   @Override
   public void close() {
-    System.clearProperty(LOCK);
-    CREDENTIALS.keySet().forEach(System::clearProperty);
-    route53.close();
+    try (route53) {
+      FaultTable.requireRows(
+          route53.front().journal().stream().map(Route53Front.Call::operation).toList(), "route53");
+    } finally {
+      System.clearProperty(LOCK);
+      CREDENTIALS.keySet().forEach(System::clearProperty);
+    }
   }
 }
