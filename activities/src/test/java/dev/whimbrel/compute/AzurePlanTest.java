@@ -16,39 +16,27 @@ import dev.whimbrel.servers.AzureMachines;
 import dev.whimbrel.servers.AzureService;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class AzurePlanTest {
-  private static AzureWorld world;
+  @RegisterExtension static final AzureWorld world = new AzureWorld();
 
-  private final String migration = AzureWorld.migration();
+  private final String migration = AzureRequests.migration();
 
   @BeforeAll
   static void start() {
-    world = new AzureWorld();
     world.oldMachine("db");
-  }
-
-  @AfterAll
-  static void end() {
-    world.close();
-  }
-
-  @AfterEach
-  void touchesNothingForeign() {
-    world.assertBystandersUntouched();
   }
 
   @Test
   void showsEveryCallTheQuotaAndTheSubscriptionAndChangesNothing() {
     String disk = AzureWorld.disk("db");
     MachinesRequest request =
-        AzureWorld.request(
+        AzureRequests.request(
             migration,
-            List.of(AzureWorld.machine(migration)),
+            List.of(AzureRequests.machine(migration)),
             List.of(new ProvisionSpec.AzureSnapshot(disk)),
             List.of());
 
@@ -101,11 +89,11 @@ class AzurePlanTest {
 
     ChangePlan plan =
         world.compute.planMachines(
-            AzureWorld.request(
+            AzureRequests.request(
                 migration,
                 wrong,
-                AzureWorld.machine("taken-" + migration),
-                AzureWorld.machine("large-" + migration, "Standard_E8s_v5", null)));
+                AzureRequests.machine("taken-" + migration),
+                AzureRequests.machine("large-" + migration, "Standard_E8s_v5", null)));
 
     assertThat(plan.findings())
         .filteredOn(each -> each.level() == Level.BLOCKER)
@@ -138,7 +126,7 @@ class AzurePlanTest {
                     AzureService.SUBSCRIPTION,
                     "no-rg",
                     AzureWorld.TARGET,
-                    List.of(AzureWorld.machine(migration)),
+                    List.of(AzureRequests.machine(migration)),
                     List.of(),
                     List.of()),
                 null));
@@ -159,7 +147,7 @@ class AzurePlanTest {
     world.arm().fault("GET Microsoft.Compute/skus (list of the subscription)", ArmFault.denied());
 
     Failures.Help help =
-        AzureWorld.help(() -> world.compute.planMachines(AzureWorld.request(migration)));
+        AzureWorld.help(() -> world.compute.planMachines(AzureRequests.request(migration)));
 
     assertThat(help.command())
         .isEqualTo(
@@ -183,7 +171,7 @@ class AzurePlanTest {
         world
             .compute
             .planMachines(
-                AzureWorld.request(
+                AzureRequests.request(
                     migration,
                     List.of(),
                     List.of(),

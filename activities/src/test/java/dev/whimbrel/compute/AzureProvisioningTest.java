@@ -16,43 +16,24 @@ import java.nio.file.Path;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 class AzureProvisioningTest {
   private static final String PUT = "PUT Microsoft.Compute/virtualMachines";
-  private static AzureWorld world;
+  @RegisterExtension static final AzureWorld world = new AzureWorld();
 
-  private final String migration = AzureWorld.migration();
-  private final MachinesRequest request = AzureWorld.request(migration);
-
-  @BeforeAll
-  static void start() {
-    world = new AzureWorld();
-  }
-
-  @AfterAll
-  static void end() {
-    world.close();
-  }
-
-  @AfterEach
-  void touchesNothingForeign() {
-    world.assertBystandersUntouched();
-  }
+  private final String migration = AzureRequests.migration();
+  private final MachinesRequest request = AzureRequests.request(migration);
 
   @Test
   void makesAMachineOnceWithItsTagsAndNothingThatStaysWithoutIt(@TempDir Path directory)
       throws Exception {
     Path file = Files.writeString(directory.resolve("app.sh"), "#!/bin/sh\necho up\n");
     MachinesRequest wanted =
-        AzureWorld.request(
-            migration, AzureWorld.machine(migration, "Standard_B2s", file.toString()));
+        AzureRequests.request(
+            migration, AzureRequests.machine(migration, "Standard_B2s", file.toString()));
 
     String first = world.compute.provisionMachines(wanted).line();
     String healthy = world.compute.awaitMachines(wanted).line();
@@ -91,8 +72,8 @@ class AzureProvisioningTest {
     boolean reached = true;
     while (reached) {
       for (ArmFault fault : List.of(ArmFault.broken(), ArmFault.lostAfter())) {
-        String name = AzureWorld.migration();
-        MachinesRequest killed = AzureWorld.request(name);
+        String name = AzureRequests.migration();
+        MachinesRequest killed = AzureRequests.request(name);
         reached = world.killed(calls, fault, () -> world.compute.provisionMachines(killed));
 
         world.compute.provisionMachines(killed);
@@ -106,14 +87,7 @@ class AzureProvisioningTest {
 
   @Test
   void makesOneMachineWithSeveralAttemptsAtOnce() {
-    List<CompletableFuture<Boolean>> attempts =
-        Stream.of(1, 2, 3)
-            .map(
-                each ->
-                    CompletableFuture.supplyAsync(
-                        () -> AzureWorld.fails(() -> world.compute.provisionMachines(request))))
-            .toList();
-    attempts.forEach(CompletableFuture::join);
+    AzureWorld.atOnce(() -> world.compute.provisionMachines(request));
 
     world.compute.provisionMachines(request);
 
@@ -215,11 +189,11 @@ class AzureProvisioningTest {
   @Test
   void asksForHelpWhereItsMachineIsNotAsTheRunbookSays() {
     world.compute.provisionMachines(request);
-    AzureMachine larger = AzureWorld.machine(migration, "Standard_D4s_v5", null);
+    AzureMachine larger = AzureRequests.machine(migration, "Standard_D4s_v5", null);
 
     Failures.Help help =
         AzureWorld.help(
-            () -> world.compute.provisionMachines(AzureWorld.request(migration, larger)));
+            () -> world.compute.provisionMachines(AzureRequests.request(migration, larger)));
 
     assertThat(help.cause())
         .contains("is not as the runbook says: size: expected standard_d4s_v5, found standard_b2s");
@@ -228,10 +202,10 @@ class AzureProvisioningTest {
 
   @Test
   void asksForHelpWhereThereIsNoUserData() {
-    AzureMachine machine = AzureWorld.machine(migration, "Standard_B2s", "/nowhere/app.sh");
+    AzureMachine machine = AzureRequests.machine(migration, "Standard_B2s", "/nowhere/app.sh");
 
     assertThatThrownBy(
-            () -> world.compute.provisionMachines(AzureWorld.request(migration, machine)))
+            () -> world.compute.provisionMachines(AzureRequests.request(migration, machine)))
         .hasMessageContaining(
             "expected user data in /nowhere/app.sh on this worker, found no file");
     world.assertNone(migration, "no user data");
@@ -273,7 +247,8 @@ class AzureProvisioningTest {
     world.machines.power(id, "stopped");
     JsonNode before = world.machines.resource(id).orElseThrow();
     MachinesRequest adopting =
-        AzureWorld.request(migration, AzureWorld.adopting(migration, id.replace("shop", "SHOP")));
+        AzureRequests.request(
+            migration, AzureRequests.adopting(migration, id.replace("shop", "SHOP")));
 
     String adopted = world.compute.provisionMachines(adopting).line();
     world.compute.awaitMachines(adopting);

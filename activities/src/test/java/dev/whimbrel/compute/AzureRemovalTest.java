@@ -7,32 +7,15 @@ import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.servers.ArmCall;
 import dev.whimbrel.servers.ArmFault;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class AzureRemovalTest {
   private static final String DELETE = "DELETE Microsoft.Compute/virtualMachines";
-  private static AzureWorld world;
+  @RegisterExtension static final AzureWorld world = new AzureWorld();
 
-  private final String migration = AzureWorld.migration();
-  private final MachinesRequest request = AzureWorld.request(migration);
-
-  @BeforeAll
-  static void start() {
-    world = new AzureWorld();
-  }
-
-  @AfterAll
-  static void end() {
-    world.close();
-  }
-
-  @AfterEach
-  void touchesNothingForeign() {
-    world.assertBystandersUntouched();
-  }
+  private final String migration = AzureRequests.migration();
+  private final MachinesRequest request = AzureRequests.request(migration);
 
   @Test
   void removesTheMachineWithItsDiskAndInterfaceAndIsHarmlessAgain() {
@@ -54,8 +37,8 @@ class AzureRemovalTest {
     boolean reached = true;
     while (reached) {
       for (ArmFault fault : List.of(ArmFault.broken(), ArmFault.lostAfter())) {
-        String name = AzureWorld.migration();
-        MachinesRequest killed = AzureWorld.request(name);
+        String name = AzureRequests.migration();
+        MachinesRequest killed = AzureRequests.request(name);
         world.compute.provisionMachines(killed);
         reached = world.killed(calls, fault, () -> world.compute.removeMachines(killed));
 
@@ -72,7 +55,7 @@ class AzureRemovalTest {
   void removesTheNetworkInterfaceOfAMachineThatWasNeverMade() {
     world.machines.catalogue().withhold("Standard_D4s_v5", AzureWorld.TARGET);
     MachinesRequest refused =
-        AzureWorld.request(migration, AzureWorld.machine(migration, "Standard_D4s_v5", null));
+        AzureRequests.request(migration, AzureRequests.machine(migration, "Standard_D4s_v5", null));
     AzureWorld.help(() -> world.compute.provisionMachines(refused));
     assertThat(world.of("networkinterfaces", migration)).hasSize(1);
 

@@ -9,26 +9,15 @@ import dev.whimbrel.servers.ArmCall;
 import dev.whimbrel.servers.ArmFault;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class AzureRetireTest {
-  private static final AzureWorld world = new AzureWorld();
+  @RegisterExtension static final AzureWorld world = new AzureWorld();
 
-  private final String migration = AzureWorld.migration();
+  private final String migration = AzureRequests.migration();
   private final String old = world.oldMachine(migration);
-  private final RetireRequest request = AzureWorld.retire(migration, old.replace("old", "OLD"));
-
-  @AfterAll
-  static void end() {
-    world.close();
-  }
-
-  @AfterEach
-  void touchesNothingForeign() {
-    world.assertBystandersUntouched();
-  }
+  private final RetireRequest request = AzureRequests.retire(migration, old.replace("old", "OLD"));
 
   @Test
   void deallocatesAMachineAlsoWhereItOnlyStands() {
@@ -72,8 +61,8 @@ class AzureRetireTest {
     boolean reached = true;
     while (reached) {
       for (ArmFault fault : List.of(ArmFault.broken(), ArmFault.lostAfter())) {
-        String name = AzureWorld.migration();
-        RetireRequest killed = AzureWorld.retire(name, world.oldMachine(name));
+        String name = AzureRequests.migration();
+        RetireRequest killed = AzureRequests.retire(name, world.oldMachine(name));
         reached = world.killed(calls, fault, () -> world.compute.stopMachines(killed));
         world.compute.stopMachines(killed);
         reached |= world.killed(calls, fault, () -> world.compute.terminateMachines(killed));
@@ -96,15 +85,16 @@ class AzureRetireTest {
             AzureWorld.SOURCE,
             "other-" + migration,
             Map.of("whimbrel-migration", "another"));
-    world.compute.provisionMachines(AzureWorld.request(migration));
+    world.compute.provisionMachines(AzureRequests.request(migration));
 
     Failures.Help foreign =
         AzureWorld.help(
-            () -> world.compute.terminateMachines(AzureWorld.retire(migration, old, other)));
+            () -> world.compute.terminateMachines(AzureRequests.retire(migration, old, other)));
     Failures.Help own =
         AzureWorld.help(
             () ->
-                world.compute.stopMachines(AzureWorld.retire(migration, AzureWorld.id(migration))));
+                world.compute.stopMachines(
+                    AzureRequests.retire(migration, AzureWorld.id(migration))));
 
     assertThat(foreign.cause()).isEqualTo(other + " carries the tag of another migration, another");
     assertThat(own.cause()).contains("it is the target's, not the source's");
@@ -132,7 +122,8 @@ class AzureRetireTest {
   @Test
   void listsWhatStillCostsMoney() {
     String address = world.addressOf(migration);
-    world.compute.provisionMachines(AzureWorld.snapshotOf(migration, AzureWorld.disk(migration)));
+    world.compute.provisionMachines(
+        AzureRequests.snapshotOf(migration, AzureWorld.disk(migration)));
     world.compute.stopMachines(request);
 
     String line = world.compute.listCosts(request).line();

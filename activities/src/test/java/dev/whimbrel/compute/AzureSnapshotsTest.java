@@ -11,33 +11,21 @@ import dev.whimbrel.servers.ArmFault;
 import dev.whimbrel.servers.AzureMachines;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 class AzureSnapshotsTest {
-  private static final AzureWorld world = new AzureWorld();
+  @RegisterExtension static final AzureWorld world = new AzureWorld();
+
   private static final String disk = AzureWorld.disk("db");
 
-  private final String migration = AzureWorld.migration();
-  private final MachinesRequest request = AzureWorld.snapshotOf(migration, disk);
+  private final String migration = AzureRequests.migration();
+  private final MachinesRequest request = AzureRequests.snapshotOf(migration, disk);
 
   @BeforeAll
   static void start() {
     world.oldMachine("db");
-  }
-
-  @AfterAll
-  static void end() {
-    world.close();
-  }
-
-  @AfterEach
-  void touchesNothingForeign() {
-    world.assertBystandersUntouched();
   }
 
   private Map<String, JsonNode> made(String name) {
@@ -72,8 +60,8 @@ class AzureSnapshotsTest {
     boolean reached = true;
     while (reached) {
       for (ArmFault fault : List.of(ArmFault.broken(), ArmFault.lostAfter())) {
-        String name = AzureWorld.migration();
-        MachinesRequest killed = AzureWorld.snapshotOf(name, disk);
+        String name = AzureRequests.migration();
+        MachinesRequest killed = AzureRequests.snapshotOf(name, disk);
         reached = world.killed(calls, fault, () -> world.compute.provisionMachines(killed));
 
         world.compute.provisionMachines(killed);
@@ -87,16 +75,9 @@ class AzureSnapshotsTest {
 
   @Test
   void makesOneOfEachWithSeveralAttemptsAtOnce() {
-    List<CompletableFuture<Boolean>> attempts =
-        Stream.of(1, 2, 3)
-            .map(
-                each ->
-                    CompletableFuture.supplyAsync(
-                        () -> AzureWorld.fails(() -> world.compute.provisionMachines(request))))
-            .toList();
-    attempts.forEach(CompletableFuture::join);
+    List<Boolean> failed = AzureWorld.atOnce(() -> world.compute.provisionMachines(request));
 
-    assertThat(attempts).extracting(CompletableFuture::join).containsOnly(false);
+    assertThat(failed).containsOnly(false);
     assertThat(made(migration)).hasSize(2);
   }
 
@@ -118,7 +99,7 @@ class AzureSnapshotsTest {
     String machine = "gone-" + migration;
     world.oldMachine(machine);
     String gone = AzureWorld.disk(machine);
-    MachinesRequest wanted = AzureWorld.snapshotOf(migration, gone);
+    MachinesRequest wanted = AzureRequests.snapshotOf(migration, gone);
     world.compute.provisionMachines(wanted);
     world.machines.erase(gone);
     String nightly =

@@ -61,8 +61,8 @@ final class AzureSteps {
           "DELETE Microsoft.Compute/snapshots");
 
   private final AzureWorld world;
-  private final String migration = AzureWorld.migration();
-  private final MachinesRequest machine = AzureWorld.request(migration);
+  private final String migration = AzureRequests.migration();
+  private final MachinesRequest machine = AzureRequests.request(migration);
   private final Runnable make;
   private final Runnable remove;
   private String theirs = "";
@@ -117,11 +117,12 @@ final class AzureSteps {
           case VERSIONS + WHOLE_LIST -> AzureWorld.IMAGE.replaceFirst("[^:]*$", "latest");
           default -> AzureWorld.IMAGE;
         };
-    AzureMachine wanted = AzureWorld.machineOf(migration, named);
+    AzureMachine wanted = AzureRequests.machineOf(migration, named);
     return new Step(
         () -> world.machines.place(image, AzureWorld.located(AzureWorld.TARGET)),
         () ->
-            assertThat(world.compute.planMachines(AzureWorld.request(migration, wanted)).findings())
+            assertThat(
+                    world.compute.planMachines(AzureRequests.request(migration, wanted)).findings())
                 .extracting(Finding::level)
                 .containsOnly(Finding.Level.NOTE),
         () -> {
@@ -152,7 +153,7 @@ final class AzureSteps {
 
   private Step retire() {
     String old = world.oldMachine(migration);
-    RetireRequest request = AzureWorld.retire(migration, old);
+    RetireRequest request = AzureRequests.retire(migration, old);
     return new Step(
         () -> {},
         () -> world.compute.stopMachines(request),
@@ -161,7 +162,7 @@ final class AzureSteps {
 
   /** What a machine that is there, or was, still costs. */
   private Step costs(boolean gone) {
-    RetireRequest request = AzureWorld.retire(migration, world.oldMachine(migration));
+    RetireRequest request = AzureRequests.retire(migration, world.oldMachine(migration));
     String address = world.addressOf(migration);
     String of = gone ? ", which nothing uses" : " of " + migration;
     return new Step(
@@ -181,7 +182,7 @@ final class AzureSteps {
     String name = "disk-of-" + migration;
     String made = "whimbrel-" + migration + "-";
     world.oldMachine(name);
-    MachinesRequest request = AzureWorld.snapshotOf(migration, AzureWorld.disk(name));
+    MachinesRequest request = AzureRequests.snapshotOf(migration, AzureWorld.disk(name));
     Runnable begin = () -> world.compute.provisionMachines(request);
     return operation.startsWith("DELETE")
         ? new Step(
@@ -206,7 +207,7 @@ final class AzureSteps {
                       AzureWorld.GROUP, AzureWorld.TARGET, migration, Map.of()));
       case "PUT Microsoft.Compute/snapshots" -> {
         MachinesRequest request =
-            AzureWorld.snapshotOf(migration, AzureWorld.disk("disk-of-" + migration));
+            AzureRequests.snapshotOf(migration, AzureWorld.disk("disk-of-" + migration));
         String name =
             rehearsed(
                 "snapshots",

@@ -9,14 +9,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.whimbrel.FaultTable;
 import dev.whimbrel.activity.Failures;
-import dev.whimbrel.activity.MachinesRequest;
-import dev.whimbrel.activity.RetireRequest;
 import dev.whimbrel.azure.AzureAccount;
 import dev.whimbrel.compute.azure.AzureClients;
 import dev.whimbrel.compute.ec2.AwsClients;
-import dev.whimbrel.runbook.ProvisionSpec;
-import dev.whimbrel.runbook.ProvisionSpec.AzureMachine;
-import dev.whimbrel.runbook.RetireSpec;
 import dev.whimbrel.servers.ArmFault;
 import dev.whimbrel.servers.ArmServer;
 import dev.whimbrel.servers.AzureMachines;
@@ -31,9 +26,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.extension.AfterAllCallback;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
 import reactor.core.publisher.Mono;
 
 /**
@@ -41,7 +38,7 @@ import reactor.core.publisher.Mono;
  * each stands a machine of somebody else with its disk and its network interface, and a security
  * group; they must be the same after every test.
  */
-final class AzureWorld implements AutoCloseable {
+final class AzureWorld implements AfterEachCallback, AfterAllCallback {
   static final String GROUP = "shop-rg";
   static final String OLD = "old-rg";
   static final String TARGET = "swedencentral";
@@ -59,7 +56,6 @@ final class AzureWorld implements AutoCloseable {
       new Pace(Duration.ofMillis(20), Duration.ofSeconds(5), Duration.ofMillis(100));
 
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final AtomicInteger NAMES = new AtomicInteger();
 
   final AzureMachines machines = new AzureMachines();
   private final AzureService service;
@@ -106,74 +102,6 @@ final class AzureWorld implements AutoCloseable {
     ObjectNode resource = JSON.createObjectNode();
     resource.put("location", location).putObject("tags");
     return resource;
-  }
-
-  /** Names that no other test uses: of a migration, and of its one machine. */
-  static String migration() {
-    return "shop-" + NAMES.incrementAndGet();
-  }
-
-  static AzureMachine machine(String name) {
-    return machine(name, "Standard_B2s", null);
-  }
-
-  static AzureMachine machine(String name, String size, @Nullable String userData) {
-    return machine(name, IMAGE, size, userData);
-  }
-
-  static AzureMachine machineOf(String name, String image) {
-    return machine(name, image, "Standard_B2s", null);
-  }
-
-  private static AzureMachine machine(
-      String name, String image, String size, @Nullable String userData) {
-    return new AzureMachine(
-        name,
-        null,
-        image,
-        size,
-        SUBNET,
-        NSG,
-        "ops",
-        "ssh-ed25519 AAAAC3Nza ops@example.com",
-        userData,
-        Map.of("team", "shop"));
-  }
-
-  static AzureMachine adopting(String name, String id) {
-    return new AzureMachine(name, id, null, null, null, null, null, null, null, Map.of());
-  }
-
-  /** One machine, which is called as its migration is. */
-  static MachinesRequest request(String migration) {
-    return request(migration, machine(migration));
-  }
-
-  static MachinesRequest request(String migration, AzureMachine... machines) {
-    return request(migration, List.of(machines), List.of(), List.of());
-  }
-
-  static MachinesRequest request(
-      String migration,
-      List<AzureMachine> machines,
-      List<ProvisionSpec.AzureSnapshot> snapshots,
-      List<ProvisionSpec.AzureGroups> groups) {
-    return new MachinesRequest(
-        migration,
-        new ProvisionSpec(
-            null,
-            new ProvisionSpec.Azure(
-                AzureService.SUBSCRIPTION, GROUP, TARGET, machines, snapshots, groups),
-            null));
-  }
-
-  static MachinesRequest snapshotOf(String migration, String disk) {
-    return request(migration, List.of(), List.of(new ProvisionSpec.AzureSnapshot(disk)), List.of());
-  }
-
-  static RetireRequest retire(String migration, String... ids) {
-    return new RetireRequest(
-        migration, new RetireSpec(null, List.of(), List.of(ids), Duration.ofDays(7), "required"));
   }
 
   /** A machine on the source's side that a test may do with as it likes. */
@@ -254,20 +182,18 @@ final class AzureWorld implements AutoCloseable {
     return machines.resource(id).map(each -> each.at("/properties/power").asText()).orElse("gone");
   }
 
-  static Optional<ApplicationFailure> failure(Runnable step) {
-    try {
-      step.run();
-      return Optional.empty();
-    } catch (ApplicationFailure e) {
-      return Optional.of(e);
-    }
-  }
-
   static boolean fails(Runnable step) {
-    Optional<ApplicationFailure> failure = failure(step);
+    Optional<ApplicationFailure> failure = FaultTable.failure(step);
     failure.ifPresent(
         e -> assertThat(e.getType()).as(e.getMessage()).isEqualTo(Failures.TRANSIENT));
     return failure.isPresent();
+  }
+
+  /** Three attempts at a step at the same time; whether each has failed. */
+  static List<Boolean> atOnce(Runnable step) {
+    List<CompletableFuture<Boolean>> attempts =
+        Stream.of(1, 2, 3).map(each -> CompletableFuture.supplyAsync(() -> fails(step))).toList();
+    return attempts.stream().map(CompletableFuture::join).toList();
   }
 
   /**
@@ -284,13 +210,14 @@ final class AzureWorld implements AutoCloseable {
   }
 
   static Failures.Help help(Runnable step) {
-    ApplicationFailure failure = failure(step).orElseThrow();
+    ApplicationFailure failure = FaultTable.failure(step).orElseThrow();
     assertThat(failure.getType()).as(failure.getMessage()).isEqualTo(Failures.NEEDS_HELP);
     return failure.getDetails().get(Failures.Help.class);
   }
 
   /** Heals the stand-in, and makes sure that what belongs to somebody else is as it was. */
-  void assertBystandersUntouched() {
+  @Override
+  public void afterEach(ExtensionContext test) {
     arm().clearFaults();
     arm().operations().release();
     arm().operations().pace(Duration.ofMillis(30), 1);
@@ -305,9 +232,9 @@ final class AzureWorld implements AutoCloseable {
 
   /** Every call that was made has rows in the table of faults. */
   @Override
-  public void close() {
+  public void afterAll(ExtensionContext tests) {
     try (service) {
-      FaultTable.requireRows(arm().called(), "azure-vm");
+      FaultTable.requireRows(service.arm().called(), "azure-vm");
     }
   }
 }
