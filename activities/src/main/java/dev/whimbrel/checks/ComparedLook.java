@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Asks the public name at one address of each side at the same moment, the addresses of a side in
- * turn.
+ * turn. Where both sides fail together, only a control probe tells whether that is this machine's
+ * own network: without one nothing is known.
  */
 final class ComparedLook implements Look {
   private static final ExecutorService SIDES =
@@ -35,6 +36,7 @@ final class ComparedLook implements Look {
   private final Duration limit;
   private final List<InetAddress> source;
   private final List<InetAddress> target;
+  private final Kind together;
   private final AtomicInteger turn = new AtomicInteger();
 
   ComparedLook(HttpProbe http, GuardRequest request, Duration limit) {
@@ -44,6 +46,7 @@ final class ComparedLook implements Look {
     Stacks stacks = new Stacks(http, request.sourceAddresses(), request.targetAddresses());
     this.source = stacks.of(Side.SOURCE);
     this.target = stacks.of(Side.TARGET);
+    this.together = request.guard().control() == null ? Kind.UNKNOWN : Kind.BAD;
   }
 
   /** What one side did: how long it took to answer well, or null; and what it said. */
@@ -61,7 +64,7 @@ final class ComparedLook implements Look {
       SideBySide.Pair pair = new SideBySide.Pair(source.took(), own.took());
       if (own.took() == null && source.took() == null) {
         return new Seen(
-            Kind.UNKNOWN,
+            together,
             "both sides failed together: %s; %s".formatted(own.text(), source.text()),
             pair);
       }

@@ -1,5 +1,6 @@
 package dev.whimbrel.checks;
 
+import dev.whimbrel.checks.GuardWindow.Kind;
 import dev.whimbrel.checks.GuardWindow.Sample;
 import dev.whimbrel.checks.GuardWindow.State;
 import dev.whimbrel.checks.GuardWindow.Verdict;
@@ -16,8 +17,10 @@ import org.jspecify.annotations.Nullable;
  * Judges the target's side by the source's, asked at the same moments. Pure.
  *
  * <ul>
- *   <li>A moment at which both sides failed tells nothing: this machine's own network, or a cause
- *       that both have in common.
+ *   <li>A moment at which both sides failed tells nothing, unless a control probe answered: this
+ *       machine's own network may be lost.
+ *   <li>Where it answered, such moments are failures of both. They make no difference between the
+ *       sides; but when most of the latest thirty are such, the service is down.
  *   <li>A difference in errors counts when it is above the share allowed, at least three, and more
  *       than the source's own errors would vary by.
  *   <li>A percentile counts when at least three answers lie above it, and it is slower than the
@@ -44,7 +47,7 @@ final class SideBySide {
   SideBySide(GuardSpec.Compare allowed, List<Sample> samples, String over) {
     this.allowed = allowed;
     this.over = over;
-    this.samples = samples.stream().filter(each -> known(each.pair())).toList();
+    this.samples = samples.stream().filter(SideBySide::known).toList();
     this.source = millis(this.samples.stream().map(Sample::pair).map(SideBySide::source));
     this.target = millis(this.samples.stream().map(Sample::pair).map(SideBySide::target));
   }
@@ -58,7 +61,7 @@ final class SideBySide {
   record Pair(@Nullable Duration source, @Nullable Duration target) {}
 
   /**
-   * Judges what is known.
+   * Judges what is known. While the latest moment failed at both sides it is never good.
    *
    * @param fewest samples of a side, below which nothing is
    * @param blind whether the latest look saw nothing
@@ -74,8 +77,25 @@ final class SideBySide {
     }
     return moreErrors()
         .or(() -> slower(fewest))
+        .or(() -> down(fewest))
         .map(why -> new Verdict(State.BREACHED, "%s in %s, %s".formatted(figures, over, why)))
-        .orElse(new Verdict(State.GOOD, figures));
+        .orElseGet(
+            () ->
+                failedTogether(samples.get(samples.size() - 1))
+                    ? new Verdict(State.NOT_KNOWN, "not known: " + figures)
+                    : new Verdict(State.GOOD, figures));
+  }
+
+  private Optional<String> down(int fewest) {
+    long together =
+        samples.subList(samples.size() - fewest, samples.size()).stream()
+            .filter(SideBySide::failedTogether)
+            .count();
+    return together * 2 > fewest
+        ? Optional.of(
+            "both sides failed at %d of the latest %d moments while the control probe answered; the last: %s"
+                .formatted(together, fewest, lastBad()))
+        : Optional.empty();
   }
 
   private Optional<String> moreErrors() {
@@ -122,8 +142,12 @@ final class SideBySide {
         .orElse("");
   }
 
-  private static boolean known(@Nullable Pair pair) {
-    return source(pair).isPresent() || target(pair).isPresent();
+  private static boolean known(Sample sample) {
+    return sample.pair() != null && sample.kind() != Kind.UNKNOWN;
+  }
+
+  private static boolean failedTogether(Sample sample) {
+    return source(sample.pair()).isEmpty() && target(sample.pair()).isEmpty();
   }
 
   private static Optional<Duration> source(@Nullable Pair pair) {

@@ -73,6 +73,11 @@ final class BothSides implements AutoCloseable {
     return "http://shop.example.com:" + port() + path;
   }
 
+  /** A URL of one stack, by its address. */
+  String addressed(Side side) {
+    return "http://127.0.0.%d:%d/".formatted(side == Side.SOURCE ? 2 : 3, port());
+  }
+
   /** Ends a stack: whoever connects is refused. */
   void stop(Side side) {
     Objects.requireNonNull(stacks.get(side)).stop(0);

@@ -120,6 +120,53 @@ class ComparedGuardTest {
             " more not known, the last: both sides failed together: 127.0.0.3: Connection refused; 127.0.0.2: Connection refused");
   }
 
+  @Test
+  void isBreachedWhenBothSidesAreGoneAndTheControlProbeAnswers() throws IOException {
+    try (BothSides elsewhere = new BothSides()) {
+      AtomicLong since = new AtomicLong();
+
+      Optional<Breach> breach =
+          guarding.watch(
+              Guarding.comparing(service.url("/"), elsewhere.addressed(Side.SOURCE)),
+              line -> {
+                if (isGood(line) && since.compareAndSet(0, System.nanoTime())) {
+                  service.stop(Side.SOURCE);
+                  service.stop(Side.TARGET);
+                }
+                return false;
+              });
+
+      assertThat(Duration.ofNanos(System.nanoTime() - since.get())).isLessThan(Guarding.OVER);
+      assertThat(breach.map(Breach::line).orElse(""))
+          .contains(" moments while the control probe answered; the last: both sides failed")
+          .endsWith("127.0.0.3: Connection refused; 127.0.0.2: Connection refused");
+    }
+  }
+
+  @Test
+  void knowsNothingWhenTheControlProbeFailsTogetherWithBothSides() throws IOException {
+    try (BothSides elsewhere = new BothSides()) {
+      elsewhere.stop(Side.SOURCE);
+      AtomicInteger blind = new AtomicInteger();
+
+      Optional<Breach> breach =
+          guarding.watch(
+              Guarding.comparing(service.url("/"), elsewhere.addressed(Side.SOURCE)),
+              line -> {
+                if (isGood(line)) {
+                  service.stop(Side.SOURCE);
+                  service.stop(Side.TARGET);
+                }
+                return line.contains(" more not known") && blind.incrementAndGet() > 120;
+              });
+
+      assertThat(breach).isEmpty();
+      assertThat(guarding.lines.get(guarding.lines.size() - 1))
+          .startsWith("guard 1: not known: target 0 of ")
+          .endsWith("127.0.0.2: Connection refused; the control probe failed too");
+    }
+  }
+
   private static boolean isGood(String line) {
     return line.startsWith("guard 1: target ");
   }

@@ -35,18 +35,25 @@ final class Guarding {
   /** A guard that compares both sides. */
   static GuardSpec comparing(String url) {
     GuardSpec.Compare compare = new GuardSpec.Compare(new Percent(0.01), Duration.ofMillis(100));
-    return guard(url, null, compare);
+    return guard(url, null, compare, null);
+  }
+
+  /** The same with a control probe. */
+  static GuardSpec comparing(String url, String control) {
+    GuardSpec.Compare compare = new GuardSpec.Compare(new Percent(0.01), Duration.ofMillis(100));
+    return guard(url, null, compare, control);
   }
 
   /** A guard by a query. */
   static GuardSpec querying(String url, String query, @Nullable String token) {
-    return guard(null, new GuardSpec.Prometheus(url, query, token), null);
+    return guard(null, new GuardSpec.Prometheus(url, query, token), null, null);
   }
 
   private static GuardSpec guard(
       @Nullable String http,
       GuardSpec.@Nullable Prometheus prometheus,
-      GuardSpec.@Nullable Compare compare) {
+      GuardSpec.@Nullable Compare compare,
+      @Nullable String control) {
     return new GuardSpec(
         http,
         null,
@@ -56,7 +63,7 @@ final class Guarding {
         null,
         OVER,
         Duration.ofMillis(20),
-        null,
+        control,
         compare,
         "rollback");
   }

@@ -61,12 +61,47 @@ class SideBySideTest {
   @Test
   void isNotBreachedWhereBothSidesFailTogetherOrByTurns() {
     see(60, 10, 10);
-    see(200, BAD, BAD);
+    failTogether(200, Kind.UNKNOWN);
     see(15, 10, BAD);
     see(10, BAD, 10);
 
     assertThat(judge().state()).isEqualTo(State.GOOD);
     assertThat(judge().line()).startsWith("target 15 of 85 failed").contains("source 10 of 85");
+  }
+
+  @Test
+  void isBreachedWhenBothSidesAreDownAndTheControlProbeAnswers() {
+    see(60, 10, 10);
+    failTogether(15, Kind.BAD);
+    assertThat(judge().state()).isEqualTo(State.NOT_KNOWN);
+
+    failTogether(1, Kind.BAD);
+
+    assertThat(judge())
+        .isEqualTo(
+            new Verdict(
+                State.BREACHED,
+                "target 16 of 76 failed p50 10 ms p95 10 ms p99 10 ms, source 16 of 76 failed p50 10 ms p95 10 ms p99 10 ms in 5 min, both sides failed at 16 of the latest 30 moments while the control probe answered; the last: both sides failed together"));
+  }
+
+  @Test
+  void isNotBreachedByAMomentsTroubleThatBothSidesHaveInCommon() {
+    see(60, 10, 10);
+    failTogether(15, Kind.BAD);
+    see(1, 10, 10);
+
+    assertThat(judge().state()).isEqualTo(State.GOOD);
+    assertThat(judge().line()).startsWith("target 15 of 76 failed").contains("source 15 of 76");
+  }
+
+  @Test
+  void isBreachedByATargetThatFailsMoreAlsoWhileBothFail() {
+    see(60, 10, 10);
+    see(30, 10, BAD);
+    failTogether(1, Kind.BAD);
+
+    assertThat(judge().state()).isEqualTo(State.BREACHED);
+    assertThat(judge().line()).contains("allowed 1% more failures than at the source");
   }
 
   @Test
@@ -135,6 +170,18 @@ class SideBySideTest {
       Pair pair = new Pair(took(sourceMillis), took(targetMillis));
       Kind kind = targetMillis == BAD ? Kind.BAD : Kind.GOOD;
       samples.add(new Sample(Instant.EPOCH, Duration.ZERO, kind, "192.0.2.3: status 503", pair));
+    }
+  }
+
+  private void failTogether(int times, Kind kind) {
+    for (int i = 0; i < times; i++) {
+      samples.add(
+          new Sample(
+              Instant.EPOCH,
+              Duration.ZERO,
+              kind,
+              "both sides failed together",
+              new Pair(null, null)));
     }
   }
 

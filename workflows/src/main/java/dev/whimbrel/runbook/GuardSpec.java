@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param over the time over which samples are judged, at least 30 intervals; 5 min
  * @param interval between two samples; 1 s
  * @param control a URL that must answer too: where it fails as well, the prober has lost its own
- *     network and the guard says "not known"
+ *     network and the guard says "not known"; with compare, only where it answers is both sides
+ *     being down a breach
  * @param compare judges the target's side against the source's at the same time, by asking {@code
  *     http} at the addresses of both
  * @param then what a breach does: {@code ask} (default) or {@code rollback}
