@@ -47,6 +47,15 @@ public interface DnsProvider {
    */
   Change change(NameState expected, NameState wanted);
 
+  /**
+   * What the service's own probes and health checks say of the sides of names that carry weights.
+   * One that nobody attached is not there; what may not be asked, or cannot be answered now, is
+   * {@link Health.State#NOT_KNOWN}.
+   *
+   * @param names as they were read
+   */
+  List<Health> health(List<NameState> names);
+
   /** The commands with which a person makes the same change by hand. */
   String byHand(NameState from, NameState wanted);
 

@@ -49,6 +49,7 @@ final class Propagation {
             "see why this server keeps the old answer; clients behind it still use the old side",
             betweenLooks);
     List<String> measured = new ArrayList<>();
+    List<NameState> split = new ArrayList<>();
     for (NamePlan plan : NamePlan.all(request.move(), request.found())) {
       NameState wanted = plan.at(share, zone.read(plan));
       if (wanted.splits().isEmpty()) {
@@ -56,8 +57,9 @@ final class Propagation {
             servers, () -> zone.requireAt(plan, share), server -> missing(plan, wanted, server));
         continue;
       }
-      for (Split split : wanted.splits()) {
-        SplitMeasure measure = new SplitMeasure(plan.name(), split, attempt);
+      split.add(wanted);
+      for (Split each : wanted.splits()) {
+        SplitMeasure measure = new SplitMeasure(plan.name(), each, attempt);
         waiting.until(authoritative, () -> zone.requireAt(plan, share), measure::missingAt);
         measured.add(measure.line(authoritative.size(), resolvers));
       }
@@ -66,7 +68,7 @@ final class Propagation {
         measured.isEmpty()
             ? "%s answered by %s"
                 .formatted(words(request, share), RegistryDns.count(servers.size(), "server"))
-            : String.join("; ", measured));
+            : String.join("; ", measured) + Health.behind(provider.health(split)));
   }
 
   private static String words(ShiftRequest request, int share) {

@@ -12,6 +12,7 @@ import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.TtlRequest;
 import dev.whimbrel.attempt.Attempt;
+import dev.whimbrel.attempt.Trouble;
 import dev.whimbrel.azure.AzureAccount;
 import dev.whimbrel.azure.AzureAccounts;
 import dev.whimbrel.dns.azure.AzureProvider;
@@ -34,6 +35,7 @@ public final class RegistryDns implements Dns {
   private final Secrets secrets;
   private final Route53Access route53 = new Route53Access();
   private final Duration betweenLooks;
+  private final Duration longestTrouble;
   private final Supplier<AzureAccount> azure;
 
   /** Names whose keys are resolved by {@code secrets}. */
@@ -57,6 +59,20 @@ public final class RegistryDns implements Dns {
    * @param azure asked where a runbook keeps its names there
    */
   public RegistryDns(Secrets secrets, @Nullable Duration atMost, Supplier<AzureAccount> azure) {
+    this(secrets, atMost, azure, Trouble.BREAK);
+  }
+
+  /**
+   * Names that ask for help sooner than usual.
+   *
+   * @param longestTrouble how long a side may be out before a person is asked
+   */
+  public RegistryDns(
+      Secrets secrets,
+      @Nullable Duration atMost,
+      Supplier<AzureAccount> azure,
+      Duration longestTrouble) {
+    this.longestTrouble = longestTrouble;
     this.secrets = secrets;
     this.azure = azure;
     this.betweenLooks =
@@ -159,16 +175,41 @@ public final class RegistryDns implements Dns {
   @Override
   public void holdNames(ShiftRequest request) {
     Attempt attempt = new Attempt();
-    Zone zone = new Zone(provider(request.move()), request.move().migration(), attempt);
+    DnsProvider provider = provider(request.move());
+    Zone zone = new Zone(provider, request.move().migration(), attempt);
+    Trouble trouble = new Trouble(longestTrouble);
     List<NamePlan> plans = NamePlan.all(request.move(), request.found());
     int share = Propagation.share(request);
     Duration between = betweenLooks.compareTo(Waiting.INTERVAL) < 0 ? betweenLooks : Waiting.SELDOM;
     for (long looks = 0; ; looks++) {
+      List<NameState> seen = new ArrayList<>();
       for (NamePlan plan : plans) {
         NameState now = zone.requireAt(plan, share);
+        seen.add(now);
         attempt.beat("%s: %s".formatted(plan.name(), now.line()), looks);
       }
+      List<Health> health = provider.health(seen);
+      if (!health.isEmpty()) {
+        attempt.beat(request.line() + Health.behind(health), looks);
+      }
+      requireServed(request, health, trouble);
       attempt.restBeating(between, looks);
+    }
+  }
+
+  private static void requireServed(ShiftRequest request, List<Health> health, Trouble trouble) {
+    Optional<String> out =
+        health.stream()
+            .filter(each -> each.state() == Health.State.OUT)
+            .map(Health::line)
+            .findFirst();
+    if (trouble.lasts(out.isPresent())) {
+      throw Failures.needsHelp(
+          "For more than %d s clients do not get %s: %s"
+              .formatted(trouble.longest().toSeconds(), request.line(), out.orElse("")),
+          "mend that side's stack or its health check, or roll back; then retry: the bake begins"
+              + " anew",
+          null);
     }
   }
 

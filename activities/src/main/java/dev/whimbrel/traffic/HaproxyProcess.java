@@ -107,6 +107,17 @@ final class HaproxyProcess {
     }
   }
 
+  /** Servers that get nothing although they have a weight, each with why. */
+  List<String> out(State state, Map<String, Integer> weights) {
+    return state.notUp().entrySet().stream()
+        .filter(each -> weights.getOrDefault(each.getKey(), 0) > 0)
+        .map(
+            each ->
+                "HAProxy at %s: server %s/%s is %s"
+                    .formatted(admin, backend, each.getKey(), each.getValue()))
+        .toList();
+  }
+
   /** A line for a shell that sets one server's weight. */
   String byHand(String server, int weight) {
     int colon = admin.lastIndexOf(':');

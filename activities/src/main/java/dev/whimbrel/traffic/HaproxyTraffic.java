@@ -216,16 +216,7 @@ final class HaproxyTraffic implements TrafficProvider {
       if (!state.now().equals(wanted)) {
         missing.add(differs(process, wanted, state));
       }
-      state
-          .notUp()
-          .forEach(
-              (server, why) -> {
-                if (wanted.getOrDefault(server, 0) > 0) {
-                  missing.add(
-                      "HAProxy at %s: server %s/%s is %s"
-                          .formatted(process.admin(), backend, server, why));
-                }
-              });
+      missing.addAll(process.out(state, wanted));
     }
     return missing.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", missing));
   }
@@ -236,14 +227,16 @@ final class HaproxyTraffic implements TrafficProvider {
     processes.forEach(process -> each.put(process.admin(), new HaproxyWatch(process, servers)));
     return attempt -> {
       List<String> lines = new ArrayList<>();
+      @Nullable String trouble = null;
       for (HaproxyWatch watch : each.values()) {
         Seen seen = watch.look(state -> wanted(share, state), attempt);
         if (seen.lost()) {
           return seen;
         }
         lines.add(seen.line());
+        trouble = trouble == null ? seen.trouble() : trouble;
       }
-      return new Seen(false, String.join("; ", lines));
+      return new Seen(false, String.join("; ", lines), trouble);
     };
   }
 

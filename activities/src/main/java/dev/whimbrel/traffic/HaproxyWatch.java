@@ -37,7 +37,7 @@ final class HaproxyWatch {
       state = process.read(servers);
     } catch (ApplicationFailure e) {
       if (Failures.TRANSIENT.equals(e.getType())) {
-        return new Seen(false, e.getOriginalMessage());
+        return new Seen(false, e.getOriginalMessage(), e.getOriginalMessage());
       }
       throw e;
     }
@@ -46,7 +46,9 @@ final class HaproxyWatch {
     String found = Weights.shown(state.now());
     if (state.now().equals(wanted)) {
       last = state;
-      return new Seen(false, "HAProxy at %s has %s".formatted(process.admin(), found));
+      @Nullable String out = process.out(state, wanted).stream().findFirst().orElse(null);
+      return new Seen(
+          false, out == null ? "HAProxy at %s has %s".formatted(process.admin(), found) : out, out);
     }
     if (restarted(state, attempt) && state.now().equals(state.initial())) {
       return new Seen(

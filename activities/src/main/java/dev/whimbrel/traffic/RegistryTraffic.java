@@ -6,6 +6,7 @@ import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.ShareRequest;
 import dev.whimbrel.activity.Traffic;
 import dev.whimbrel.attempt.Attempt;
+import dev.whimbrel.attempt.Trouble;
 import dev.whimbrel.runbook.TrafficSpec;
 import dev.whimbrel.traffic.TrafficProvider.Seen;
 import dev.whimbrel.traffic.TrafficProvider.Watch;
@@ -22,7 +23,10 @@ public final class RegistryTraffic implements Traffic {
   /** Longer than a server takes that is just coming up behind the balancer. */
   private static final Duration IN_FORCE = Duration.ofMinutes(2);
 
+  private static final int ALL = 100;
+
   private final Duration between;
+  private final Duration longestTrouble;
 
   /** Traffic that is looked at as often as usual. */
   public RegistryTraffic() {
@@ -35,6 +39,11 @@ public final class RegistryTraffic implements Traffic {
    * @param atMost the longest time between two looks; null for the usual one
    */
   public RegistryTraffic(@Nullable Duration atMost) {
+    this(atMost, Trouble.BREAK);
+  }
+
+  RegistryTraffic(@Nullable Duration atMost, Duration longestTrouble) {
+    this.longestTrouble = longestTrouble;
     this.between = atMost == null || BETWEEN.compareTo(atMost) < 0 ? BETWEEN : atMost;
   }
 
@@ -84,10 +93,19 @@ public final class RegistryTraffic implements Traffic {
   public Outcome holdShare(ShareRequest request) {
     Watch watch = provider(request).watch(request.share());
     Attempt attempt = new Attempt();
+    Trouble trouble = new Trouble(longestTrouble);
+    boolean both = request.share() > 0 && request.share() < ALL;
     for (long looks = 1; ; looks++) {
       Seen seen = watch.look(attempt);
       if (seen.lost()) {
         return new Outcome(seen.line());
+      }
+      if (trouble.lasts(both && seen.trouble() != null)) {
+        throw Failures.needsHelp(
+            "For more than %d s clients do not get %s: %s"
+                .formatted(trouble.longest().toSeconds(), named(request), seen.trouble()),
+            "mend what is named, or roll back; then retry: the bake begins anew",
+            null);
       }
       attempt.beat(named(request) + ": " + seen.line(), looks);
       attempt.restBeating(between, looks);

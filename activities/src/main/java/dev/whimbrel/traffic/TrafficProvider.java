@@ -3,6 +3,7 @@ package dev.whimbrel.traffic;
 import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.attempt.Attempt;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Something that sends requests to two stacks, the target's share of them as it is told. */
 interface TrafficProvider {
@@ -42,6 +43,12 @@ interface TrafficProvider {
    *
    * @param lost whether the share was lost without anybody deciding so
    * @param line what was seen
+   * @param trouble why the share is not what clients get just now, whatever is set; or null
    */
-  record Seen(boolean lost, String line) {}
+  record Seen(boolean lost, String line, @Nullable String trouble) {
+    /** A look without trouble. */
+    Seen(boolean lost, String line) {
+      this(lost, line, null);
+    }
+  }
 }

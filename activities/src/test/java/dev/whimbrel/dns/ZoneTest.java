@@ -154,6 +154,11 @@ class ZoneTest {
     }
 
     @Override
+    public List<Health> health(List<NameState> names) {
+      return real.health(names);
+    }
+
+    @Override
     public String byHand(NameState from, NameState wanted) {
       return real.byHand(from, wanted);
     }

@@ -239,6 +239,37 @@ class HaproxyTrafficTest {
   }
 
   @Test
+  void asksForHelpWhenAServerIsTakenOutWhileBothSidesServe() {
+    RegistryTraffic impatient = new RegistryTraffic(Duration.ofMillis(50), Duration.ofMillis(1500));
+    impatient.shiftShare(share(25));
+    haproxy.command("set server app/green health down");
+
+    assertThatThrownBy(() -> impatient.holdShare(share(25)))
+        .isInstanceOfSatisfying(
+            ApplicationFailure.class,
+            failure -> {
+              assertThat(failure.getType()).isEqualTo(Failures.NEEDS_HELP);
+              assertThat(help(failure).remedy())
+                  .isEqualTo("mend what is named, or roll back; then retry: the bake begins anew");
+            })
+        .hasMessageContaining(
+            "For more than 1 s clients do not get the target's share of 25 %%: HAProxy at 127.0.0.1:%d: server app/green is down"
+                .formatted(haproxy.adminPort()));
+  }
+
+  @Test
+  void aServerWithoutAWeightMayBeOut() {
+    haproxy.command("set server app/green health down");
+
+    assertThat(
+            new HaproxyTraffic("shop", haproxy(null, haproxy))
+                .watch(0)
+                .look(new Attempt())
+                .trouble())
+        .isNull();
+  }
+
+  @Test
   void waitsForAProcessThatIsJustBeingStartedAndGoesOnWatchingIt() throws Exception {
     traffic.shiftShare(withFile(25));
     haproxy.kill9();

@@ -16,6 +16,8 @@ final class Background {
   private final boolean detached;
   private @Nullable CancellationScope scope;
   private @Nullable Promise<Void> running;
+  private boolean parked;
+  private int parkings;
 
   Background(Board board, Step step, Consumer<Step> work) {
     this(board, step, work, false);
@@ -68,6 +70,16 @@ final class Background {
     running = null;
   }
 
+  /** Whether it waits for a person, so that nothing is done here. */
+  boolean isParked() {
+    return parked;
+  }
+
+  /** How often it has waited for a person so far. */
+  int parkings() {
+    return parkings;
+  }
+
   /** A failure is parked beside whatever else happens; a person lets it go on, or go. */
   private void keepOn() {
     while (true) {
@@ -78,10 +90,20 @@ final class Background {
         if (CancellationScope.current().isCancelRequested()) {
           return;
         }
-        if (!board.parking().park(step.id(), Judgement.help(step, e), true).retry()) {
+        if (!asked(e)) {
           return;
         }
       }
+    }
+  }
+
+  private boolean asked(TemporalFailure failure) {
+    parked = true;
+    parkings++;
+    try {
+      return board.parking().park(step.id(), Judgement.help(step, failure), true).retry();
+    } finally {
+      parked = false;
     }
   }
 }

@@ -69,7 +69,7 @@ final class CanarySteps {
     Outcome shifted = migration.shares.shift(step, weight);
     migration.board.await(State.WAITING_FOR_TIME, "the end of the bake at %d %%".formatted(weight));
     try {
-      migration.steps.pass(canary.bake(), step.label() + ", " + weight + " %");
+      migration.shares.hold(canary.bake(), step.label() + ", " + weight + " %");
     } finally {
       migration.board.goOn();
     }

@@ -78,9 +78,17 @@ final class Evidence {
     return findings(List.copyOf(lines), verification == null ? List.of() : verification.stale());
   }
 
-  /** What a canary has shown; nothing where there was none. */
+  /**
+   * What a canary has shown; nothing where there was none.
+   *
+   * @param came how the last share came into force: what was measured then, and what probes and
+   *     health checks said
+   */
   static List<String> canary(
-      Runbook runbook, @Nullable Integer share, @Nullable CanaryProof proof) {
+      Runbook runbook,
+      @Nullable Integer share,
+      @Nullable String came,
+      @Nullable CanaryProof proof) {
     if (runbook.validate().canary() == null) {
       return List.of();
     }
@@ -89,6 +97,9 @@ final class Evidence {
         share == null
             ? "WHO GETS WHICH SHARE OF THE TRAFFIC IS NOT CERTAIN: the last change of it did not end."
             : "The target's stack serves %d %% of the traffic.".formatted(share));
+    if (came != null) {
+      lines.add(came);
+    }
     if (proof != null) {
       lines.add("Before the first percent: " + proof.line());
       warnings(proof.findings(), lines);

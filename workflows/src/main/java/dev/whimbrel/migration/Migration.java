@@ -102,7 +102,7 @@ final class Migration {
         judged,
         readiness,
         verification,
-        Evidence.canary(runbook, shares.share(), canary),
+        Evidence.canary(runbook, shares.share(), shares.came(), canary),
         steps.skipped());
   }
 

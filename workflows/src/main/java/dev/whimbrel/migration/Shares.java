@@ -10,8 +10,10 @@ import dev.whimbrel.activity.ShiftRequest;
 import dev.whimbrel.activity.Traffic;
 import dev.whimbrel.runbook.TrafficSpec;
 import io.temporal.workflow.Workflow;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -24,15 +26,29 @@ final class Shares {
   private static final int NONE = 0;
   private static final int ALL = 100;
 
+  /**
+   * A migration keeps the ways of the release that it met first; before the first, none watched.
+   */
+  private static final String WATCHING = "watch-shares";
+
+  private static final int SHARES = 1;
+
+  /** A bake counts only while the share is held; the evidence says how it came into force. */
+  private static final int BAKES = 2;
+
   private final Migration migration;
   private final Background hold;
+  private final Background holdForwarder;
   private int asked;
   private @Nullable Integer inForce = NONE;
   private boolean touched;
+  private @Nullable String came;
 
   Shares(Migration migration) {
     this.migration = migration;
     this.hold = Background.detached(migration.board, Step.HOLD_SHARE, this::keep);
+    this.holdForwarder =
+        Background.detached(migration.board, Step.HOLD_FORWARDER, this::keepBalancer);
   }
 
   /** Whether anything of this migration sends traffic anywhere. */
@@ -61,29 +77,62 @@ final class Shares {
 
   /** Sends this share to the target, waits until it is in force, and watches it from then on. */
   Outcome shift(Step step, int percent) {
-    hold.stop();
+    stop();
     Outcome outcome = set(step, percent);
-    // Migrations that began before shares were watched go on without.
-    if (Workflow.getVersion("watch-shares", Workflow.DEFAULT_VERSION, 1) == 1) {
+    int version = Workflow.getVersion(WATCHING, Workflow.DEFAULT_VERSION, BAKES);
+    if (version >= SHARES) {
       hold.start();
+    }
+    if (version >= BAKES) {
+      came = "When %d %% came into force: %s".formatted(percent, outcome.line());
+      TrafficSpec traffic = migration.runbook.shifting();
+      if (traffic != null && traffic.byDns() && percent == ALL && traffic.forwards()) {
+        holdForwarder.start();
+      }
     }
     return outcome;
   }
 
+  /** How the last share came into force, in one line; null where none did, or nobody kept it. */
+  @Nullable String came() {
+    return came;
+  }
+
+  /**
+   * Lets a share serve for a time. Time in which the watch waited for a person does not count:
+   * nobody knows who got what. The time begins anew when it is over.
+   */
+  void hold(Duration time, String label) {
+    if (Workflow.getVersion(WATCHING, Workflow.DEFAULT_VERSION, BAKES) < BAKES) {
+      migration.steps.pass(time, label);
+      return;
+    }
+    int before;
+    do {
+      Workflow.await(() -> !hold.isParked());
+      int now = hold.parkings();
+      migration.steps.awaitFor(time, label, () -> hold.parkings() != now);
+      before = now;
+    } while (hold.parkings() != before);
+  }
+
   /** Everything to the source, as it was found. */
   private Outcome back(Step step) {
-    hold.stop();
+    stop();
     return set(step, NONE);
   }
 
   /** Asks the watch to end and does not wait. */
   void leave() {
     hold.cancel();
+    holdForwarder.cancel();
   }
 
   /** Ends the watch and waits until no worker is at it any more. */
   void stop() {
+    holdForwarder.cancel();
     hold.stop();
+    holdForwarder.stop();
   }
 
   /**
@@ -96,6 +145,7 @@ final class Shares {
     boolean whole = percent == NONE || percent == ALL;
     asked = percent;
     inForce = null;
+    came = null;
     touched = true;
     migration.board.sharing(null);
     List<Supplier<Outcome>> waits = new ArrayList<>();
@@ -119,7 +169,7 @@ final class Shares {
     return new ShareRequest(migration.runbook.name(), traffic, percent);
   }
 
-  /** Watches what sets the weights. What was lost without anybody deciding so is set again. */
+  /** Watches what sets the weights. */
   private void keep(Step step) {
     TrafficSpec traffic = migration.runbook.shifting();
     @Nullable DnsMove names = migration.names();
@@ -131,7 +181,15 @@ final class Shares {
           .holdNames(ShiftRequest.of(names, migration.found(), asked));
       return;
     }
-    while (!traffic.byDns()) {
+    if (!traffic.byDns()) {
+      keepBalancer(step);
+    }
+  }
+
+  /** Watches a balancer for ever. What was lost without anybody deciding so is set again. */
+  private void keepBalancer(Step step) {
+    TrafficSpec traffic = Objects.requireNonNull(migration.runbook.shifting(), "no traffic");
+    while (true) {
       Outcome lost = call(Traffic.class, Timeouts.WATCH, step).holdShare(request(traffic, asked));
       Workflow.getLogger(Shares.class).info("{}: {}", step.id(), lost.line());
       ShareRequest again = request(traffic, asked);

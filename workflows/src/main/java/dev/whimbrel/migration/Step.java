@@ -38,6 +38,7 @@ public enum Step {
   SMOKE_AGAIN("cutover.smoke-again", "run the checks again", Kind.SKIPPABLE),
   FIRST_WRITES("cutover.first-writes", "see an application's write on the target", Kind.SKIPPABLE),
   SHIFT_TRAFFIC("cutover.shift-traffic", "point the names to the target", Kind.SKIPPABLE),
+  HOLD_FORWARDER("cutover.hold-forwarder", "watch the old entry point", Kind.SKIPPABLE),
   WATCH_WAY_BACK("cutover.watch-way-back", "watch the stream back to the source", Kind.SKIPPABLE),
   MONITOR("cutover.monitor", "watch the target", Kind.NEEDED),
   WINDOW("cutover.window", "keep the way back open", Kind.NEEDED),

@@ -6,7 +6,9 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.runbook.TrafficSpec;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -158,6 +160,60 @@ class CanaryTest {
           .singleElement()
           .satisfies(p -> assertThat(p.step()).isEqualTo("validate.hold-share"));
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+    }
+  }
+
+  @Test
+  void timeInWhichNobodyWatchedTheShareIsNoPartOfTheBake() {
+    try (Stage stage =
+        new Stage(
+            new Runbooks().withCanary(25),
+            world -> {
+              world.losses.add("looked");
+              world.fail(
+                  "holdShare", Failures.needsHelp("app: server green is down", "mend it", null));
+            })) {
+      stage.awaitState(State.NEEDS_HELP);
+      stage.sleep(Duration.ofHours(30));
+      Instant retried = stage.world.now();
+      stage.workflow().retry(new StepDecision("ana@example.com", null, null));
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(Duration.between(retried, stage.world.handedOverAt()))
+          .isGreaterThanOrEqualTo(Duration.ofHours(24))
+          .isLessThan(Duration.ofHours(30));
+    }
+  }
+
+  @Test
+  void theApprovalShowsHowTheLastShareCameIntoForce() {
+    Runbooks runbooks = new Runbooks().withCanary(5, 25);
+    runbooks.approval = "required";
+    try (Stage stage = new Stage(runbooks)) {
+      MigrationStatus waiting = stage.awaitState(State.WAITING_FOR_APPROVAL);
+
+      assertThat(Objects.requireNonNull(waiting.findings()).lines())
+          .contains("When 25 % came into force: share 25 % in force")
+          .noneMatch(line -> line.startsWith("When 5 %"));
+    }
+  }
+
+  @Test
+  void watchesAForwarderBesideWeightsByNamesAndSetsItAgain() {
+    Runbooks runbooks = new Runbooks().withCanary(25);
+    runbooks.traffic =
+        new TrafficSpec("dns", Objects.requireNonNull(runbooks.traffic).haproxy(), null, "forward");
+    try (Stage stage = new Stage(runbooks, world -> world.losses.add("HAProxy restarted"))) {
+      stage.result();
+
+      assertThat(stage.world.looks("holdNames")).isPositive();
+      assertThat(stage.world.journal())
+          .containsSubsequence(
+              "names point to the target for 25 %",
+              "share 100 % in force",
+              "HAProxy restarted",
+              "set share 100 %",
+              "share 100 % in force");
     }
   }
 

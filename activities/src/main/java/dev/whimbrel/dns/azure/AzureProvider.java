@@ -12,6 +12,7 @@ import dev.whimbrel.activity.Finding;
 import dev.whimbrel.azure.AzureAccount;
 import dev.whimbrel.dns.Destination;
 import dev.whimbrel.dns.DnsProvider;
+import dev.whimbrel.dns.Health;
 import dev.whimbrel.dns.Mark;
 import dev.whimbrel.dns.NameState;
 import dev.whimbrel.dns.NameState.Split;
@@ -167,6 +168,21 @@ public final class AzureProvider implements DnsProvider {
 
   private static boolean hasCname(NameState state) {
     return state.ttl("CNAME").isPresent();
+  }
+
+  @Override
+  public List<Health> health(List<NameState> names) {
+    List<Health> all = new ArrayList<>();
+    for (NameState now : names) {
+      for (Split split : now.splits()) {
+        profiles
+            .get(now.name(), split.type())
+            .ifPresent(
+                profile ->
+                    all.add(Endpoints.health(profiles.called(now.name(), split.type()), profile)));
+      }
+    }
+    return all;
   }
 
   @Override

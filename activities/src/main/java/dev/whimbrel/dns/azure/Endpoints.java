@@ -3,12 +3,14 @@ package dev.whimbrel.dns.azure;
 import com.azure.resourcemanager.trafficmanager.fluent.models.EndpointInner;
 import com.azure.resourcemanager.trafficmanager.fluent.models.ProfileInner;
 import com.azure.resourcemanager.trafficmanager.models.DnsConfig;
+import com.azure.resourcemanager.trafficmanager.models.EndpointMonitorStatus;
 import com.azure.resourcemanager.trafficmanager.models.EndpointStatus;
 import com.azure.resourcemanager.trafficmanager.models.MonitorConfig;
 import com.azure.resourcemanager.trafficmanager.models.MonitorProtocol;
 import com.azure.resourcemanager.trafficmanager.models.ProfileStatus;
 import com.azure.resourcemanager.trafficmanager.models.TrafficRoutingMethod;
 import dev.whimbrel.activity.DnsSnapshot.RecordSet;
+import dev.whimbrel.dns.Health;
 import dev.whimbrel.dns.NameState.Split;
 import dev.whimbrel.runbook.DnsSpec;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +24,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
@@ -34,6 +37,16 @@ final class Endpoints {
   private static final String TARGET = "target-";
   private static final String RETIRED = "whimbrel-retired";
   private static final DnsSpec.Probe USUAL = new DnsSpec.Probe("TCP", 443, null);
+
+  /**
+   * States in which Traffic Manager answers with the others; while it still checks, it does not.
+   */
+  private static final Set<EndpointMonitorStatus> LEFT_OUT =
+      Set.of(
+          EndpointMonitorStatus.DEGRADED,
+          EndpointMonitorStatus.DISABLED,
+          EndpointMonitorStatus.INACTIVE,
+          EndpointMonitorStatus.STOPPED);
 
   private Endpoints() {}
 
@@ -97,6 +110,21 @@ final class Endpoints {
         Weights.share(weight(all, SOURCE), weight(all, TARGET)),
         RecordSets.withValues(name, type, ttl, sources, extras),
         new RecordSet(name, type, ttl, targets));
+  }
+
+  /** What the probes say of a profile: whether an endpoint of it is left out. */
+  static Health health(String called, ProfileInner profile) {
+    boolean out =
+        profile.endpoints().stream()
+            .map(EndpointInner::endpointMonitorStatus)
+            .anyMatch(LEFT_OUT::contains);
+    boolean known =
+        profile.endpoints().stream()
+            .map(EndpointInner::endpointMonitorStatus)
+            .allMatch(EndpointMonitorStatus.ONLINE::equals);
+    return new Health(
+        out ? Health.State.OUT : known ? Health.State.SERVED : Health.State.NOT_KNOWN,
+        "probes of %s: %s".formatted(called, health(profile)));
   }
 
   /** {@code target-1 Online, source-1 Degraded}: what the probes have found. */

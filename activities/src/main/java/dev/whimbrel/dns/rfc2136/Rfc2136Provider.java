@@ -5,6 +5,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.dns.Destination;
 import dev.whimbrel.dns.DnsProvider;
+import dev.whimbrel.dns.Health;
 import dev.whimbrel.dns.Mark;
 import dev.whimbrel.dns.NameState;
 import dev.whimbrel.dns.Nameserver;
@@ -91,6 +92,11 @@ public final class Rfc2136Provider implements DnsProvider {
       return Change.UNKNOWN;
     }
     return new Answers(spec, wanted.name()).judge(answer, key != null);
+  }
+
+  @Override
+  public List<Health> health(List<NameState> names) {
+    return List.of();
   }
 
   @Override

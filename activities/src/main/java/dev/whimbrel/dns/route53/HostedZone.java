@@ -1,6 +1,7 @@
 package dev.whimbrel.dns.route53;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Side;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,7 +48,19 @@ final class HostedZone {
   record Namesake(String id, boolean isPrivate) {}
 
   /** What checkers say: how many of them, and how many are content. */
-  record Health(int checkers, int content, String example) {}
+  record Health(int checkers, int content, String example) {
+    /** Below this share of content checkers, Route 53 takes an endpoint for dead. */
+    private static final double CONTENT_ENOUGH = 0.18;
+
+    boolean isGood() {
+      return checkers > 0 && content > CONTENT_ENOUGH * checkers;
+    }
+
+    /** {@code 3 of 3 checkers are content with the target}. */
+    String line(Side side) {
+      return "%d of %d checkers are content with the %s".formatted(content, checkers, side.word());
+    }
+  }
 
   HostedZone(Route53Client client, String id, Duration patience) {
     this.client = client;

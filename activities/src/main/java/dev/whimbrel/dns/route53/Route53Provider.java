@@ -5,6 +5,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.dns.Destination;
 import dev.whimbrel.dns.DnsProvider;
+import dev.whimbrel.dns.Health;
 import dev.whimbrel.dns.Mark;
 import dev.whimbrel.dns.NameState;
 import dev.whimbrel.dns.NameState.Split;
@@ -160,6 +161,11 @@ final class Route53Provider implements DnsProvider {
   private static boolean isMade(NameState now, NameState wanted) {
     return now.mark().equals(wanted.mark())
         && (wanted.mark().isPresent() || now.sameRecords(wanted));
+  }
+
+  @Override
+  public List<Health> health(List<NameState> names) {
+    return new SideHealth(zone, weights).of(names);
   }
 
   @Override

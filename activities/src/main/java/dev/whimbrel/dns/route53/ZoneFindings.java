@@ -16,9 +16,6 @@ import software.amazon.awssdk.services.route53.model.ResourceRecordSet;
 final class ZoneFindings {
   static final String CHECK = "route53";
 
-  /** Below this share of content checkers, Route 53 takes an endpoint for dead. */
-  private static final double CONTENT_ENOUGH = 0.18;
-
   private static final Set<String> ALSO_ADDRESSES = Set.of("HTTPS", "SVCB");
 
   private final HostedZone zone;
@@ -127,10 +124,8 @@ final class ZoneFindings {
 
   private void health(Side side, String check) {
     HostedZone.Health health = zone.health(check);
-    String figures =
-        "%d of %d checkers are content with the %s"
-            .formatted(health.content(), health.checkers(), side.word());
-    if (health.checkers() > 0 && health.content() > CONTENT_ENOUGH * health.checkers()) {
+    String figures = health.line(side);
+    if (health.isGood()) {
       add(Level.NOTE, "healthcheck/" + check, figures + ".", null);
     } else {
       add(

@@ -1,0 +1,62 @@
+package dev.whimbrel.dns.azure;
+
+import static dev.whimbrel.dns.azure.AzureFixture.helpFrom;
+import static dev.whimbrel.dns.azure.AzureFixture.lower;
+import static dev.whimbrel.dns.azure.AzureFixture.share;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whimbrel.activity.DnsMove;
+import dev.whimbrel.activity.DnsSnapshot;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.dns.RegistryDns;
+import dev.whimbrel.secrets.Secrets;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What Traffic Manager's probes say while a name carries weights. */
+class AzureHealthTest {
+  private final AzureFixture zone = new AzureFixture();
+  private final RegistryDns dns =
+      new RegistryDns(
+          new Secrets(Map.of()),
+          Duration.ofMillis(50),
+          () -> zone.account,
+          Duration.ofMillis(1500));
+  private final DnsMove move = zone.move();
+  private DnsSnapshot found;
+
+  @BeforeEach
+  void canary() {
+    found = dns.findRecords(move);
+    dns.setTtl(lower(move, found));
+    dns.shift(share(move, found, 25));
+  }
+
+  @AfterEach
+  void noBystanderWasTouched() {
+    try (zone) {
+      zone.requireBystandersUntouched();
+    }
+  }
+
+  @Test
+  void isPartOfWhatAShiftSays() {
+    assertThat(dns.awaitPropagation(share(move, found, 25)).line())
+        .endsWith(
+            "; probes of whimbrel-shop-1-a: source-1 Online, source-2 Online, target-1 Online; probes of whimbrel-shop-1-aaaa: source-1 Online, target-1 Online");
+  }
+
+  @Test
+  void asksForHelpWhenAnEndpointIsTakenOutDuringTheBake() {
+    zone.azure.traffic().monitor("198.51.100.20", "Degraded");
+
+    Failures.Help help = helpFrom(() -> dns.holdNames(share(move, found, 25)));
+
+    assertThat(help.cause())
+        .isEqualTo(
+            "For more than 1 s clients do not get 25 % to the target: probes of whimbrel-shop-1-a: source-1 Online, source-2 Online, target-1 Degraded");
+  }
+}

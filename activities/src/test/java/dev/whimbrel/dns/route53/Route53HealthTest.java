@@ -1,0 +1,89 @@
+package dev.whimbrel.dns.route53;
+
+import static dev.whimbrel.dns.route53.Route53Fixture.SHOP;
+import static dev.whimbrel.dns.route53.Route53Fixture.helpFrom;
+import static dev.whimbrel.dns.route53.Route53Fixture.lower;
+import static dev.whimbrel.dns.route53.Route53Fixture.share;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whimbrel.activity.DnsMove;
+import dev.whimbrel.activity.DnsSnapshot;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.dns.RegistryDns;
+import dev.whimbrel.runbook.DnsSpec;
+import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.servers.Needs;
+import dev.whimbrel.servers.Program;
+import dev.whimbrel.servers.Route53Fault;
+import java.time.Duration;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.ResourceLock;
+
+/** What health checks say while a name carries weights. */
+@Needs(Program.MINISTACK)
+@ResourceLock(Route53Fixture.LOCK)
+class Route53HealthTest {
+  private final RegistryDns dns =
+      new RegistryDns(
+          new Secrets(Map.of()),
+          Duration.ofMillis(50),
+          () -> {
+            throw new AssertionError("nothing is at Azure here");
+          },
+          Duration.ofMillis(1500));
+
+  private Route53Fixture zone;
+  private String check = "";
+  private DnsMove move;
+  private DnsSnapshot found;
+
+  @BeforeEach
+  void canary() {
+    zone = new Route53Fixture();
+    zone.serve(SHOP);
+    check = zone.route53.createHealthCheck();
+    move = zone.move(zone.spec(new DnsSpec.HealthChecks(null, check)), SHOP);
+    found = dns.findRecords(move);
+    dns.setTtl(lower(move, found));
+    dns.shift(share(move, found, 25));
+  }
+
+  @AfterEach
+  void stop() {
+    zone.requireBystandersUntouched();
+    zone.close();
+  }
+
+  @Test
+  void isPartOfWhatAShiftSays() {
+    assertThat(dns.awaitPropagation(share(move, found, 25)).line())
+        .contains("asked for 25 %")
+        .endsWith("; 3 of 3 checkers are content with the target (" + check + ")");
+  }
+
+  @Test
+  void asksForHelpWhenASideIsTakenOutDuringTheBake() {
+    zone.route53.health(check, false);
+
+    Failures.Help help = helpFrom(() -> dns.holdNames(share(move, found, 25)));
+
+    assertThat(help.cause())
+        .isEqualTo(
+            "For more than 1 s clients do not get 25 %% to the target: 0 of 3 checkers are content with the target (%s)"
+                .formatted(check));
+    assertThat(help.remedy()).endsWith("then retry: the bake begins anew");
+  }
+
+  @Test
+  void isNotKnownWhereItMayNotBeAsked() {
+    zone.route53.front().fail("GetHealthCheckStatus", Route53Fault.DENIED, 1);
+
+    assertThat(dns.awaitPropagation(share(move, found, 25)).line())
+        .contains(
+            "; the state of the target's health check %s is not known: No right to route53:GetHealthCheckStatus on healthcheck/%s"
+                .formatted(check, check));
+  }
+}
