@@ -1,11 +1,19 @@
 package dev.whimbrel.attempt;
 
+import com.google.protobuf.ByteString;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Progress;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.temporal.activity.Activity;
 import io.temporal.activity.ActivityExecutionContext;
+import io.temporal.api.workflowservice.v1.RecordActivityTaskHeartbeatRequest;
+import io.temporal.api.workflowservice.v1.RecordActivityTaskHeartbeatResponse;
+import io.temporal.client.ActivityCanceledException;
+import io.temporal.client.WorkflowClient;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +27,9 @@ public final class Attempt {
 
   /** The same for a heartbeat time-out, which is a matter of seconds itself. */
   private static final Duration SHORT_MARGIN = Duration.ofSeconds(2);
+
+  /** Within what is left of a heartbeat time-out. */
+  private static final Duration PATIENCE = Duration.ofSeconds(4);
 
   private static final Duration PIECE = Duration.ofSeconds(1);
 
@@ -57,16 +68,66 @@ public final class Attempt {
     }
   }
 
+  /**
+   * As {@link #requireMoment}, for one of several changes of a step that may take longer: where
+   * this attempt is older, Temporal itself is asked whether it waits. A worker that is cut off from
+   * it does not hear that its attempt was given up, and may reach everything else.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} if nobody waits, or nobody can
+   *     be asked
+   * @throws io.temporal.client.ActivityCompletionException if the activity was cancelled
+   */
+  public void requireAwaited() {
+    requireTime();
+    if (context != null && isUsedUp(context.getInfo().getHeartbeatTimeout(), SHORT_MARGIN)) {
+      ask(context);
+      context.heartbeat(last);
+    }
+  }
+
+  private static void ask(ActivityExecutionContext context) {
+    WorkflowClient client = context.getWorkflowClient();
+    try {
+      RecordActivityTaskHeartbeatResponse answer =
+          client
+              .getWorkflowServiceStubs()
+              .blockingStub()
+              .withDeadlineAfter(PATIENCE.toMillis(), TimeUnit.MILLISECONDS)
+              .recordActivityTaskHeartbeat(
+                  RecordActivityTaskHeartbeatRequest.newBuilder()
+                      .setNamespace(client.getOptions().getNamespace())
+                      .setIdentity(client.getOptions().getIdentity())
+                      .setTaskToken(ByteString.copyFrom(context.getTaskToken()))
+                      .build());
+      if (answer.getCancelRequested()) {
+        throw new ActivityCanceledException(context.getInfo());
+      }
+    } catch (StatusRuntimeException e) {
+      throw Failures.transientFailure(
+          e.getStatus().getCode() == Status.Code.NOT_FOUND
+              ? "Nothing more was changed: Temporal no longer waits for this attempt"
+              : "Nothing more was changed: Temporal cannot be asked whether it waits for this attempt (%s)"
+                  .formatted(e.getStatus().getCode()));
+    }
+  }
+
   private void require(Duration limit, Duration margin) {
-    Duration used = Duration.ofNanos(System.nanoTime() - begun);
-    Duration onTheWall = Duration.between(begunAt, Instant.now());
-    // The one stands still while a machine sleeps, the other may be set.
-    used = onTheWall.compareTo(used) > 0 ? onTheWall : used;
-    if (!limit.isZero() && used.plus(margin).compareTo(limit) > 0) {
+    if (isUsedUp(limit, margin)) {
       throw Failures.transientFailure(
           "Nothing was changed: this attempt has taken %d s of its %d s"
-              .formatted(used.toSeconds(), limit.toSeconds()));
+              .formatted(used().toSeconds(), limit.toSeconds()));
     }
+  }
+
+  private boolean isUsedUp(Duration limit, Duration margin) {
+    return !limit.isZero() && used().plus(margin).compareTo(limit) > 0;
+  }
+
+  /** The one clock stands still while a machine sleeps, the other may be set. */
+  private Duration used() {
+    Duration used = Duration.ofNanos(System.nanoTime() - begun);
+    Duration onTheWall = Duration.between(begunAt, Instant.now());
+    return onTheWall.compareTo(used) > 0 ? onTheWall : used;
   }
 
   /** How long this activity has been under way, all of its attempts together. */

@@ -81,26 +81,22 @@ final class Zone {
       NamePlan plan,
       UnaryOperator<NameState> wantedRecords,
       Function<NameState, Optional<Mark>> nextMark) {
-    boolean overtaken = false;
     for (int round = 0; round < ROUNDS; round++) {
       NameState now = read(plan);
       if (now.mark().isEmpty()) {
         // First of all: from here on no update that was prepared earlier matches any more.
-        attempt.requireTime();
+        attempt.requireAwaited();
         provider.change(now, now.with(Optional.of(Mark.next(migration))));
         continue;
       }
       NameState wanted = wantedRecords.apply(now).with(nextMark.apply(now));
-      attempt.requireTime();
-      if (overtaken) {
-        // Whoever came in between may have been this step's own undo, where nobody hears from here.
-        attempt.requireMoment();
-      }
+      // Whoever came in between, or before this name's turn, may have been this step's own undo.
+      attempt.requireAwaited();
       switch (provider.change(now, wanted)) {
         case MADE -> {
           return now;
         }
-        case CONFLICT -> overtaken = true;
+        case CONFLICT -> {} // looked at again
         case UNKNOWN -> {
           // The answer was lost, not necessarily the change: the mark says whether it was ours.
           if (provider.read(plan.name()).mark().equals(wanted.mark())) {
