@@ -3,6 +3,7 @@ package dev.whimbrel.dns;
 import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot.RecordSet;
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Finding.Level;
 import dev.whimbrel.activity.NamesRequest;
@@ -30,6 +31,11 @@ final class NamesPlanner {
     this.weighted = request.weights().stream().anyMatch(weight -> weight < NamePlan.ALL);
   }
 
+  /**
+   * Looks.
+   *
+   * @throws ApplicationFailure {@code Transient} where the provider has no time, or does not answer
+   */
   ChangePlan plan() {
     List<String> names = move.dns().names().stream().map(NamePlan::bare).toList();
     if (weighted && !provider.capabilities().weights()) {
@@ -42,6 +48,9 @@ final class NamesPlanner {
       findings.addAll(provider.findings(names, weighted));
       names.forEach(this::look);
     } catch (ApplicationFailure e) {
+      if (Failures.TRANSIENT.equals(e.getType())) {
+        throw e; // such as throttling: it tells nothing about the names
+      }
       blocker(String.join(", ", names), e.getOriginalMessage(), null);
     }
     return new ChangePlan(List.copyOf(findings), List.copyOf(forward), List.copyOf(back));

@@ -2,9 +2,11 @@ package dev.whimbrel.migration;
 
 import static dev.whimbrel.migration.Timeouts.call;
 
+import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Compute;
 import dev.whimbrel.activity.Dns;
 import dev.whimbrel.activity.DnsMove;
+import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.activity.NamesRequest;
 import dev.whimbrel.activity.PreflightReport.PlannedChange;
@@ -15,8 +17,10 @@ import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.runbook.Runbook;
 import dev.whimbrel.runbook.TrafficSpec;
 import io.temporal.activity.ActivityOptions;
+import io.temporal.failure.ActivityFailure;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 
 /** Asks everything outside of the databases what a runbook would change there. Changes nothing. */
 final class Plans {
@@ -24,9 +28,38 @@ final class Plans {
 
   private Plans() {}
 
-  /** Everything that the runbook names, for a person who waits at a terminal. */
+  /** How a look is taken whose subject may not answer. */
+  private interface Asking {
+    ChangePlan ask(String subject, Supplier<ChangePlan> look);
+  }
+
+  /**
+   * Everything that the runbook names, for a person who waits at a terminal. What does not answer
+   * in time, or has no time for the question, is said to be not looked at.
+   */
   static List<PlannedChange> all(Runbook runbook) {
-    return ask(runbook, Timeouts.LOOK, LABEL);
+    return ask(runbook, Timeouts.LOOK_ELSEWHERE, LABEL, Plans::asFarAsItAnswers);
+  }
+
+  private static ChangePlan asFarAsItAnswers(String subject, Supplier<ChangePlan> look) {
+    try {
+      return look.get();
+    } catch (ActivityFailure e) {
+      if (!Judgement.isTransient(e)) {
+        throw e;
+      }
+      return new ChangePlan(
+          List.of(
+              new Finding(
+                  Finding.Level.WARNING,
+                  "not-looked-at",
+                  subject,
+                  "not looked at, which says nothing about the runbook: %s."
+                      .formatted(Judgement.help(LABEL, e).cause()),
+                  "plan again")),
+          List.of(),
+          List.of());
+    }
   }
 
   /**
@@ -38,10 +71,11 @@ final class Plans {
     boolean onlyUpdates = dns == null || dns.rfc2136() != null;
     return onlyUpdates && runbook.traffic() == null && runbook.provision() == null
         ? List.of()
-        : ask(runbook, Timeouts.CALL, label);
+        : ask(runbook, Timeouts.CALL, label, (subject, look) -> look.get());
   }
 
-  private static List<PlannedChange> ask(Runbook runbook, ActivityOptions options, String label) {
+  private static List<PlannedChange> ask(
+      Runbook runbook, ActivityOptions options, String label, Asking asking) {
     List<PlannedChange> changes = new ArrayList<>();
     DnsSpec dns = runbook.dns();
     TrafficSpec traffic = runbook.traffic();
@@ -51,21 +85,21 @@ final class Plans {
       boolean byNames = traffic == null || traffic.byDns();
       NamesRequest request =
           new NamesRequest(DnsMove.of(runbook, dns), byNames ? weights : List.of());
-      changes.add(new PlannedChange("names", call(Dns.class, options, label).planNames(request)));
+      Dns names = call(Dns.class, options, label);
+      changes.add(new PlannedChange("names", asking.ask("names", () -> names.planNames(request))));
     }
     if (traffic != null && (!traffic.byDns() || traffic.forwards())) {
+      Traffic shares = call(Traffic.class, options, label);
+      ShareRequest request = new ShareRequest(runbook.name(), traffic, 100);
       changes.add(
-          new PlannedChange(
-              "traffic",
-              call(Traffic.class, options, label)
-                  .planShare(new ShareRequest(runbook.name(), traffic, 100))));
+          new PlannedChange("traffic", asking.ask("traffic", () -> shares.planShare(request))));
     }
     if (runbook.provision() != null) {
+      Compute machines = call(Compute.class, options, label);
+      MachinesRequest request = new MachinesRequest(runbook.name(), runbook.provision());
       changes.add(
           new PlannedChange(
-              "machines",
-              call(Compute.class, options, label)
-                  .planMachines(new MachinesRequest(runbook.name(), runbook.provision()))));
+              "machines", asking.ask("machines", () -> machines.planMachines(request))));
     }
     return List.copyOf(changes);
   }

@@ -9,7 +9,7 @@ import java.time.Duration;
 
 /**
  * How long every activity may take, how soon its silence is noticed, and how often it is tried. No
- * schedule-to-close time-out stands here: it would park a healthy migration when the workers are
+ * step has a schedule-to-close time-out: it would park a healthy migration when the workers are
  * away for a moment.
  */
 final class Timeouts {
@@ -96,6 +96,13 @@ final class Timeouts {
       ActivityOptions.newBuilder(CATALOG)
           .setRetryOptions(RetryOptions.newBuilder(A_DOZEN).setMaximumAttempts(3).build())
           .build();
+
+  /**
+   * The same for what lies outside of the databases, where a service that is busy may ask to wait
+   * for minutes: after three nobody waits at a terminal, and the plan says what it has not seen.
+   */
+  static final ActivityOptions LOOK_ELSEWHERE =
+      ActivityOptions.newBuilder(LOOK).setScheduleToCloseTimeout(Duration.ofMinutes(3)).build();
 
   /**
    * Work that grows with the data: tables, indexes, statistics, comparison, the team's checks. Two

@@ -1,0 +1,114 @@
+package dev.whimbrel.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.migration.MigrationStatus.State;
+import io.temporal.client.WorkflowOptions;
+import io.temporal.testing.TestWorkflowEnvironment;
+import io.temporal.worker.Worker;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class PlanTest {
+  private static final String BUSY = "Route 53 cannot do GetHostedZone now: Throttling";
+
+  private final TestWorkflowEnvironment environment = TestWorkflowEnvironment.newInstance();
+  private final World world =
+      new World(() -> Instant.ofEpochMilli(environment.currentTimeMillis()));
+
+  @AfterEach
+  void stop() {
+    environment.close();
+  }
+
+  @Test
+  void looksAgainWhereAServiceIsBusy() {
+    world.fail("planNames", busy(), busy());
+
+    assertThat(plan(new Runbooks()).findings()).isEmpty();
+  }
+
+  @Test
+  void saysThatItHasNotLookedWhereAServiceStaysBusy() {
+    world.fail("planNames", busy(), busy(), busy());
+
+    PreflightReport report = plan(new Runbooks().withCanary(25));
+
+    assertThat(report.findings())
+        .singleElement()
+        .satisfies(
+            finding -> {
+              assertThat(finding.level()).isEqualTo(Finding.Level.WARNING);
+              assertThat(finding.line())
+                  .isEqualTo(
+                      "names: not looked at, which says nothing about the runbook: "
+                          + BUSY
+                          + ". Fix: plan again");
+            });
+    assertThat(world.journal()).contains("plan the traffic");
+  }
+
+  @Test
+  void waitsNoLongerThanAPersonDoesHoweverLongAServiceAsksFor() {
+    world.fail("planNames", Failures.transientFailure(BUSY, Duration.ofMinutes(10)));
+    long start = environment.currentTimeMillis();
+
+    PreflightReport report = plan(new Runbooks());
+
+    assertThat(report.findings()).hasSize(1);
+    assertThat(environment.currentTimeMillis() - start)
+        .isLessThan(Duration.ofMinutes(4).toMillis());
+  }
+
+  @Test
+  void endsWithWhatIsNotForItToTake() {
+    world.fail("planNames", Failures.defect("a bug"));
+
+    assertThatThrownBy(() -> plan(new Runbooks())).hasStackTraceContaining("a bug");
+  }
+
+  @Test
+  void aStartLooksAgainUntilItIsAnsweredAndGoesNowhereBefore() {
+    try (Stage stage =
+        new Stage(
+            new Runbooks().withCanary(25),
+            busy ->
+                busy.fail(
+                    "planNames",
+                    Stream.generate(PlanTest::busy).limit(12).toArray(RuntimeException[]::new)))) {
+      MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
+
+      assertThat(parked.parked())
+          .singleElement()
+          .satisfies(
+              each -> {
+                assertThat(each.step()).isEqualTo("prepare.preflight");
+                assertThat(each.cause()).isEqualTo(BUSY);
+              });
+      assertThat(stage.world.journal()).doesNotContain("claim both databases");
+    }
+  }
+
+  private static RuntimeException busy() {
+    return Failures.transientFailure(BUSY);
+  }
+
+  private PreflightReport plan(Runbooks runbooks) {
+    Worker worker = environment.newWorker("plans", Stage.workerOptions());
+    worker.registerWorkflowImplementationTypes(PlanRun.class);
+    worker.registerActivitiesImplementations(world);
+    environment.start();
+    return environment
+        .getWorkflowClient()
+        .newWorkflowStub(
+            PlanWorkflow.class, WorkflowOptions.newBuilder().setTaskQueue("plans").build())
+        .plan(runbooks.build());
+  }
+}
