@@ -56,6 +56,13 @@ public interface DnsProvider {
    */
   List<Health> health(List<NameState> names);
 
+  /**
+   * What costs money here by the month, whatever becomes of the migration.
+   *
+   * @param names the names
+   */
+  List<String> costs(List<String> names);
+
   /** The commands with which a person makes the same change by hand. */
   String byHand(NameState from, NameState wanted);
 

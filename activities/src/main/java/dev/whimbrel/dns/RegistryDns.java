@@ -113,6 +113,13 @@ public final class RegistryDns implements Dns {
   }
 
   @Override
+  public Outcome listZones(DnsMove move) {
+    return new Outcome(
+        String.join(
+            "; ", provider(move).costs(move.dns().names().stream().map(NamePlan::bare).toList())));
+  }
+
+  @Override
   public Outcome setTtl(TtlRequest request) {
     Zone zone = zone(request.move());
     List<String> lines = new ArrayList<>();
@@ -134,16 +141,22 @@ public final class RegistryDns implements Dns {
 
   @Override
   public Outcome awaitTtl(TtlRequest request) {
+    Attempt attempt = new Attempt();
     DnsProvider provider = provider(request.move());
+    Zone zone = new Zone(provider, request.move().migration(), attempt);
     List<Nameserver> servers = provider.authoritative();
     Waiting waiting =
         new Waiting(
-            new Attempt(),
+            attempt,
             SERVERS_LIMIT,
             "see why this server does not follow the zone's primary, then retry",
             betweenLooks);
     for (NamePlan plan : NamePlan.all(request.move(), request.found())) {
       waiting.until(servers, () -> {}, server -> missingTtl(request, plan, server));
+      if (!request.restore()) {
+        zone.read(
+            plan); // what somebody else changed while the TTL was set, a type of its own perhaps
+      }
     }
     return new Outcome(
         "TTL in force at %s".formatted(count(servers.size(), "authoritative server")));

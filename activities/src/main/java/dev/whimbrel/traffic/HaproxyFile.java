@@ -117,6 +117,20 @@ final class HaproxyFile {
     }
   }
 
+  /**
+   * Removes the file as it was found, and what a worker left that was killed while it wrote it. The
+   * file itself, and whatever else stands beside it, stays as it is.
+   *
+   * @return what was removed; empty where nothing was there
+   */
+  Optional<String> forget(Attempt attempt) {
+    boolean kept = Files.exists(found);
+    attempt.requireMoment();
+    delete(fresh(found));
+    delete(found);
+    return kept ? Optional.of("removed " + found) : Optional.empty();
+  }
+
   private String read() {
     return readIfThere(file)
         .orElseThrow(

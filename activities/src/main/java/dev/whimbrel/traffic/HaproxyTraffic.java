@@ -222,6 +222,11 @@ final class HaproxyTraffic implements TrafficProvider {
   }
 
   @Override
+  public Optional<String> forget(Attempt attempt) {
+    return file == null ? Optional.empty() : file.forget(attempt);
+  }
+
+  @Override
   public Watch watch(int share) {
     Map<String, HaproxyWatch> each = new LinkedHashMap<>();
     processes.forEach(process -> each.put(process.admin(), new HaproxyWatch(process, servers)));

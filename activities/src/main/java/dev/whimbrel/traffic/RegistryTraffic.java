@@ -112,6 +112,14 @@ public final class RegistryTraffic implements Traffic {
     }
   }
 
+  @Override
+  public Outcome forgetWayBack(ShareRequest request) {
+    return new Outcome(
+        provider(request)
+            .forget(new Attempt())
+            .orElse("nothing was kept for the traffic's way back"));
+  }
+
   private static String named(ShareRequest request) {
     return request.share() == 0
         ? "the share as it was before the migration"

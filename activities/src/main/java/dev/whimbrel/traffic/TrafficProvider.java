@@ -23,6 +23,15 @@ interface TrafficProvider {
   /** What is still missing until the share is in force; empty when it is. */
   Optional<String> missing(int share);
 
+  /**
+   * Removes what was kept for the way back.
+   *
+   * @return what was removed; empty where nothing was kept
+   */
+  default Optional<String> forget(Attempt attempt) {
+    return Optional.empty();
+  }
+
   /** How the share is doing, for one who watches it. */
   Watch watch(int share);
 

@@ -46,6 +46,19 @@ class RegistryDnsTest {
   }
 
   @Test
+  void noticesATypeThatSomebodyElseChangedWhileTheTtlWasSet() {
+    DnsSnapshot found = zone.dns.findRecords(zone.move());
+    zone.dns.setTtl(zone.lower(found));
+    zone.somebodyElseWrites(SHOP + " 60 A 203.0.113.10", SHOP + " 60 AAAA 2001:db8:9::9");
+
+    Failures.Help help = helpFrom(() -> zone.dns.awaitTtl(zone.lower(found)));
+
+    assertThat(help.cause())
+        .startsWith(SHOP + " was changed by somebody else: expected ")
+        .contains("2001:db8:9::9");
+  }
+
+  @Test
   void goesThereAndBackAndLeavesTheZoneAsItWasThoughEveryStepRunsTwice() {
     DnsSnapshot found = zone.dns.findRecords(zone.move());
 

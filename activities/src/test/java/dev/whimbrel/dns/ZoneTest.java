@@ -159,6 +159,11 @@ class ZoneTest {
     }
 
     @Override
+    public List<String> costs(List<String> names) {
+      return real.costs(names);
+    }
+
+    @Override
     public String byHand(NameState from, NameState wanted) {
       return real.byHand(from, wanted);
     }

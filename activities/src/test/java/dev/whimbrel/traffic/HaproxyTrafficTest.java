@@ -119,6 +119,24 @@ class HaproxyTrafficTest {
   }
 
   @Test
+  void removesTheFileAsItWasFoundWhenThereIsNoWayBackAnyMore() throws Exception {
+    traffic.shiftShare(withFile(100));
+    String inForce = Files.readString(haproxy.file());
+    Path kept = haproxy.file().resolveSibling("haproxy.cfg.whimbrel-shop");
+    Path others = Files.writeString(haproxy.file().resolveSibling("haproxy.cfg.whimbrel-x"), "x");
+    assertThat(kept).exists();
+
+    assertThat(traffic.forgetWayBack(withFile(100)).line()).isEqualTo("removed " + kept);
+    assertThat(traffic.forgetWayBack(withFile(100)).line())
+        .isEqualTo("nothing was kept for the traffic's way back");
+
+    assertThat(beside())
+        .containsExactly("haproxy.cfg", others.getFileName().toString(), "haproxy.log");
+    assertThat(Files.readString(haproxy.file())).isEqualTo(inForce);
+    assertThat(weights(haproxy)).isEqualTo("0 (initial 100), 100 (initial 0)");
+  }
+
+  @Test
   void putsOnlyTheWeightsBackWhereSomebodyElseChangedTheFile() throws Exception {
     String found = Files.readString(haproxy.file());
     traffic.shiftShare(withFile(25));

@@ -29,6 +29,12 @@ public interface Dns {
    */
   Outcome awaitPropagation(ShiftRequest request);
 
+  /**
+   * Lists what of the names goes on costing money: zones, health checks, profiles. An empty line
+   * where nothing does.
+   */
+  Outcome listZones(DnsMove move);
+
   /** Watches the names until it is cancelled. What somebody else changed needs help. */
   void holdNames(ShiftRequest request);
 }

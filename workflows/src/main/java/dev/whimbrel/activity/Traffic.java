@@ -24,4 +24,10 @@ public interface Traffic {
    * help.
    */
   Outcome holdShare(ShareRequest request);
+
+  /**
+   * Removes what was kept for the way back, when there is none any more. Again is harmless; what is
+   * in force stays.
+   */
+  Outcome forgetWayBack(ShareRequest request);
 }

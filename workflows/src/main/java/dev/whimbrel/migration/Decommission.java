@@ -3,6 +3,7 @@ package dev.whimbrel.migration;
 import static dev.whimbrel.migration.Timeouts.call;
 
 import dev.whimbrel.activity.DnsMove;
+import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Switchover;
 import dev.whimbrel.activity.TtlRequest;
 
@@ -41,7 +42,10 @@ final class Decommission {
     restoreTtl();
     migration.steps.run(
         Step.CLEAN_UP,
-        step -> call(Switchover.class, Timeouts.CATALOG, step).cleanUp(migration.move));
+        step -> {
+          Outcome clean = call(Switchover.class, Timeouts.CATALOG, step).cleanUp(migration.move);
+          return migration.shares.forget(step, clean);
+        });
     // Last of all: the source's database may run on one of them, and was closed just now.
     new Machines(migration).retire();
   }
@@ -53,6 +57,12 @@ final class Decommission {
       return;
     }
     TtlRequest request = new TtlRequest(names, migration.found(), 0, true);
-    migration.steps.run(Step.RESTORE_TTL, step -> Prepare.restoreTtl(step, request));
+    boolean listed = migration.runbook.decommission().retire() != null;
+    migration.steps.run(
+        Step.RESTORE_TTL,
+        step -> {
+          Outcome restored = Prepare.restoreTtl(step, request);
+          return listed ? restored : new Outcome(restored.line() + Machines.zones(migration, step));
+        });
   }
 }

@@ -3,12 +3,15 @@ package dev.whimbrel.migration;
 import static dev.whimbrel.migration.Timeouts.call;
 
 import dev.whimbrel.activity.Compute;
+import dev.whimbrel.activity.Dns;
+import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.RetireRequest;
 import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.RetireSpec;
+import io.temporal.workflow.Workflow;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -102,8 +105,23 @@ final class Machines {
     return new Outcome(stopped.line() + "; " + costs(step, request));
   }
 
-  private static String costs(Step step, RetireRequest request) {
-    return call(Compute.class, Timeouts.CALL, step).listCosts(request).line();
+  private String costs(Step step, RetireRequest request) {
+    return call(Compute.class, Timeouts.CALL, step).listCosts(request).line()
+        + zones(migration, step);
+  }
+
+  /** What goes on costing money for the names, to be put behind another line; or nothing. */
+  static String zones(Migration migration, Step step) {
+    DnsMove names = migration.names();
+    // A server that takes updates is nobody's to pay for here.
+    if (names == null || names.dns().rfc2136() != null) {
+      return "";
+    }
+    if (Workflow.getVersion("list-zones", Workflow.DEFAULT_VERSION, 1) < 1) {
+      return "";
+    }
+    String line = call(Dns.class, Timeouts.CALL, step).listZones(names).line();
+    return line.isEmpty() ? "" : "; goes on costing money: " + line;
   }
 
   private static MigrationStatus.Findings endOf(RetireSpec retire) {

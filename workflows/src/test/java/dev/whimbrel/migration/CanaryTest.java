@@ -218,6 +218,42 @@ class CanaryTest {
   }
 
   @Test
+  void forgetsTheTrafficsWayBackWhenThereIsNoneAnyMore() {
+    try (Stage stage = new Stage(withFile())) {
+      stage.result();
+
+      assertThat(stage.world.journal())
+          .containsSubsequence(
+              "stop the reverse stream", "clean up", "forget the traffic's way back");
+    }
+  }
+
+  @Test
+  void keepsTheTrafficsWayBackWhileThereIsOne() {
+    try (Stage stage = new Stage(withFile())) {
+      stage.awaitAt(Step.WINDOW, State.WAITING_FOR_TIME);
+      stage.untyped().signal("rollback", "because");
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.ROLLED_BACK);
+      assertThat(stage.world.journal()).doesNotContain("forget the traffic's way back");
+    }
+  }
+
+  private static Runbooks withFile() {
+    Runbooks runbooks = new Runbooks().withCanary(25);
+    TrafficSpec.Haproxy bare =
+        Objects.requireNonNull(Objects.requireNonNull(runbooks.traffic).haproxy());
+    runbooks.traffic =
+        new TrafficSpec(
+            "haproxy",
+            new TrafficSpec.Haproxy(
+                bare.admin(), bare.backend(), bare.source(), bare.target(), "/etc/haproxy.cfg"),
+            null,
+            "refuse");
+    return runbooks;
+  }
+
+  @Test
   void goesOnWatchingTheShareWhereAPersonSkipsTheRestOfTheBake() {
     Runbooks runbooks = new Runbooks().withCanary(5, 25);
     runbooks.approval = "required";

@@ -46,6 +46,39 @@ class MachinesTest {
   }
 
   @Test
+  void listsTheZoneWithWhatGoesOnCostingMoney() {
+    Runbooks runbooks = withMachines("none");
+    runbooks.atRoute53 = true;
+    try (Stage stage = new Stage(runbooks)) {
+      stage.result();
+
+      assertThat(outcome(stage, Step.TERMINATE))
+          .endsWith("; nothing costs money any more; goes on costing money: the zone of route53");
+      assertThat(outcome(stage, Step.RESTORE_TTL)).isEqualTo("TTL restored");
+    }
+  }
+
+  @Test
+  void listsTheZoneAlsoWhereNoMachineIsRetired() {
+    Runbooks runbooks = new Runbooks();
+    runbooks.atRoute53 = true;
+    try (Stage stage = new Stage(runbooks)) {
+      stage.result();
+
+      assertThat(outcome(stage, Step.RESTORE_TTL))
+          .isEqualTo("TTL restored; goes on costing money: the zone of route53");
+    }
+  }
+
+  private static String outcome(Stage stage, Step step) {
+    return stage.status().steps().stream()
+        .filter(each -> each.id().equals(step.id()))
+        .map(each -> String.valueOf(each.outcome()))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Test
   void aRollbackRemovesWhatWasMadeAfterEverythingThatUsesIt() {
     try (Stage stage = new Stage(withMachines("none"))) {
       stage.awaitAt(Step.MONITOR, State.WAITING_FOR_TIME);

@@ -27,6 +27,7 @@ final class Runbooks {
   List<String> rollbackBy = List.of();
   List<GuardSpec> guards = List.of();
   boolean names = true;
+  boolean atRoute53;
   List<Integer> ttls = List.of(60);
   @Nullable ProvisionSpec provision;
   @Nullable TrafficSpec traffic;
@@ -104,9 +105,9 @@ final class Runbooks {
 
   private DnsSpec dns() {
     return new DnsSpec(
+        atRoute53 ? new DnsSpec.Route53("Z123", null, List.of()) : null,
         null,
-        null,
-        new DnsSpec.Rfc2136("192.0.2.1:53", "example.com", null, List.of()),
+        atRoute53 ? null : new DnsSpec.Rfc2136("192.0.2.1:53", "example.com", null, List.of()),
         List.of("shop.example.com"),
         new DnsSpec.Ttl(ttls, null),
         List.of());

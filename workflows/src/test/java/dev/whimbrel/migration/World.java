@@ -506,6 +506,11 @@ final class World
   }
 
   @Override
+  public Outcome listZones(DnsMove move) {
+    return outcome("listZones", "the zone of " + move.dns().provider());
+  }
+
+  @Override
   public void holdNames(ShiftRequest request) {
     looks.merge("holdNames", 1, Integer::sum);
     throw watchingOn();
@@ -537,6 +542,11 @@ final class World
       throw watchingOn();
     }
     return outcome("holdShare", lost);
+  }
+
+  @Override
+  public Outcome forgetWayBack(ShareRequest request) {
+    return outcome("forgetWayBack", "forget the traffic's way back");
   }
 
   // Machines

@@ -18,6 +18,7 @@ import dev.whimbrel.dns.NameState;
 import dev.whimbrel.dns.NameState.Split;
 import dev.whimbrel.dns.Nameserver;
 import dev.whimbrel.runbook.DnsSpec;
+import io.temporal.failure.ApplicationFailure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -183,6 +184,29 @@ public final class AzureProvider implements DnsProvider {
       }
     }
     return all;
+  }
+
+  @Override
+  public List<String> costs(List<String> names) {
+    List<String> costs = new ArrayList<>();
+    costs.add("Azure DNS: the zone %s".formatted(spec.zone()));
+    if (spec.trafficManager() != null) {
+      try {
+        for (String name : names) {
+          for (String type : Destination.TYPES) {
+            profiles
+                .get(name, type)
+                .ifPresent(each -> costs.add("the profile " + profiles.id(name, type)));
+          }
+        }
+      } catch (ApplicationFailure e) {
+        if (!Failures.NEEDS_HELP.equals(e.getType())) {
+          throw e;
+        }
+        costs.add("whether a profile is left is not known: " + e.getOriginalMessage());
+      }
+    }
+    return costs;
   }
 
   @Override

@@ -100,6 +100,11 @@ public final class Rfc2136Provider implements DnsProvider {
   }
 
   @Override
+  public List<String> costs(List<String> names) {
+    return List.of();
+  }
+
+  @Override
   public String byHand(NameState from, NameState wanted) {
     StringBuilder commands = new StringBuilder("nsupdate");
     if (spec.key() != null) {

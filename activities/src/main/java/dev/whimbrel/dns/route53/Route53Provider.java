@@ -3,6 +3,7 @@ package dev.whimbrel.dns.route53;
 import dev.whimbrel.activity.DnsSnapshot.RecordSet;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.Side;
 import dev.whimbrel.dns.Destination;
 import dev.whimbrel.dns.DnsProvider;
 import dev.whimbrel.dns.Health;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.services.route53.Route53Client;
 import software.amazon.awssdk.services.route53.model.RRType;
@@ -166,6 +168,19 @@ final class Route53Provider implements DnsProvider {
   @Override
   public List<Health> health(List<NameState> names) {
     return new SideHealth(zone, weights).of(names);
+  }
+
+  @Override
+  public List<String> costs(List<String> names) {
+    List<String> costs = new ArrayList<>();
+    costs.add("Route 53: the hosted zone " + zone.id());
+    for (Side side : Side.values()) {
+      @Nullable String check = weights.check(side);
+      if (check != null) {
+        costs.add("the %s's health check %s".formatted(side.word(), check));
+      }
+    }
+    return costs;
   }
 
   @Override

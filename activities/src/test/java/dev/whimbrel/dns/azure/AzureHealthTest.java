@@ -2,6 +2,7 @@ package dev.whimbrel.dns.azure;
 
 import static dev.whimbrel.dns.azure.AzureFixture.helpFrom;
 import static dev.whimbrel.dns.azure.AzureFixture.lower;
+import static dev.whimbrel.dns.azure.AzureFixture.restore;
 import static dev.whimbrel.dns.azure.AzureFixture.share;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -47,6 +48,19 @@ class AzureHealthTest {
     assertThat(dns.awaitPropagation(share(move, found, 25)).line())
         .endsWith(
             "; probes of whimbrel-shop-1-a: source-1 Online, source-2 Online, target-1 Online; probes of whimbrel-shop-1-aaaa: source-1 Online, target-1 Online");
+  }
+
+  @Test
+  void goesOnCostingMoneyAsLongAsThereAreProfiles() {
+    assertThat(dns.listZones(move).line())
+        .startsWith("Azure DNS: the zone example.test; the profile /subscriptions/")
+        .endsWith("/whimbrel-shop-1-aaaa");
+
+    dns.shift(share(move, found, 0));
+    dns.awaitPropagation(share(move, found, 0));
+    dns.setTtl(restore(move, found));
+
+    assertThat(dns.listZones(move).line()).isEqualTo("Azure DNS: the zone example.test");
   }
 
   @Test

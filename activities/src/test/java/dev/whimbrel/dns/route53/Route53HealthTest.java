@@ -4,6 +4,7 @@ import static dev.whimbrel.dns.route53.Route53Fixture.SHOP;
 import static dev.whimbrel.dns.route53.Route53Fixture.helpFrom;
 import static dev.whimbrel.dns.route53.Route53Fixture.lower;
 import static dev.whimbrel.dns.route53.Route53Fixture.share;
+import static dev.whimbrel.servers.Route53Service.change;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.activity.DnsMove;
@@ -75,6 +76,32 @@ class Route53HealthTest {
             "For more than 1 s clients do not get 25 %% to the target: 0 of 3 checkers are content with the target (%s)"
                 .formatted(check));
     assertThat(help.remedy()).endsWith("then retry: the bake begins anew");
+  }
+
+  @Test
+  void goesOnCostingMoneyWithItsZone() {
+    assertThat(dns.listZones(move).line())
+        .isEqualTo(
+            "Route 53: the hosted zone %s; the target's health check %s"
+                .formatted(zone.route53.zoneId(), check));
+  }
+
+  @Test
+  void aTypeThatAChangeLeavesAsItIsIsLookedAtBeforeTheStepEnds() {
+    dns.shift(share(move, found, 5));
+    zone.route53.raw(SHOP).stream()
+        .filter(set -> set.contains("<Type>AAAA</Type>") && set.contains("-target<"))
+        .forEach(
+            set ->
+                zone.route53.somebodyElseChanges(
+                    change("DELETE", set),
+                    change("CREATE", set.replace("2001:db8:2::20", "2001:db8:9::9"))));
+
+    Failures.Help help = helpFrom(() -> dns.awaitPropagation(share(move, found, 5)));
+
+    assertThat(help.cause())
+        .startsWith(SHOP + " was changed by somebody else: expected ")
+        .contains("2001:db8:9::9");
   }
 
   @Test
