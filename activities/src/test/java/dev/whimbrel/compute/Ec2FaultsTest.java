@@ -4,9 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.FaultTable;
 import dev.whimbrel.activity.Failures;
-import dev.whimbrel.activity.MachinesRequest;
-import dev.whimbrel.runbook.ProvisionSpec;
-import dev.whimbrel.runbook.ProvisionSpec.Ec2Snapshot;
 import dev.whimbrel.servers.Fault;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
@@ -14,6 +11,8 @@ import io.temporal.failure.ApplicationFailure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiConsumer;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -34,31 +33,87 @@ class Ec2FaultsTest {
 
   private final String migration = Ec2World.migration();
 
-  /** A fault, its name in the table, and how often it comes. */
-  private record Case(String fault, Fault with, int times) {
+  /**
+   * What goes wrong.
+   *
+   * @param name as the table calls it
+   * @param comes brings it to the next call of an operation
+   */
+  private record Case(String name, BiConsumer<Ec2Step, String> comes) {
+    /** As EC2 refuses, or as the other services do. */
+    static Case refused(String name, int times, Fault byEc2, Fault byOthers) {
+      return new Case(
+          name,
+          (step, operation) ->
+              world
+                  .front()
+                  .fail(
+                      operation,
+                      times,
+                      "ec2".equals(Ec2ProductCalls.all().get(operation)) ? byEc2 : byOthers));
+    }
+
+    static Case every(String name, int times, Fault fault) {
+      return refused(name, times, fault, fault);
+    }
+
+    /** The worker dies at the call: no other call of it comes through. */
+    static Case killed(String when, Fault fault) {
+      return new Case(
+          "the worker is killed " + when,
+          (step, operation) -> world.front().breakAt(operation, fault));
+    }
+
+    boolean kills() {
+      return name.contains("killed");
+    }
+
+    /** Somebody else does it, between the step's look and its call. */
+    static Case somebodyElse(String does) {
+      return new Case(
+          "somebody else %s at the same moment".formatted(does),
+          (step, operation) ->
+              world.front().meanwhile(operation, step.somebodyElse().get(does.split(" ")[0])));
+    }
+
     @Override
     public String toString() {
-      return fault;
+      return name;
     }
   }
 
+  private static final Fault EC2_RATE = Fault.refused(503, "RequestLimitExceeded");
+  private static final Fault RATE = Fault.refused(400, "ThrottlingException");
+
   private static final List<Case> FAULTS =
       List.of(
-          new Case("throttled once", Fault.refused(503, "RequestLimitExceeded"), 1),
-          new Case(
-              "throttled all the time", Fault.refused(503, "RequestLimitExceeded"), EVERY_TIME),
-          new Case(
-              "InternalError 500 all the time", Fault.refused(500, "InternalError"), EVERY_TIME),
-          new Case("right denied", Fault.refused(403, "UnauthorizedOperation"), EVERY_TIME),
-          new Case("request lost all the time", Fault.REQUEST_LOST, EVERY_TIME),
-          new Case("done, answer lost once", Fault.ANSWER_LOST, 1));
+          Case.refused("throttled once", 1, EC2_RATE, RATE),
+          Case.refused("throttled all the time", EVERY_TIME, EC2_RATE, RATE),
+          Case.refused(
+              "InternalError 500 all the time",
+              EVERY_TIME,
+              Fault.refused(500, "InternalError"),
+              Fault.refused(500, "InternalFailure")),
+          Case.refused(
+              "right denied",
+              EVERY_TIME,
+              Fault.refused(403, "UnauthorizedOperation"),
+              Fault.refused(400, "AccessDeniedException")),
+          Case.every("request lost all the time", EVERY_TIME, Fault.REQUEST_LOST),
+          Case.every("done, answer lost once", 1, Fault.ANSWER_LOST));
+
+  private static final List<Case> DEATHS =
+      List.of(
+          Case.killed("before it", Fault.REQUEST_LOST),
+          Case.killed("after it, and hears no answer", Fault.ANSWER_LOST));
 
   @BeforeAll
   static void start() {
     world = new Ec2World();
+    world.front().quota("L-1216C47A", 1000);
     table =
         new FaultTable("ec2", "EC2")
-            .hiding("\\b(i|vol|snap)-[0-9a-f]+", "$1-0abc")
+            .hiding("\\b(i|vol|snap|ami|subnet|sg)-[0-9a-f]+", "$1-0abc")
             .hiding("\\bshop-\\d+", "shop");
   }
 
@@ -73,115 +128,74 @@ class Ec2FaultsTest {
     world.assertBystandersUntouched();
   }
 
+  /** What every call of that name must meet. */
+  static List<String> faults(String operation) {
+    return cases(operation).map(Case::name).toList();
+  }
+
+  private static Stream<Case> cases(String operation) {
+    return Ec2ProductCalls.changes(operation)
+        ? Stream.concat(FAULTS.stream(), DEATHS.stream())
+        : FAULTS.stream();
+  }
+
   static Stream<Arguments> cases() {
     List<Arguments> all = new ArrayList<>();
-    for (String operation :
-        List.of(
-            "DescribeInstances",
-            "RunInstances",
-            "DescribeInstanceStatus",
-            "DescribeSnapshots",
-            "CreateSnapshot",
-            "CopySnapshot",
-            "DeleteSnapshot",
-            "TerminateInstances",
-            "StopInstances")) {
-      FAULTS.forEach(fault -> all.add(Arguments.of(operation, fault)));
+    for (String operation : Ec2ProductCalls.all().keySet()) {
+      cases(operation).forEach(each -> all.add(Arguments.of(operation, each)));
     }
     all.add(
         Arguments.of(
             "RunInstances",
-            new Case(
-                "no capacity", Fault.refused(500, "InsufficientInstanceCapacity"), EVERY_TIME)));
+            Case.every(
+                "no capacity", EVERY_TIME, Fault.refused(500, "InsufficientInstanceCapacity"))));
     all.add(
         Arguments.of(
             "RunInstances",
-            new Case("quota used up", Fault.refused(400, "VcpuLimitExceeded"), EVERY_TIME)));
+            Case.every("quota used up", EVERY_TIME, Fault.refused(400, "VcpuLimitExceeded"))));
     all.add(
         Arguments.of(
             "DescribeInstances",
-            new Case("credentials expired", Fault.refused(401, "AuthFailure"), EVERY_TIME)));
+            Case.every("credentials expired", EVERY_TIME, Fault.refused(401, "AuthFailure"))));
+    all.add(Arguments.of("StartInstances", Case.somebodyElse("starts the machine")));
+    all.add(Arguments.of("StopInstances", Case.somebodyElse("stops the machine")));
+    all.add(Arguments.of("TerminateInstances", Case.somebodyElse("ends the machine")));
+    all.add(Arguments.of("DeleteSnapshot", Case.somebodyElse("deletes the snapshot")));
     return all.stream();
   }
 
   @ParameterizedTest(name = "{0}: {1}")
   @MethodSource("cases")
   void aStepMeetsAFault(String operation, Case meets) {
-    Step step = step(operation);
+    Ec2Step step = Ec2Step.of(world, migration, operation);
     step.before().run();
-    world.front().fail(operation, meets.times(), meets.with());
+    world.front().forgetCalls();
+    meets.comes().accept(step, operation);
 
-    Optional<ApplicationFailure> failure = failure(step.run());
+    Ended ended = Ended.of(step.run());
+    assertThat(world.front().calls(operation)).isNotEmpty();
     world.front().heal();
-    failure.ifPresent(Ec2FaultsTest::requireUseful);
-    step.run().run();
+    ended.failure().ifPresent(Ec2FaultsTest::requireUseful);
+    assertThat(ended.failure().isPresent() || !meets.kills()).isTrue();
+    step.run().get();
 
     step.doneOnce().run();
-    table.row(operation, meets.fault(), became(failure), printed(failure));
+    table.row(
+        operation,
+        meets.name(),
+        meets.kills() ? "the next attempt looks first; done once" : became(meets, ended),
+        meets.kills() ? "" : printed(ended));
   }
 
-  /**
-   * A step that makes the call.
-   *
-   * @param doneOnce asserts that what it is for was done, and not twice
-   */
-  private record Step(Runnable before, Runnable run, Runnable doneOnce) {}
-
-  private Step step(String operation) {
-    MachinesRequest machine = Ec2World.request(migration, world.machine("app-1"));
-    return switch (operation) {
-      case "DescribeInstances", "RunInstances" ->
-          new Step(
-              () -> {},
-              () -> world.compute.provisionMachines(machine),
-              () -> assertThat(world.alive(migration)).hasSize(1));
-      case "DescribeInstanceStatus" ->
-          new Step(
-              () -> world.compute.provisionMachines(machine),
-              () -> world.compute.awaitMachines(machine),
-              () -> assertThat(world.alive(migration)).hasSize(1));
-      case "TerminateInstances" ->
-          new Step(
-              () -> world.compute.provisionMachines(machine),
-              () -> world.compute.removeMachines(machine),
-              () -> assertThat(world.alive(migration)).isEmpty());
-      case "StopInstances" -> stop();
-      default -> snapshot(operation);
-    };
-  }
-
-  private Step stop() {
-    String old = world.instance(world.source);
-    return new Step(
-        () -> {},
-        () -> world.compute.stopMachines(Ec2World.retire(migration, old)),
-        () -> assertThat(Ec2World.state(world.source, old)).isEqualTo("stopped"));
-  }
-
-  private Step snapshot(String operation) {
-    MachinesRequest snapshot =
-        Ec2World.request(
-            migration,
-            new ProvisionSpec.Ec2(
-                Ec2World.TARGET,
-                List.of(),
-                List.of(new Ec2Snapshot(world.volume(world.source), Ec2World.SOURCE)),
-                List.of()));
-    return operation.equals("DeleteSnapshot")
-        ? new Step(
-            () -> world.compute.provisionMachines(snapshot),
-            () -> world.compute.removeMachines(snapshot),
-            () -> {
-              assertThat(Ec2World.snapshots(world.source, migration)).isEmpty();
-              assertThat(Ec2World.snapshots(world.target, migration)).isEmpty();
-            })
-        : new Step(
-            () -> {},
-            () -> world.compute.provisionMachines(snapshot),
-            () -> {
-              assertThat(Ec2World.snapshots(world.source, migration)).hasSize(1);
-              assertThat(Ec2World.snapshots(world.target, migration)).hasSize(1);
-            });
+  /** How a step ended, and what it said is not known. */
+  private record Ended(Optional<ApplicationFailure> failure, List<String> notKnown) {
+    static Ended of(Supplier<List<String>> step) {
+      try {
+        return new Ended(Optional.empty(), step.get());
+      } catch (ApplicationFailure e) {
+        return new Ended(Optional.of(e), List.of());
+      }
+    }
   }
 
   /** Only the kinds that Temporal is told about, with words that name the call and the place. */
@@ -194,18 +208,26 @@ class Ec2FaultsTest {
     }
   }
 
-  private static String became(Optional<ApplicationFailure> failure) {
-    return failure
+  private static String became(Case meets, Ended ended) {
+    if (!ended.notKnown().isEmpty()) {
+      return "the plan goes on without it, and says so";
+    }
+    return ended
+        .failure()
         .map(
             each ->
                 each.getType().equals(Failures.TRANSIENT)
                     ? "the step is tried again; done once"
                     : "parks; done once after a retry")
-        .orElse("the SDK asked again; done once");
+        .orElse(
+            meets.name().startsWith("somebody else")
+                ? "done once"
+                : "the SDK asked again; done once");
   }
 
-  private static String printed(Optional<ApplicationFailure> failure) {
-    return failure
+  private static String printed(Ended ended) {
+    return ended
+        .failure()
         .map(
             each ->
                 each.getType().equals(Failures.TRANSIENT)
@@ -213,15 +235,6 @@ class Ec2FaultsTest {
                     : each.getOriginalMessage()
                         + ". Fix: "
                         + each.getDetails().get(Failures.Help.class).remedy())
-        .orElse("");
-  }
-
-  private static Optional<ApplicationFailure> failure(Runnable step) {
-    try {
-      step.run();
-      return Optional.empty();
-    } catch (ApplicationFailure e) {
-      return Optional.of(e);
-    }
+        .orElse(String.join(" ", ended.notKnown()));
   }
 }

@@ -11,11 +11,13 @@ final class Faults {
   private static final class Rule {
     final String operation;
     final Fault fault;
+    final boolean last;
     int letThrough;
     int left;
 
-    Rule(String operation, int letThrough, int times, Fault fault) {
+    Rule(String operation, int letThrough, int times, Fault fault, boolean last) {
       this.operation = operation;
+      this.last = last;
       this.letThrough = letThrough;
       this.left = times;
       this.fault = fault;
@@ -37,7 +39,12 @@ final class Faults {
   private final List<Rule> rules = new ArrayList<>();
 
   synchronized void add(String operation, int letThrough, int times, Fault fault) {
-    rules.add(new Rule(operation, letThrough, times, fault));
+    rules.add(new Rule(operation, letThrough, times, fault, false));
+  }
+
+  /** The next call of an operation goes wrong, and every call after it is lost. */
+  synchronized void addLast(String operation, Fault fault) {
+    rules.add(new Rule(operation, 0, 1, fault, true));
   }
 
   synchronized void clear() {
@@ -46,6 +53,10 @@ final class Faults {
 
   /** The fault of a call that comes in now; the first rule that hits counts. */
   synchronized Optional<Fault> next(String operation) {
-    return rules.stream().filter(rule -> rule.hits(operation)).map(rule -> rule.fault).findFirst();
+    Optional<Rule> hit = rules.stream().filter(rule -> rule.hits(operation)).findFirst();
+    if (hit.isPresent() && hit.get().last) {
+      add(EVERY, 0, Integer.MAX_VALUE, Fault.REQUEST_LOST);
+    }
+    return hit.map(rule -> rule.fault);
   }
 }

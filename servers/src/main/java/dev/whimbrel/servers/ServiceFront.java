@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -77,6 +78,7 @@ public abstract class ServiceFront implements AutoCloseable {
   private final HttpClient client =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
   private final Faults faults = new Faults();
+  private final Map<String, Runnable> deeds = new ConcurrentHashMap<>();
   private final List<Call> calls = new CopyOnWriteArrayList<>();
 
   /**
@@ -155,9 +157,20 @@ public abstract class ServiceFront implements AutoCloseable {
     faults.add(Faults.EVERY, letThrough, Integer.MAX_VALUE, Fault.REQUEST_LOST);
   }
 
+  /** As {@link #breakAfter}, at the next call of one operation. */
+  public void breakAt(String operation, Fault fault) {
+    faults.addLast(operation, fault);
+  }
+
+  /** Lets somebody else do something just before the next call of an operation is answered. */
+  public void meanwhile(String operation, Runnable deed) {
+    deeds.put(operation, deed);
+  }
+
   /** Nothing goes wrong any more. */
   public void heal() {
     faults.clear();
+    deeds.clear();
   }
 
   private void serve(HttpExchange exchange) throws IOException {
@@ -169,6 +182,7 @@ public abstract class ServiceFront implements AutoCloseable {
               Map.copyOf(exchange.getRequestHeaders()),
               new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
       String operation = operation(asked);
+      Optional.ofNullable(deeds.remove(operation)).ifPresent(Runnable::run);
       Optional<Fault> fault = faults.next(operation);
       @Nullable Answer answer = null;
       if (fault.map(Fault::made).orElse(true)) {

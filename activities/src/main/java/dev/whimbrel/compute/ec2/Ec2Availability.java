@@ -60,10 +60,7 @@ final class Ec2Availability {
     try {
       text = "calls are made as " + clients.sts(spec.region()).getCallerIdentity().arn() + ".";
     } catch (SdkException e) {
-      String code = Ec2Calls.code(e);
-      text =
-          "as whom calls are made is not known: %s."
-              .formatted(code.isEmpty() ? "no answer came" : code);
+      text = "as whom calls are made is not known: %s.".formatted(Ec2Calls.word(e));
     }
     return new Finding(Level.NOTE, "identity", "EC2 " + spec.region(), text, null);
   }

@@ -52,6 +52,8 @@ final class Ec2Calls {
           "InternalError",
           "InternalFailure");
 
+  private static final int UNAUTHORIZED = 401;
+
   private final String region;
 
   String region() {
@@ -79,9 +81,21 @@ final class Ec2Calls {
 
   /** The error's code as AWS gives it; empty where the service did not answer. */
   static String code(SdkException e) {
-    return e instanceof AwsServiceException service && service.awsErrorDetails() != null
-        ? String.valueOf(service.awsErrorDetails().errorCode())
+    return e instanceof AwsServiceException service
+            && service.awsErrorDetails() != null
+            && service.awsErrorDetails().errorCode() != null
+        ? service.awsErrorDetails().errorCode()
         : "";
+  }
+
+  /** What came instead of an answer, in a word. */
+  static String word(SdkException e) {
+    int status = status(e);
+    return !code(e).isEmpty() ? code(e) : status == 0 ? "no answer came" : "status " + status;
+  }
+
+  private static int status(SdkException e) {
+    return e instanceof AwsServiceException service ? service.statusCode() : 0;
   }
 
   /** What an error means to the step in which it came up. */
@@ -101,9 +115,10 @@ final class Ec2Calls {
           "give the worker's identity ec2:%s, as in %s, then retry".formatted(operation, POLICY),
           null);
     }
-    if (NO_IDENTITY.contains(code)) {
+    // EC2 says AuthFailure with a 401, whose body Java's own HTTP client does not give away.
+    if (NO_IDENTITY.contains(code) || status(e) == UNAUTHORIZED) {
       return help(
-          "%s: AWS refuses this worker's credentials (%s)".formatted(where, code),
+          "%s: AWS refuses this worker's credentials (%s)".formatted(where, word(e)),
           "renew the worker's credentials and compare its clock, then retry",
           "aws sts get-caller-identity");
     }
@@ -119,13 +134,13 @@ final class Ec2Calls {
           "ask for a higher quota or free some, then retry",
           "aws service-quotas list-service-quotas --service-code ec2 --region " + region);
     }
-    int status = e instanceof AwsServiceException service ? service.statusCode() : 0;
+    int status = status(e);
     if (status == 0 || status >= 500 || status == 429 || LATER.contains(code)) {
       return Failures.transientFailure(
-          "%s: %s".formatted(where, code.isEmpty() ? "no answer came" : "AWS answered " + code));
+          "%s: %s".formatted(where, status == 0 ? word(e) : "AWS answered " + word(e)));
     }
     return help(
-        "%s: AWS answered %s: %s".formatted(where, code, message(e)),
+        "%s: AWS answered %s: %s".formatted(where, word(e), message(e)),
         "correct the runbook or the cause, then retry",
         null);
   }

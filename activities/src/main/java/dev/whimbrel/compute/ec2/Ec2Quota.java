@@ -80,9 +80,7 @@ final class Ec2Quota {
                       .formatted(region)
                   + " --quota-code %s --desired-value %d".formatted(STANDARD, used + needed));
     } catch (SdkException e) {
-      return note(
-          "not known: %s."
-              .formatted(Ec2Calls.code(e).isEmpty() ? "no answer came" : Ec2Calls.code(e)));
+      return note("not known: %s.".formatted(Ec2Calls.word(e)));
     }
   }
 
