@@ -77,6 +77,19 @@ public interface ComputeProvider {
   /** Deletes a snapshot; one that is gone is fine. */
   void delete(Snapshot snapshot);
 
+  /**
+   * The call that would {@code stop} or {@code terminate} a machine, in words.
+   *
+   * @param verb which of the two
+   */
+  String retireCall(String verb, Machine machine);
+
+  /**
+   * Whether the cloud would let this worker {@code stop} or {@code terminate} a machine; asked
+   * without doing it.
+   */
+  List<Finding> rights(String verb, Machine machine);
+
   /** The command with which a person does to a machine what the provider was refused or may not. */
   String byHand(String verb, String id);
 

@@ -1,5 +1,6 @@
 package dev.whimbrel.compute;
 
+import java.time.Instant;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param reason why it is in this state, where the cloud says so; else empty
  * @param facts what can be compared with the runbook, such as {@code type}
  * @param owner what would put it back or replace it, in words, or null
+ * @param since since when it has been running, as far as the cloud says, or null
  */
 public record Machine(
     String id,
@@ -23,7 +25,8 @@ public record Machine(
     State state,
     String reason,
     Map<String, String> facts,
-    @Nullable String owner) {
+    @Nullable String owner,
+    @Nullable Instant since) {
 
   /** What a machine does. */
   public enum State {
@@ -51,6 +54,11 @@ public record Machine(
   /** Whether it stands and can be started. */
   public boolean stands() {
     return state == State.STOPPED || state == State.IDLE;
+  }
+
+  /** Whether somebody may use it: it was started, and does not stand yet or only half. */
+  public boolean up() {
+    return alive() && state != State.STOPPED;
   }
 
   /** Whether it is there and will be. */

@@ -5,6 +5,7 @@ import dev.whimbrel.activity.Compute;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.MachinesRequest;
+import dev.whimbrel.activity.OldMachines;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.RetireRequest;
 import dev.whimbrel.compute.azure.AzureClients;
@@ -13,6 +14,7 @@ import dev.whimbrel.compute.ec2.AwsClients;
 import dev.whimbrel.compute.ec2.Ec2Compute;
 import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.RetireSpec;
+import io.temporal.failure.ApplicationFailure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -114,6 +116,38 @@ public final class RegistryCompute implements Compute {
   }
 
   @Override
+  public ChangePlan planRetirement(RetireRequest request) {
+    List<Finding> findings = new ArrayList<>();
+    List<String> forward = new ArrayList<>();
+    List<String> back = new ArrayList<>();
+    try {
+      for (Old old : oldSide(request.retire())) {
+        RetirementCalls calls = new RetirementCalls(old.provider(), request, old.ids());
+        findings.addAll(calls.findings());
+        forward.addAll(calls.forward());
+        back.addAll(calls.back());
+      }
+    } catch (ApplicationFailure e) {
+      // An id that is none, or a region that is not known.
+      findings.add(Refusals.blocker("decommission.retire", e));
+    }
+    return new ChangePlan(findings, forward, back);
+  }
+
+  @Override
+  public OldMachines lookAtOldMachines(RetireRequest request) {
+    List<String> running = new ArrayList<>();
+    List<String> lines = new ArrayList<>();
+    for (Old old : oldSide(request.retire())) {
+      OldMachines found =
+          new Retiring(old.provider(), request, old.ids(), new Attempt(pace)).look();
+      running.addAll(found.running());
+      lines.addAll(found.lines());
+    }
+    return new OldMachines(running, lines);
+  }
+
+  @Override
   public Outcome stopMachines(RetireRequest request) {
     return retire(request, Retiring::stop);
   }
@@ -145,8 +179,7 @@ public final class RegistryCompute implements Compute {
       RetireRequest request, Function<Retiring, List<String>> what, Attempt attempt) {
     List<String> lines = new ArrayList<>();
     for (Old old : oldSide(request.retire())) {
-      lines.addAll(
-          what.apply(new Retiring(old.provider(), request.migration(), old.ids(), attempt)));
+      lines.addAll(what.apply(new Retiring(old.provider(), request, old.ids(), attempt)));
     }
     return outcome(lines);
   }

@@ -1,6 +1,8 @@
 package dev.whimbrel.compute;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.OldMachines;
+import dev.whimbrel.activity.RetireRequest;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -13,13 +15,13 @@ import java.util.stream.Stream;
  */
 final class Retiring {
   private final ComputeProvider provider;
-  private final String migration;
+  private final RetireRequest request;
   private final List<String> ids;
   private final Attempt attempt;
 
-  Retiring(ComputeProvider provider, String migration, List<String> ids, Attempt attempt) {
+  Retiring(ComputeProvider provider, RetireRequest request, List<String> ids, Attempt attempt) {
     this.provider = provider;
-    this.migration = migration;
+    this.request = request;
     this.ids = ids;
     this.attempt = attempt;
   }
@@ -52,6 +54,7 @@ final class Retiring {
   /** Ends them for good and waits until they are gone. */
   List<String> terminate() {
     List<Machine> there = there();
+    there.forEach(this::requireStandsOrApproved);
     List<String> staying = new ArrayList<>();
     for (Machine machine : there) {
       // Nobody can tell afterwards whose they were.
@@ -70,14 +73,63 @@ final class Retiring {
     List<Machine> there = new ArrayList<>();
     for (String id : ids) {
       attempt.look("looking at " + id);
-      Optional<Machine> found = provider.find(id).filter(Machine::alive);
-      found.ifPresent(this::requireOldSide);
-      found.ifPresent(there::add);
+      Optional<Machine> found = provider.find(id);
+      if (found.isEmpty() && !request.wasSeen(id)) {
+        throw Failures.needsHelp(
+            "%s: expected this machine in %s, found none; it was never seen there"
+                .formatted(id, provider.place()),
+            "see whether its id and its place are right, and retire it by hand; then skip this step",
+            provider.byHand("show", id));
+      }
+      found
+          .filter(Machine::alive)
+          .ifPresent(
+              machine -> {
+                requireOldSide(provider, request.migration(), machine);
+                there.add(machine);
+              });
     }
     return there;
   }
 
-  private void requireOldSide(Machine machine) {
+  /** Says which are no longer as they were left when they were stopped. */
+  OldMachines look() {
+    List<String> running = new ArrayList<>();
+    List<String> lines = new ArrayList<>();
+    for (String id : ids) {
+      Optional<Machine> found = provider.find(id);
+      if (found.filter(Machine::alive).isEmpty()) {
+        lines.add(id + " is gone already.");
+      } else if (found.get().up()) {
+        running.add(id);
+        lines.add(runsAgain(found.get()) + ": it is terminated all the same.");
+      }
+    }
+    return new OldMachines(running, lines);
+  }
+
+  private static String runsAgain(Machine machine) {
+    return "%s %s, since %s"
+        .formatted(
+            machine.id(),
+            machine.state() == Machine.State.IDLE
+                ? "WAS STARTED AGAIN and stands, allocated"
+                : "RUNS AGAIN",
+            machine.since() == null ? "a time that is not known" : machine.since());
+  }
+
+  private void requireStandsOrApproved(Machine machine) {
+    List<String> running = request.running();
+    if (running != null && machine.up() && !running.contains(machine.id())) {
+      throw Failures.needsHelp(
+          runsAgain(machine) + ", and nobody has approved that it is terminated all the same",
+          "see who needs it; stop it and retry, or skip this step and end the others by hand",
+          provider.byHand("stop", machine.id()));
+    }
+  }
+
+  /** Refuses what any migration has made. */
+  static void requireOldSide(ComputeProvider provider, String migration, Machine machine) {
     String owner = machine.migration();
     if (owner == null) {
       return;

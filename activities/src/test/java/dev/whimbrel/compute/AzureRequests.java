@@ -88,6 +88,8 @@ final class AzureRequests {
 
   static RetireRequest retire(String migration, String... ids) {
     return new RetireRequest(
-        migration, new RetireSpec(null, List.of(), List.of(ids), Duration.ofDays(7), "required"));
+            migration,
+            new RetireSpec(null, List.of(), List.of(ids), Duration.ofDays(7), "required"))
+        .seen(List.of(ids));
   }
 }

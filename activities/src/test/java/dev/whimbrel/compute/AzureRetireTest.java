@@ -3,7 +3,11 @@ package dev.whimbrel.compute;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.Finding.Level;
+import dev.whimbrel.activity.OldMachines;
 import dev.whimbrel.activity.RetireRequest;
 import dev.whimbrel.servers.ArmCall;
 import dev.whimbrel.servers.ArmFault;
@@ -53,6 +57,63 @@ class AzureRetireTest {
         .contains(
             "disk %s (30 GiB Premium_LRS), which nothing uses"
                 .formatted(AzureWorld.disk(migration)));
+  }
+
+  @Test
+  void plansEveryCallAndNamesAnIdThatIsNoMachine() {
+    ChangePlan plan =
+        world.compute.planRetirement(AzureRequests.retire(migration, old, old + "-mistyped"));
+    ChangePlan none = world.compute.planRetirement(AzureRequests.retire(migration, "shop-1"));
+
+    assertThat(plan.forward())
+        .containsExactly(
+            "POST %s/deallocate".formatted(old),
+            "DELETE %s, 7 d later, with an approval of its own".formatted(old));
+    assertThat(lines(plan, Level.BLOCKER))
+        .singleElement()
+        .asString()
+        .startsWith("%1$s-mistyped: expected this machine in Azure subscription ".formatted(old))
+        .endsWith("Fix: az vm show --ids %s-mistyped".formatted(old));
+    assertThat(lines(plan, Level.NOTE))
+        .anyMatch(each -> each.startsWith(old + ": it is running in Azure subscription "))
+        .anyMatch(each -> each.contains("the role Whimbrel Machines gives the rights"))
+        .contains("%s: disk %s stays when it is ended.".formatted(old, AzureWorld.disk(migration)));
+    assertThat(lines(none, Level.BLOCKER))
+        .containsExactly(
+            "decommission.retire: expected an id,"
+                + " /subscriptions/…/resourceGroups/…/providers/…, found shop-1."
+                + " Fix: correct it in the runbook");
+    assertThat(world.arm().journal()).noneMatch(ArmCall::changes);
+  }
+
+  @Test
+  void deletesNoMachineThatRunsAgainUnlessThatWasApproved() {
+    world.compute.stopMachines(request);
+    OldMachines asLeft = world.compute.lookAtOldMachines(request);
+    world.machines.power(old, "running");
+
+    OldMachines found = world.compute.lookAtOldMachines(request);
+    Failures.Help refused =
+        AzureWorld.help(() -> world.compute.terminateMachines(request.running(List.of())));
+
+    assertThat(asLeft.lines()).isEmpty();
+    assertThat(found.lines())
+        .singleElement()
+        .asString()
+        .contains(migration + " RUNS AGAIN, since ");
+    assertThat(refused.cause()).contains("nobody has approved that it is terminated all the same");
+    assertThat(refused.command()).startsWith("az vm deallocate --ids ");
+    assertThat(world.power(old)).isEqualTo("running");
+
+    world.compute.terminateMachines(request.running(found.running()));
+    assertThat(world.power(old)).isEqualTo("gone");
+  }
+
+  private static List<String> lines(ChangePlan plan, Level level) {
+    return plan.findings().stream()
+        .filter(each -> each.level() == level)
+        .map(Finding::line)
+        .toList();
   }
 
   @Test

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.OldMachines;
+import dev.whimbrel.activity.RetireRequest;
 import dev.whimbrel.servers.Fault;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
@@ -58,6 +60,54 @@ class Ec2RetireTest {
     assertThat(first).isEqualTo(old + " is ended");
     assertThat(second).isEqualTo(old + " was gone already, i-0abc was gone already");
     assertThat(Ec2World.state(world.source, old)).isEqualTo("terminated");
+  }
+
+  @Test
+  void asksForHelpWhereAMachineIsNotThereAndNeverWas() {
+    String old = world.instance(world.source);
+    RetireRequest request = Ec2World.retire(migration, old, "i-0abc").seen(List.of(old));
+
+    assertThatThrownBy(() -> world.compute.stopMachines(request))
+        .isInstanceOfSatisfying(
+            ApplicationFailure.class,
+            failure ->
+                assertThat(failure.getDetails().get(Failures.Help.class).command())
+                    .isEqualTo(
+                        "aws ec2 describe-instances --instance-ids i-0abc --region eu-west-1"))
+        .hasMessageContaining(
+            "i-0abc: expected this machine in EC2 eu-west-1, found none; it was never seen there");
+
+    assertThat(Ec2World.state(world.source, old)).isEqualTo("running");
+  }
+
+  @Test
+  void endsNoMachineThatRunsAgainUnlessThatWasApproved() {
+    String again = world.instance(world.source);
+    String standing = world.instance(world.source);
+    RetireRequest request = Ec2World.retire(migration, again, standing);
+    world.compute.stopMachines(request);
+    OldMachines asLeft = world.compute.lookAtOldMachines(request);
+    world.source.startInstances(ask -> ask.instanceIds(again));
+
+    OldMachines found = world.compute.lookAtOldMachines(request);
+
+    assertThat(asLeft).isEqualTo(new OldMachines(List.of(), List.of()));
+    assertThat(found.running()).containsExactly(again);
+    assertThat(found.lines())
+        .singleElement()
+        .asString()
+        .matches(again + " RUNS AGAIN, since 20[0-9T:.-]+Z: it is terminated all the same\\.");
+    assertThatThrownBy(() -> world.compute.terminateMachines(request.running(List.of())))
+        .hasMessageContaining(again + " RUNS AGAIN, since 20")
+        .hasMessageContaining("nobody has approved that it is terminated all the same");
+    assertThat(Ec2World.state(world.source, again)).isEqualTo("running");
+    assertThat(Ec2World.state(world.source, standing)).isEqualTo("stopped");
+
+    world.compute.terminateMachines(request.running(found.running()));
+
+    assertThat(Ec2World.state(world.source, again)).isEqualTo("terminated");
+    assertThat(world.compute.lookAtOldMachines(request).lines())
+        .containsExactly(again + " is gone already.", standing + " is gone already.");
   }
 
   @Test

@@ -170,7 +170,9 @@ final class Ec2World implements AutoCloseable {
 
   static RetireRequest retire(String migration, String... ids) {
     return new RetireRequest(
-        migration, new RetireSpec(SOURCE, List.of(ids), List.of(), Duration.ofDays(7), "required"));
+            migration,
+            new RetireSpec(SOURCE, List.of(ids), List.of(), Duration.ofDays(7), "required"))
+        .seen(List.of(ids));
   }
 
   /** An instance that a test may do with as it likes, with these tags (key, value, …). */

@@ -123,7 +123,7 @@ final class Card {
     int number = 3;
     for (PlannedChange change : changes) {
       List<String> commands = to.equals("target") ? change.plan().forward() : change.plan().back();
-      if (change.what().equals("machines") || commands.isEmpty()) {
+      if (change.what().endsWith("machines") || commands.isEmpty()) {
         continue;
       }
       text.append(

@@ -24,10 +24,25 @@ public interface Compute {
   /** Removes what the migration has made, and nothing that it has adopted. Again is harmless. */
   Outcome removeMachines(MachinesRequest request);
 
-  /** Stops the source's machines that the runbook names, and waits until they stand. */
+  /**
+   * Says of each of the source's machines that the runbook names whether it is there, whose it is
+   * and every call that would retire it; changes nothing. One that is not there is a blocker.
+   */
+  ChangePlan planRetirement(RetireRequest request);
+
+  /**
+   * Stops the source's machines that the runbook names, and waits until they stand. One that is
+   * gone and was never seen needs help: its id may be wrong.
+   */
   Outcome stopMachines(RetireRequest request);
 
-  /** Terminates the source's machines that the runbook names. One that is gone counts as done. */
+  /** Says which of the source's machines are no longer as they were left when they were stopped. */
+  OldMachines lookAtOldMachines(RetireRequest request);
+
+  /**
+   * Terminates the source's machines that the runbook names. One that was seen and is gone counts
+   * as done; one that runs again, and is not named as such in the request, needs help.
+   */
   Outcome terminateMachines(RetireRequest request);
 
   /** Lists what on the source's side still costs money. */

@@ -83,7 +83,7 @@ public record PreflightReport(
   /**
    * What would be changed at one place.
    *
-   * @param what {@code names}, {@code traffic} or {@code machines}
+   * @param what {@code names}, {@code traffic}, {@code machines} or {@code old machines}
    * @param plan the changes there and back
    */
   public record PlannedChange(String what, ChangePlan plan) {}

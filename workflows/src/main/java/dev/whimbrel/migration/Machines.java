@@ -6,6 +6,7 @@ import dev.whimbrel.activity.Compute;
 import dev.whimbrel.activity.Dns;
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.MachinesRequest;
+import dev.whimbrel.activity.OldMachines;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.RetireRequest;
 import dev.whimbrel.runbook.DnsSpec;
@@ -15,6 +16,7 @@ import io.temporal.workflow.Workflow;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** The target's machines at the beginning, and the source's at the end. */
 final class Machines {
@@ -65,7 +67,10 @@ final class Machines {
       leaveStanding();
       return;
     }
-    RetireRequest request = new RetireRequest(migration.runbook.name(), retire);
+    List<String> named = Stream.concat(retire.ec2().stream(), retire.azure().stream()).toList();
+    RetireRequest request =
+        new RetireRequest(migration.runbook.name(), retire)
+            .seen(Plans.sawOldMachines(migration.preflight()) ? named : List.of());
     Outcome stopped =
         migration.steps.attempt(
             Step.RETIRE, step -> stop(step, request), Outcome::line, Step.RETIRE.skippable());
@@ -80,18 +85,60 @@ final class Machines {
         after,
         "the end of the time for which the old machines stay stopped",
         "the time is over");
-    if (retire.approvalRequired()) {
-      migration.approvals.clear();
-      Gate.awaitApprovalOf(migration, Step.TERMINATE_APPROVAL, endOf(retire), Step.TERMINATE);
-    } else {
-      migration.board.notConfigured(Step.TERMINATE_APPROVAL);
-    }
+    // What was stopped, or was gone and known, needs no other proof that it is the right one.
+    RetireRequest approved = approved(request.seen(named));
     migration.steps.run(
         Step.TERMINATE,
         step -> {
-          Outcome gone = call(Compute.class, Timeouts.WORK, step).terminateMachines(request);
-          return new Outcome(gone.line() + "; " + costs(step, request));
+          Outcome gone = call(Compute.class, Timeouts.WORK, step).terminateMachines(approved);
+          return new Outcome(gone.line() + "; " + costs(step, approved));
         });
+  }
+
+  /** What may be terminated, approved where the runbook asks for that. */
+  private RetireRequest approved(RetireRequest request) {
+    boolean looks =
+        Workflow.getVersion("look-before-terminate", Workflow.DEFAULT_VERSION, 1)
+            != Workflow.DEFAULT_VERSION;
+    if (!request.retire().approvalRequired()) {
+      migration.board.notConfigured(Step.TERMINATE_APPROVAL);
+      return looks ? request.running(List.of()) : request;
+    }
+    migration.approvals.clear();
+    if (!looks) {
+      awaitApproval(endOf(request.retire(), List.of()));
+      return request;
+    }
+    while (true) {
+      OldMachines now = look(request);
+      MigrationStatus.Findings findings = endOf(request.retire(), now.lines());
+      // Asked of the machines as they are now, also after the approval: it may be days old.
+      if (migration.approvals.cover(findings)) {
+        return request.running(now.running());
+      }
+      awaitApproval(findings);
+    }
+  }
+
+  private void awaitApproval(MigrationStatus.Findings findings) {
+    Gate.awaitApprovalOf(migration, Step.TERMINATE_APPROVAL, findings, Step.TERMINATE);
+  }
+
+  private OldMachines look(RetireRequest request) {
+    return migration.steps.get(
+        Step.TERMINATE_APPROVAL,
+        step -> call(Compute.class, Timeouts.CALL, step).lookAtOldMachines(request),
+        found -> line(request.retire(), found));
+  }
+
+  private String line(RetireSpec retire, OldMachines found) {
+    String line =
+        found.lines().isEmpty()
+            ? "the old machines are as they were left"
+            : String.join(" ", found.lines());
+    return migration.approvals.cover(endOf(retire, found.lines()))
+        ? "approved by %s; %s".formatted(migration.approvals.by(), line)
+        : line;
   }
 
   private void leaveStanding() {
@@ -124,11 +171,12 @@ final class Machines {
     return line.isEmpty() ? "" : "; goes on costing money: " + line;
   }
 
-  private static MigrationStatus.Findings endOf(RetireSpec retire) {
+  private static MigrationStatus.Findings endOf(RetireSpec retire, List<String> changed) {
     List<String> lines = new ArrayList<>();
     lines.add("THE OLD MACHINES ARE TERMINATED, with the disks that go with them.");
     retire.ec2().forEach(id -> lines.add("EC2 instance " + id));
     retire.azure().forEach(id -> lines.add("Azure virtual machine " + id));
+    lines.addAll(changed);
     return Evidence.findings(List.copyOf(lines), List.of());
   }
 }

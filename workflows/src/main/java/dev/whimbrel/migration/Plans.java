@@ -9,15 +9,19 @@ import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.activity.NamesRequest;
+import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.activity.PreflightReport.PlannedChange;
+import dev.whimbrel.activity.RetireRequest;
 import dev.whimbrel.activity.ShareRequest;
 import dev.whimbrel.activity.Traffic;
 import dev.whimbrel.runbook.CanarySpec;
 import dev.whimbrel.runbook.DnsSpec;
+import dev.whimbrel.runbook.RetireSpec;
 import dev.whimbrel.runbook.Runbook;
 import dev.whimbrel.runbook.TrafficSpec;
 import io.temporal.activity.ActivityOptions;
 import io.temporal.failure.ActivityFailure;
+import io.temporal.workflow.Workflow;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -25,6 +29,8 @@ import java.util.function.Supplier;
 /** Asks everything outside of the databases what a runbook would change there. Changes nothing. */
 final class Plans {
   private static final String LABEL = "plan: look at names, traffic and machines";
+
+  private static final String OLD_MACHINES = "old machines";
 
   private Plans() {}
 
@@ -38,7 +44,10 @@ final class Plans {
    * in time, or has no time for the question, is said to be not looked at.
    */
   static List<PlannedChange> all(Runbook runbook) {
-    return ask(runbook, Timeouts.LOOK_ELSEWHERE, LABEL, Plans::asFarAsItAnswers);
+    List<PlannedChange> changes =
+        ask(runbook, Timeouts.LOOK_ELSEWHERE, LABEL, Plans::asFarAsItAnswers);
+    return withOldMachines(
+        changes, runbook, Timeouts.LOOK_ELSEWHERE, LABEL, Plans::asFarAsItAnswers);
   }
 
   private static ChangePlan asFarAsItAnswers(String subject, Supplier<ChangePlan> look) {
@@ -63,15 +72,44 @@ final class Plans {
   }
 
   /**
-   * The same before a migration touches anything; nothing where all that moves is a zone that takes
-   * updates, which is looked at when its TTL is lowered.
+   * The same before a migration touches anything. Where all that moves is a zone that takes updates,
+   * it is looked at when its TTL is lowered.
    */
   static List<PlannedChange> beforeTheStart(Runbook runbook, String label) {
     DnsSpec dns = runbook.dns();
     boolean onlyUpdates = dns == null || dns.rfc2136() != null;
-    return onlyUpdates && runbook.traffic() == null && runbook.provision() == null
-        ? List.of()
-        : ask(runbook, Timeouts.CALL, label, (subject, look) -> look.get());
+    Asking sure = (subject, look) -> look.get();
+    List<PlannedChange> changes =
+        onlyUpdates && runbook.traffic() == null && runbook.provision() == null
+            ? List.of()
+            : ask(runbook, Timeouts.CALL, label, sure);
+    return withOldMachines(changes, runbook, Timeouts.CALL, label, sure);
+  }
+
+  /** Whether the source's machines were looked at, and all were there. */
+  static boolean sawOldMachines(PreflightReport report) {
+    return report.changes().stream().anyMatch(each -> each.what().equals(OLD_MACHINES));
+  }
+
+  private static List<PlannedChange> withOldMachines(
+      List<PlannedChange> changes,
+      Runbook runbook,
+      ActivityOptions options,
+      String label,
+      Asking asking) {
+    RetireSpec retire = runbook.decommission().retire();
+    if (retire == null
+        || Workflow.getVersion("look-at-old-machines", Workflow.DEFAULT_VERSION, 1)
+            == Workflow.DEFAULT_VERSION) {
+      return changes;
+    }
+    Compute machines = call(Compute.class, options, label);
+    RetireRequest request = new RetireRequest(runbook.name(), retire);
+    List<PlannedChange> all = new ArrayList<>(changes);
+    all.add(
+        new PlannedChange(
+            OLD_MACHINES, asking.ask(OLD_MACHINES, () -> machines.planRetirement(request))));
+    return List.copyOf(all);
   }
 
   private static List<PlannedChange> ask(

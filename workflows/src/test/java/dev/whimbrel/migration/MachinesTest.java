@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.OldMachines;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.runbook.ProvisionSpec;
@@ -34,6 +35,7 @@ class MachinesTest {
           .containsSubsequence(
               "plan the names",
               "plan the machines",
+              "plan the retirement of the old machines",
               "claim both databases",
               "make the machines",
               "machines are healthy",
@@ -41,7 +43,70 @@ class MachinesTest {
               "stop the reverse stream",
               "clean up",
               "stop the old machines",
+              "look at the old machines",
+              "look at the old machines",
               "terminate the old machines");
+      assertThat(Objects.requireNonNull(stage.world.stopped).seen()).containsExactly("i-0abc");
+      assertThat(Objects.requireNonNull(stage.world.terminated).running()).isEmpty();
+    }
+  }
+
+  @Test
+  void parksBeforeAnythingIsTouchedWhereAnOldMachineIsNotThere() {
+    try (Stage stage =
+        new Stage(
+            withMachines("none"),
+            world ->
+                world.oldMachineFindings =
+                    List.of(
+                        new Finding(
+                            Finding.Level.BLOCKER,
+                            "old-machines",
+                            "i-0abc",
+                            "expected this machine in EC2 eu-west-1, found none.",
+                            null)))) {
+      MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
+
+      assertThat(parked.parked().get(0).cause())
+          .contains("i-0abc: expected this machine in EC2 eu-west-1, found none.");
+      assertThat(stage.world.journal()).doesNotContain("claim both databases", "make the machines");
+    }
+  }
+
+  @Test
+  void withdrawsTheApprovalWhereAMachineWasStartedAgainMeanwhile() {
+    String again = "i-0abc RUNS AGAIN, since 2026-11-28T15:00:00Z";
+    try (Stage stage = new Stage(withMachines("required"))) {
+      stage.awaitAt(Step.TERMINATE_APPROVAL, State.WAITING_FOR_APPROVAL);
+      stage.world.oldMachines = new OldMachines(List.of("i-0abc"), List.of(again));
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+
+      MigrationStatus asked =
+          stage.await(
+              "asked about the machine that runs again",
+              status ->
+                  status.state() == State.WAITING_FOR_APPROVAL
+                      && status.findings() != null
+                      && status.findings().lines().contains(again));
+      assertThat(asked.waitingFor())
+          .contains("the approval by ana@example.com was withdrawn: new: " + again);
+      assertThat(stage.world.journal()).doesNotContain("terminate the old machines");
+
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(Objects.requireNonNull(stage.world.terminated).running())
+          .containsExactly("i-0abc");
+    }
+  }
+
+  @Test
+  void terminatesNothingThatRunsAgainWhereNobodyIsAsked() {
+    Runbooks runbooks = withMachines("none");
+    try (Stage stage = new Stage(runbooks)) {
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+
+      assertThat(Objects.requireNonNull(stage.world.terminated).running()).isEmpty();
+      assertThat(stage.world.journal()).doesNotContain("look at the old machines");
     }
   }
 

@@ -18,6 +18,7 @@ import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.NamesRequest;
+import dev.whimbrel.activity.OldMachines;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Preflight;
 import dev.whimbrel.activity.PreflightReport;
@@ -63,6 +64,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Everything outside the workflow, as a fake that keeps a journal in plain words. What is told to
@@ -117,6 +119,10 @@ final class World
   volatile int foundTtl = 3600;
   volatile List<Finding> canaryFindings = List.of();
   volatile List<Finding> machineFindings = List.of();
+  volatile List<Finding> oldMachineFindings = List.of();
+  volatile OldMachines oldMachines = new OldMachines(List.of(), List.of());
+  volatile @Nullable RetireRequest stopped;
+  volatile @Nullable RetireRequest terminated;
 
   /** What lets weights be lost, one after the other. */
   final Queue<String> losses = new ConcurrentLinkedQueue<>();
@@ -573,12 +579,26 @@ final class World
   }
 
   @Override
+  public ChangePlan planRetirement(RetireRequest request) {
+    happens("planRetirement", "plan the retirement of the old machines");
+    return new ChangePlan(oldMachineFindings, List.of(), List.of());
+  }
+
+  @Override
+  public OldMachines lookAtOldMachines(RetireRequest request) {
+    happens("lookAtOldMachines", "look at the old machines");
+    return oldMachines;
+  }
+
+  @Override
   public Outcome stopMachines(RetireRequest request) {
+    stopped = request;
     return outcome("stopMachines", "stop the old machines");
   }
 
   @Override
   public Outcome terminateMachines(RetireRequest request) {
+    terminated = request;
     return outcome("terminateMachines", "terminate the old machines");
   }
 

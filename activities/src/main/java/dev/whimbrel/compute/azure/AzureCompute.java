@@ -226,6 +226,28 @@ public final class AzureCompute implements ComputeProvider {
   }
 
   @Override
+  public String retireCall(String verb, Machine machine) {
+    return verb.equals("stop")
+        ? "POST %s/deallocate".formatted(machine.id())
+        : "DELETE " + machine.id();
+  }
+
+  /** Azure lets nobody try a call without making it. */
+  @Override
+  public List<Finding> rights(String verb, Machine machine) {
+    return verb.equals("stop")
+        ? List.of(
+            new Finding(
+                Finding.Level.NOTE,
+                "old-machines",
+                machine.id(),
+                "whether this worker may deallocate and delete it is not known before it does: the role %s gives the rights."
+                    .formatted(ComputeCalls.ROLE),
+                null))
+        : List.of();
+  }
+
+  @Override
   public String byHand(String verb, String id) {
     return switch (verb) {
       case "untag" ->
@@ -233,6 +255,8 @@ public final class AzureCompute implements ComputeProvider {
               .formatted(id, Marks.MIGRATION, Marks.MACHINE);
       case "delete-snapshot" -> "az snapshot delete --ids " + id;
       case "terminate" -> "az vm delete --yes --ids " + id;
+      // What only stops is paid for as if it ran.
+      case "stop" -> "az vm deallocate --ids " + id;
       default -> "az vm %s --ids %s".formatted(verb, id);
     };
   }

@@ -9,9 +9,13 @@ import com.azure.resourcemanager.compute.models.NetworkInterfaceReference;
 import com.azure.resourcemanager.network.fluent.models.NetworkInterfaceInner;
 import dev.whimbrel.compute.Machine;
 import dev.whimbrel.compute.Machine.State;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -80,7 +84,21 @@ final class VirtualMachines {
         state(found),
         failure(found),
         facts(found),
-        owner(found));
+        owner(found),
+        since(found));
+  }
+
+  /**
+   * When the last thing was done to it that Azure gives a time of, which for one that runs is its
+   * start.
+   */
+  private static @Nullable Instant since(VirtualMachineInner found) {
+    return statuses(found)
+        .map(InstanceViewStatus::time)
+        .filter(Objects::nonNull)
+        .map(OffsetDateTime::toInstant)
+        .max(Comparator.naturalOrder())
+        .orElse(null);
   }
 
   /** A machine's name and its disk's cannot be changed: tags can be put onto any. */

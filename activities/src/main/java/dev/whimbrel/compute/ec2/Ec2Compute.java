@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.compute.ComputeProvider;
 import dev.whimbrel.compute.Machine;
+import dev.whimbrel.compute.Refusals;
 import dev.whimbrel.compute.Snapshot;
 import dev.whimbrel.compute.WantedMachine;
 import dev.whimbrel.compute.WantedSnapshot;
@@ -166,6 +167,34 @@ public final class Ec2Compute implements ComputeProvider {
   }
 
   @Override
+  public String retireCall(String verb, Machine machine) {
+    return "%s region=%s instance=%s".formatted(operation(verb), spec.region(), machine.id());
+  }
+
+  private static String operation(String verb) {
+    return verb.equals("stop") ? "StopInstances" : "TerminateInstances";
+  }
+
+  @Override
+  public List<Finding> rights(String verb, Machine machine) {
+    try {
+      if (verb.equals("stop")) {
+        client.stopInstances(request -> request.instanceIds(machine.id()).dryRun(true));
+      } else {
+        client.terminateInstances(request -> request.instanceIds(machine.id()).dryRun(true));
+      }
+      return List.of();
+    } catch (SdkException e) {
+      if (Ec2Calls.code(e).equals("DryRunOperation")) {
+        return List.of();
+      }
+      return List.of(
+          Refusals.blocker(
+              machine.id(), calls.failure(operation(verb), machine.id() + " as a dry run", e)));
+    }
+  }
+
+  @Override
   public String byHand(String verb, String id) {
     String end = " --region " + spec.region();
     return switch (verb) {
@@ -174,6 +203,7 @@ public final class Ec2Compute implements ComputeProvider {
                   .formatted(id, Marks.MIGRATION, Marks.MACHINE)
               + end;
       case "delete-snapshot" -> "aws ec2 delete-snapshot --snapshot-id " + id + end;
+      case "show" -> "aws ec2 describe-instances --instance-ids " + id + end;
       default -> "aws ec2 %s-instances --instance-ids %s".formatted(verb, id) + end;
     };
   }

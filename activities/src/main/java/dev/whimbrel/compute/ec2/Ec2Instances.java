@@ -106,7 +106,8 @@ final class Ec2Instances {
             ? ""
             : instance.stateReason().message(),
         facts(instance),
-        group == null ? null : "the Auto Scaling group " + group);
+        group == null ? null : "the Auto Scaling group " + group,
+        instance.launchTime());
   }
 
   private static boolean made(
