@@ -10,10 +10,13 @@ import io.temporal.activity.ActivityExecutionContext;
 import io.temporal.api.workflowservice.v1.RecordActivityTaskHeartbeatRequest;
 import io.temporal.api.workflowservice.v1.RecordActivityTaskHeartbeatResponse;
 import io.temporal.client.ActivityCanceledException;
+import io.temporal.client.ActivityCompletionException;
 import io.temporal.client.WorkflowClient;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +35,9 @@ public final class Attempt {
   private static final Duration PATIENCE = Duration.ofSeconds(4);
 
   private static final Duration PIECE = Duration.ofSeconds(1);
+
+  /** Often enough for every heartbeat time-out of a step that takes long. */
+  private static final long PULSE_MILLIS = 3000;
 
   private final @Nullable ActivityExecutionContext context = context();
   private final long begun = System.nanoTime();
@@ -145,10 +151,62 @@ public final class Attempt {
    * @throws io.temporal.client.ActivityCompletionException if the activity was cancelled or the
    *     worker stops
    */
-  public void beat(String line, long looks) {
+  public synchronized void beat(String line, long looks) {
+    last = new Progress(line, null, null, null, null, null, null, Instant.now().toString());
+    again(looks);
+  }
+
+  /** Says the same as before. */
+  private synchronized void again(long looks) {
+    last = last.after(looks);
+    pulse();
+  }
+
+  private synchronized void pulse() {
     if (context != null) {
-      last = new Progress(line, null, null, null, null, null, null, Instant.now().toString());
-      context.heartbeat(last.after(looks));
+      context.heartbeat(last);
+    }
+  }
+
+  /**
+   * Does an activity's work while heartbeats go out, also where one call takes long. A cancellation
+   * interrupts it.
+   *
+   * @throws ActivityCompletionException if the activity was cancelled or the worker stops
+   */
+  public <T> T beating(Supplier<T> work) {
+    if (context == null) {
+      return work.get();
+    }
+    AtomicReference<ActivityCompletionException> cancelled = new AtomicReference<>();
+    Thread worker = Thread.currentThread();
+    Thread pulse = new Thread(() -> pulses(worker, cancelled), "heartbeats");
+    pulse.setDaemon(true);
+    pulse.start();
+    try {
+      return work.get();
+    } catch (RuntimeException e) {
+      ActivityCompletionException why = cancelled.get();
+      if (why != null) {
+        throw why;
+      }
+      throw e;
+    } finally {
+      pulse.interrupt();
+    }
+  }
+
+  private void pulses(Thread worker, AtomicReference<ActivityCompletionException> cancelled) {
+    try {
+      while (true) {
+        Thread.sleep(PULSE_MILLIS);
+        pulse();
+      }
+    } catch (InterruptedException e) {
+      // The work is over.
+    } catch (ActivityCompletionException e) {
+      cancelled.set(e);
+      worker.interrupt();
     }
   }
 
@@ -163,13 +221,18 @@ public final class Attempt {
       Duration piece = left.compareTo(PIECE) < 0 ? left : PIECE;
       rest(piece);
       left = left.minus(piece);
-      if (context != null && !left.isZero()) {
-        context.heartbeat(last.after(looks));
+      if (!left.isZero()) {
+        again(looks);
       }
     }
   }
 
-  private static void rest(Duration time) {
+  /**
+   * Rests between two looks.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} if the worker stops
+   */
+  public void rest(Duration time) {
     try {
       Thread.sleep(time.toMillis());
     } catch (InterruptedException e) {

@@ -1,5 +1,6 @@
 package dev.whimbrel.compute;
 
+import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.checks.CommandProbe;
 import dev.whimbrel.runbook.ProvisionSpec;
@@ -19,18 +20,24 @@ final class CommandCompute {
   private static final Duration CHECK = Duration.ofMinutes(5);
 
   private final ProvisionSpec.Command spec;
-  private final Attempt attempt;
+  private final Looks looks;
   private final Duration limit;
 
-  CommandCompute(ProvisionSpec.Command spec, Attempt attempt) {
-    this(spec, attempt, LIMIT);
+  CommandCompute(ProvisionSpec.Command spec, Looks looks) {
+    this(spec, looks, LIMIT);
   }
 
   /** Commands that are ended after a limit. */
-  CommandCompute(ProvisionSpec.Command spec, Attempt attempt, Duration limit) {
+  CommandCompute(ProvisionSpec.Command spec, Looks looks, Duration limit) {
     this.spec = spec;
-    this.attempt = attempt;
+    this.looks = looks;
     this.limit = limit;
+  }
+
+  /** The commands that would be run, forward and back. */
+  static ChangePlan plan(ProvisionSpec.Command spec) {
+    return new ChangePlan(
+        List.of(), List.of(words(spec.doIt()), words(spec.check())), List.of(words(spec.undo())));
   }
 
   String make() {
@@ -39,7 +46,7 @@ final class CommandCompute {
   }
 
   String awaitHealthy() {
-    attempt.until(
+    looks.until(
         () ->
             run("provision.command.check", spec.check(), shorter(CHECK))
                 .map(what -> "'%s' %s".formatted(words(spec.check()), what)),
@@ -67,8 +74,8 @@ final class CommandCompute {
   }
 
   private Optional<String> run(String key, List<String> command, Duration limit) {
-    attempt.look(words(command));
-    attempt.requireTime();
+    looks.look(words(command));
+    looks.requireTime();
     try {
       return CommandProbe.run(command, limit);
     } catch (IOException e) {
@@ -82,7 +89,7 @@ final class CommandCompute {
     }
   }
 
-  static String words(List<String> command) {
+  private static String words(List<String> command) {
     return String.join(" ", command);
   }
 }

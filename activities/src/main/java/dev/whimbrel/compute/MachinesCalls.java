@@ -1,5 +1,6 @@
 package dev.whimbrel.compute;
 
+import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Finding;
 import io.temporal.failure.ApplicationFailure;
 import java.util.ArrayList;
@@ -15,24 +16,16 @@ final class MachinesCalls {
   private final List<String> forward = new ArrayList<>();
   private final List<String> back = new ArrayList<>();
 
-  MachinesCalls(ComputeProvider provider, String migration, Attempt attempt) {
+  MachinesCalls(ComputeProvider provider, String migration, Looks looks) {
     this.provider = provider;
     this.migration = migration;
-    this.provisioning = new Provisioning(provider, migration, attempt);
+    this.provisioning = new Provisioning(provider, migration, looks);
     snapshots();
     provider.wanted().forEach(this::machine);
   }
 
-  List<Finding> findings() {
-    return findings;
-  }
-
-  List<String> forward() {
-    return forward;
-  }
-
-  List<String> back() {
-    return back;
+  ChangePlan plan() {
+    return new ChangePlan(findings, forward, back);
   }
 
   private void machine(WantedMachine wanted) {

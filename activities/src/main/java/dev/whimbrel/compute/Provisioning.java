@@ -17,19 +17,19 @@ import org.jspecify.annotations.Nullable;
 final class Provisioning {
   private final ComputeProvider provider;
   private final String migration;
-  private final Attempt attempt;
+  private final Looks looks;
 
-  Provisioning(ComputeProvider provider, String migration, Attempt attempt) {
+  Provisioning(ComputeProvider provider, String migration, Looks looks) {
     this.provider = provider;
     this.migration = migration;
-    this.attempt = attempt;
+    this.looks = looks;
   }
 
   /** Makes what is not there yet. */
   List<String> make() {
     List<String> lines = new ArrayList<>();
     for (WantedMachine wanted : provider.wanted()) {
-      attempt.look("looking for " + wanted.name());
+      looks.look("looking for " + wanted.name());
       lines.add(wanted.adopt() == null ? make(wanted) : adopt(wanted, wanted.adopt()));
     }
     return lines;
@@ -45,7 +45,7 @@ final class Provisioning {
       return "%s is %s, was there already".formatted(wanted.name(), machine.id());
     }
     int gone = (int) all.stream().filter(each -> each.made() && !each.alive()).count();
-    Machine made = provider.make(migration, wanted, gone, attempt::requireTime);
+    Machine made = provider.make(migration, wanted, gone, looks::requireTime);
     requireAsAsked(wanted, made);
     return "%s is %s, made in %s".formatted(wanted.name(), made.id(), provider.place());
   }
@@ -82,7 +82,7 @@ final class Provisioning {
 
   private void startIfItStands(Machine machine) {
     if (machine.stands()) {
-      attempt.requireTime();
+      looks.requireTime();
       provider.start(machine);
     }
   }
@@ -102,7 +102,7 @@ final class Provisioning {
 
   /** Waits until every machine runs and is healthy. */
   List<String> awaitHealthy() {
-    attempt.until(
+    looks.until(
         () -> {
           for (WantedMachine wanted : provider.wanted()) {
             Optional<String> missing = missing(wanted);
@@ -138,7 +138,7 @@ final class Provisioning {
     List<Machine> gone =
         ofName(wanted.name()).stream().filter(each -> each.made() && !each.alive()).toList();
     // It may also be an earlier round's, while this round's is not seen yet.
-    if (!gone.isEmpty() && attempt.sinceFirstAttempt().compareTo(attempt.pace().visible()) > 0) {
+    if (!gone.isEmpty() && looks.sinceFirstAttempt().compareTo(looks.pace().visible()) > 0) {
       throw fallen(wanted, gone.get(gone.size() - 1));
     }
   }
@@ -175,17 +175,17 @@ final class Provisioning {
                 .formatted(machine.id()));
         continue;
       }
-      attempt.look("ending " + machine.id());
+      looks.look("ending " + machine.id());
       if (machine.alive()) {
-        attempt.requireTime();
+        looks.requireTime();
         provider.terminate(machine);
       }
       ended.add(machine.id());
     }
-    attempt.until(() -> notGone(ended), "see why it does not end, then retry");
+    looks.until(() -> notGone(ended), "see why it does not end, then retry");
     ended.forEach(id -> lines.add(id + " was ended"));
     Set<String> leftovers = new TreeSet<>();
-    attempt.until(() -> leftOver(leftovers), "see why it does not go, then retry");
+    looks.until(() -> leftOver(leftovers), "see why it does not go, then retry");
     leftovers.forEach(id -> lines.add(id + " was deleted"));
     adopted.forEach(id -> lines.add(id + " was adopted and was left as it is"));
     return lines;
@@ -193,12 +193,12 @@ final class Provisioning {
 
   /** What an attempt has just launched, before its answer was lost, may not be seen yet. */
   private void awaitVisible() {
-    long deadline = System.nanoTime() + attempt.pace().visible().toNanos();
+    long deadline = System.nanoTime() + looks.pace().visible().toNanos();
     while (provider.wanted().stream()
             .anyMatch(each -> each.adopt() == null && ofName(each.name()).isEmpty())
         && System.nanoTime() < deadline) {
-      attempt.look("looking for machines that were just made");
-      attempt.rest();
+      looks.look("looking for machines that were just made");
+      looks.rest();
     }
   }
 
@@ -207,7 +207,7 @@ final class Provisioning {
     List<String> there = provider.leftovers(migration);
     for (String id : there) {
       if (seen.add(id)) {
-        attempt.requireTime();
+        looks.requireTime();
         provider.removeLeftover(id);
       }
     }

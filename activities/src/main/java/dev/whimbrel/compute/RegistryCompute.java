@@ -3,7 +3,6 @@ package dev.whimbrel.compute;
 import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Compute;
 import dev.whimbrel.activity.Failures;
-import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.activity.OldMachines;
 import dev.whimbrel.activity.Outcome;
@@ -20,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.function.Function;
+import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
 
 /** Machines, at whichever clouds the runbook names. */
@@ -48,99 +47,72 @@ public final class RegistryCompute implements Compute {
 
   @Override
   public ChangePlan planMachines(MachinesRequest request) {
-    List<Finding> findings = new ArrayList<>();
-    List<String> forward = new ArrayList<>();
-    List<String> back = new ArrayList<>();
+    List<ChangePlan> plans = new ArrayList<>();
     for (ComputeProvider provider : providers(request.provision())) {
-      MachinesCalls calls = new MachinesCalls(provider, request.migration(), new Attempt(pace));
-      findings.addAll(provider.findings(request.migration()));
-      findings.addAll(calls.findings());
-      forward.addAll(calls.forward());
-      back.addAll(calls.back());
+      plans.add(new ChangePlan(provider.findings(request.migration()), List.of(), List.of()));
+      plans.add(new MachinesCalls(provider, request.migration(), new Looks(pace)).plan());
     }
     ProvisionSpec.Command command = request.provision().command();
     if (command != null) {
-      forward.add(CommandCompute.words(command.doIt()));
-      forward.add(CommandCompute.words(command.check()));
-      back.add(CommandCompute.words(command.undo()));
+      plans.add(CommandCompute.plan(command));
     }
-    return new ChangePlan(findings, forward, back);
+    return ChangePlan.together(plans);
   }
 
   @Override
   public Outcome provisionMachines(MachinesRequest request) {
-    Attempt attempt = new Attempt(pace);
-    return attempt.beating(() -> provision(request, attempt));
-  }
-
-  private Outcome provision(MachinesRequest request, Attempt attempt) {
-    List<String> lines = new ArrayList<>();
-    for (ComputeProvider provider : providers(request.provision())) {
-      lines.addAll(new Provisioning(provider, request.migration(), attempt).make());
-      lines.addAll(new Snapshots(provider, request.migration(), attempt).make());
-    }
-    command(request, attempt).map(CommandCompute::make).ifPresent(lines::add);
-    return outcome(lines);
+    return beating(
+        (looks, lines) -> {
+          for (Place here : places(request, looks)) {
+            lines.addAll(here.machines().make());
+            lines.addAll(here.snapshots().make());
+          }
+          command(request, looks).map(CommandCompute::make).ifPresent(lines::add);
+        });
   }
 
   @Override
   public Outcome awaitMachines(MachinesRequest request) {
-    Attempt attempt = new Attempt(pace);
-    return attempt.beating(() -> awaitHealthy(request, attempt));
-  }
-
-  private Outcome awaitHealthy(MachinesRequest request, Attempt attempt) {
-    List<String> lines = new ArrayList<>();
-    for (ComputeProvider provider : providers(request.provision())) {
-      lines.addAll(new Provisioning(provider, request.migration(), attempt).awaitHealthy());
-    }
-    command(request, attempt).map(CommandCompute::awaitHealthy).ifPresent(lines::add);
-    return outcome(lines);
+    return beating(
+        (looks, lines) -> {
+          places(request, looks).forEach(here -> lines.addAll(here.machines().awaitHealthy()));
+          command(request, looks).map(CommandCompute::awaitHealthy).ifPresent(lines::add);
+        });
   }
 
   @Override
   public Outcome removeMachines(MachinesRequest request) {
-    Attempt attempt = new Attempt(pace);
-    return attempt.beating(() -> remove(request, attempt));
-  }
-
-  private Outcome remove(MachinesRequest request, Attempt attempt) {
-    List<String> lines = new ArrayList<>();
-    // What was made last, and may use the machines, goes first.
-    command(request, attempt).map(CommandCompute::remove).ifPresent(lines::add);
-    for (ComputeProvider provider : providers(request.provision())) {
-      lines.addAll(new Snapshots(provider, request.migration(), attempt).remove());
-      lines.addAll(new Provisioning(provider, request.migration(), attempt).remove());
-    }
-    return outcome(lines);
+    return beating(
+        (looks, lines) -> {
+          // What was made last, and may use the machines, goes first.
+          command(request, looks).map(CommandCompute::remove).ifPresent(lines::add);
+          for (Place here : places(request, looks)) {
+            lines.addAll(here.snapshots().remove());
+            lines.addAll(here.machines().remove());
+          }
+        });
   }
 
   @Override
   public ChangePlan planRetirement(RetireRequest request) {
-    List<Finding> findings = new ArrayList<>();
-    List<String> forward = new ArrayList<>();
-    List<String> back = new ArrayList<>();
     try {
-      for (Old old : oldSide(request.retire())) {
-        RetirementCalls calls = new RetirementCalls(old.provider(), request, old.ids());
-        findings.addAll(calls.findings());
-        forward.addAll(calls.forward());
-        back.addAll(calls.back());
-      }
+      return ChangePlan.together(
+          oldSide(request.retire()).stream()
+              .map(old -> new RetirementCalls(old.provider(), request, old.ids()).plan())
+              .toList());
     } catch (ApplicationFailure e) {
       // An id that is none, or a region that is not known.
-      findings.add(Refusals.blocker("decommission.retire", e));
+      return new ChangePlan(
+          List.of(Refusals.blocker("decommission.retire", e)), List.of(), List.of());
     }
-    return new ChangePlan(findings, forward, back);
   }
 
   @Override
   public OldMachines lookAtOldMachines(RetireRequest request) {
     List<String> running = new ArrayList<>();
     List<String> lines = new ArrayList<>();
-    for (Old old : oldSide(request.retire())) {
-      OldMachines found =
-          new Retiring(old.provider(), request, old.ids(), new Attempt(pace)).look();
+    for (Retiring retiring : retirings(request, new Looks(pace))) {
+      OldMachines found = retiring.look();
       running.addAll(found.running());
       lines.addAll(found.lines());
     }
@@ -149,12 +121,16 @@ public final class RegistryCompute implements Compute {
 
   @Override
   public Outcome stopMachines(RetireRequest request) {
-    return retire(request, Retiring::stop);
+    return beating(
+        (looks, lines) ->
+            retirings(request, looks).forEach(retiring -> lines.addAll(retiring.stop())));
   }
 
   @Override
   public Outcome terminateMachines(RetireRequest request) {
-    return retire(request, Retiring::terminate);
+    return beating(
+        (looks, lines) ->
+            retirings(request, looks).forEach(retiring -> lines.addAll(retiring.terminate())));
   }
 
   @Override
@@ -170,18 +146,33 @@ public final class RegistryCompute implements Compute {
         : new Outcome("still costs money: " + String.join("; ", lines));
   }
 
-  private Outcome retire(RetireRequest request, Function<Retiring, List<String>> what) {
-    Attempt attempt = new Attempt(pace);
-    return attempt.beating(() -> retire(request, what, attempt));
+  /** Work that takes long, with what it has to say. */
+  private Outcome beating(BiConsumer<Looks, List<String>> work) {
+    Looks looks = new Looks(pace);
+    List<String> lines = new ArrayList<>();
+    return looks.beating(
+        () -> {
+          work.accept(looks, lines);
+          return new Outcome(lines.isEmpty() ? "nothing to do" : String.join(", ", lines));
+        });
   }
 
-  private Outcome retire(
-      RetireRequest request, Function<Retiring, List<String>> what, Attempt attempt) {
-    List<String> lines = new ArrayList<>();
-    for (Old old : oldSide(request.retire())) {
-      lines.addAll(what.apply(new Retiring(old.provider(), request, old.ids(), attempt)));
-    }
-    return outcome(lines);
+  private record Place(Provisioning machines, Snapshots snapshots) {}
+
+  private List<Place> places(MachinesRequest request, Looks looks) {
+    return providers(request.provision()).stream()
+        .map(
+            provider ->
+                new Place(
+                    new Provisioning(provider, request.migration(), looks),
+                    new Snapshots(provider, request.migration(), looks)))
+        .toList();
+  }
+
+  private List<Retiring> retirings(RetireRequest request, Looks looks) {
+    return oldSide(request.retire()).stream()
+        .map(old -> new Retiring(old.provider(), request, old.ids(), looks))
+        .toList();
   }
 
   private String region(RetireSpec retire) {
@@ -223,12 +214,8 @@ public final class RegistryCompute implements Compute {
     return providers;
   }
 
-  private static Optional<CommandCompute> command(MachinesRequest request, Attempt attempt) {
+  private static Optional<CommandCompute> command(MachinesRequest request, Looks looks) {
     return Optional.ofNullable(request.provision().command())
-        .map(command -> new CommandCompute(command, attempt));
-  }
-
-  private static Outcome outcome(List<String> lines) {
-    return new Outcome(lines.isEmpty() ? "nothing to do" : String.join(", ", lines));
+        .map(command -> new CommandCompute(command, looks));
   }
 }

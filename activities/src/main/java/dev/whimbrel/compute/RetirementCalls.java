@@ -1,5 +1,6 @@
 package dev.whimbrel.compute;
 
+import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Finding.Level;
 import dev.whimbrel.activity.RetireRequest;
@@ -26,16 +27,8 @@ final class RetirementCalls {
     ids.forEach(this::machine);
   }
 
-  List<Finding> findings() {
-    return findings;
-  }
-
-  List<String> forward() {
-    return forward;
-  }
-
-  List<String> back() {
-    return back;
+  ChangePlan plan() {
+    return new ChangePlan(findings, forward, back);
   }
 
   private void machine(String id) {

@@ -17,13 +17,13 @@ final class Retiring {
   private final ComputeProvider provider;
   private final RetireRequest request;
   private final List<String> ids;
-  private final Attempt attempt;
+  private final Looks looks;
 
-  Retiring(ComputeProvider provider, RetireRequest request, List<String> ids, Attempt attempt) {
+  Retiring(ComputeProvider provider, RetireRequest request, List<String> ids, Looks looks) {
     this.provider = provider;
     this.request = request;
     this.ids = ids;
-    this.attempt = attempt;
+    this.looks = looks;
   }
 
   /** Stops them and waits until they stand. */
@@ -42,12 +42,11 @@ final class Retiring {
       if (machine.state() == Machine.State.RUNNING
           || machine.state() == Machine.State.STARTING
           || machine.state() == Machine.State.IDLE) {
-        attempt.requireTime();
+        looks.requireTime();
         provider.stop(machine);
       }
     }
-    attempt.until(
-        () -> notYet(there, Machine.State.STOPPED), "see why it does not stop, then retry");
+    looks.until(() -> notYet(there, Machine.State.STOPPED), "see why it does not stop, then retry");
     return lines(there, "stopped");
   }
 
@@ -61,10 +60,10 @@ final class Retiring {
       provider
           .staying(machine)
           .forEach(disk -> staying.add("%s of %s stays".formatted(disk, machine.id())));
-      attempt.requireTime();
+      looks.requireTime();
       provider.terminate(machine);
     }
-    attempt.until(() -> notYet(there, Machine.State.GONE), "see why it does not end, then retry");
+    looks.until(() -> notYet(there, Machine.State.GONE), "see why it does not end, then retry");
     return Stream.concat(lines(there, "ended").stream(), staying.stream()).toList();
   }
 
@@ -72,7 +71,7 @@ final class Retiring {
   private List<Machine> there() {
     List<Machine> there = new ArrayList<>();
     for (String id : ids) {
-      attempt.look("looking at " + id);
+      looks.look("looking at " + id);
       Optional<Machine> found = provider.find(id);
       if (found.isEmpty() && !request.wasSeen(id)) {
         throw Failures.needsHelp(

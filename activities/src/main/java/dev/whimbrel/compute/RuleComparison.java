@@ -4,93 +4,76 @@ import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Finding.Level;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
-/** Compares what two security groups allow, rule by rule. */
+/** Compares what two security groups say, rule by rule. */
 public final class RuleComparison {
-  private RuleComparison() {}
+  /** The name of the check. */
+  public static final String CHECK = "security-groups";
+
+  private final Words words;
+  private final Group source;
+  private final Group target;
+  private final List<Finding> findings = new ArrayList<>();
 
   /**
-   * One thing that a group allows.
+   * One rule.
    *
-   * @param direction {@code in} or {@code out}
-   * @param protocol such as {@code tcp}, or {@code all}
-   * @param ports such as {@code 443} or {@code 8000-8080}, or {@code all}
-   * @param peer whom it speaks of: an address range, or a group in words that mean the same on both
-   *     sides
-   * @param comparable whether the peer means the same on both sides
+   * @param text all that counts of it: rules of the same text are the same
+   * @param comparable whether it means the same on both sides
+   * @param command what takes the difference away, where only this side has it
    */
-  public record Rule(
-      String direction, String protocol, String ports, String peer, boolean comparable) {
-    @Override
-    public String toString() {
-      return "%s %s %s %s %s"
-          .formatted(direction, protocol, ports, direction.equals("in") ? "from" : "to", peer);
-    }
-  }
+  public record Rule(String text, boolean comparable, String command) {}
+
+  /** A group with its rules. */
+  public record Group(String name, List<Rule> rules) {}
 
   /**
-   * What differs.
+   * How a cloud speaks of rules.
    *
-   * @param add the command that adds a rule to the target's group
-   * @param remove the command that takes one away there
+   * @param has such as {@code allows}
+   * @param hasNot such as {@code does not}
+   * @param onlyHere why a rule cannot be compared
+   * @param same what is said where nothing differs; takes the number of rules
    */
-  public static List<Finding> findings(
-      String source,
-      List<Rule> sourceRules,
-      String target,
-      List<Rule> targetRules,
-      Function<Rule, String> add,
-      Function<Rule, String> remove) {
-    List<Finding> findings = new ArrayList<>();
-    String subject = source + " and " + target;
-    for (Rule rule : sourceRules) {
-      if (!rule.comparable()) {
-        findings.add(notCompared(subject, source, rule));
-      } else if (!targetRules.contains(rule)) {
-        findings.add(
-            finding(
-                Level.WARNING,
-                subject,
-                "%s allows '%s', %s does not.".formatted(source, rule, target),
-                add.apply(rule)));
-      }
-    }
-    for (Rule rule : targetRules) {
-      if (!rule.comparable()) {
-        findings.add(notCompared(subject, target, rule));
-      } else if (!sourceRules.contains(rule)) {
-        findings.add(
-            finding(
-                Level.WARNING,
-                subject,
-                "%s allows '%s', %s does not.".formatted(target, rule, source),
-                remove.apply(rule)));
-      }
-    }
-    if (findings.isEmpty()) {
-      findings.add(
-          new Finding(
-              Level.NOTE,
-              "security-groups",
-              subject,
-              "they allow the same, in %d rules.".formatted(sourceRules.size()),
-              null));
-    }
-    return findings;
+  public record Words(String has, String hasNot, String onlyHere, String same) {}
+
+  private RuleComparison(Words words, Group source, Group target) {
+    this.words = words;
+    this.source = source;
+    this.target = target;
   }
 
-  private static Finding notCompared(String subject, String group, Rule rule) {
-    return new Finding(
-        Level.WARNING,
-        "security-groups",
-        subject,
-        "not compared: %s allows '%s', which means nothing on the other side. Compare it by eye."
-            .formatted(group, rule),
-        null);
+  /** What differs. */
+  public static List<Finding> findings(Words words, Group source, Group target) {
+    RuleComparison comparison = new RuleComparison(words, source, target);
+    comparison.look(source, target);
+    comparison.look(target, source);
+    if (comparison.findings.isEmpty()) {
+      comparison.add(Level.NOTE, words.same().formatted(source.rules().size()), null);
+    }
+    return comparison.findings;
   }
 
-  private static Finding finding(Level level, String subject, String message, String fix) {
-    return new Finding(level, "security-groups", subject, message, fix);
+  private void look(Group one, Group other) {
+    for (Rule rule : one.rules()) {
+      if (!rule.comparable()) {
+        add(
+            Level.WARNING,
+            "not compared: %s %s '%s', which %s. Compare it by eye."
+                .formatted(one.name(), words.has(), rule.text(), words.onlyHere()),
+            null);
+      } else if (other.rules().stream().noneMatch(each -> each.text().equals(rule.text()))) {
+        add(
+            Level.WARNING,
+            "%s %s '%s', %s %s."
+                .formatted(one.name(), words.has(), rule.text(), other.name(), words.hasNot()),
+            rule.command());
+      }
+    }
+  }
+
+  private void add(Level level, String message, @Nullable String fix) {
+    findings.add(new Finding(level, CHECK, source.name() + " and " + target.name(), message, fix));
   }
 }

@@ -18,12 +18,12 @@ final class Snapshots {
 
   private final ComputeProvider provider;
   private final String migration;
-  private final Attempt attempt;
+  private final Looks looks;
 
-  Snapshots(ComputeProvider provider, String migration, Attempt attempt) {
+  Snapshots(ComputeProvider provider, String migration, Looks looks) {
     this.provider = provider;
     this.migration = migration;
-    this.attempt = attempt;
+    this.looks = looks;
   }
 
   /** Begins what is missing; copies follow once their originals are complete. */
@@ -39,15 +39,15 @@ final class Snapshots {
 
   private Snapshot complete(WantedSnapshot wanted, Optional<Snapshot> from) {
     String what = (from.isPresent() ? "the copy of " : "the snapshot of ") + wanted.disk();
-    attempt.look("looking for " + what);
+    looks.look("looking for " + what);
     Optional<Snapshot> found = of(wanted, from);
     if (found.isEmpty()) {
-      attempt.requireTime();
+      looks.requireTime();
       provider.snapshot(migration, wanted, from);
       found = of(wanted, from);
     }
     while (found.isEmpty() || pending(what, found.get()).isPresent()) {
-      attempt.waitMore(
+      looks.waitMore(
           found.flatMap(each -> pending(what, each)).orElse(what + " is not seen yet"),
           "see why the cloud does not finish it, then retry");
       found = of(wanted, from);
@@ -79,7 +79,7 @@ final class Snapshots {
             .sorted(OLDEST_FIRST)
             .toList();
     for (Snapshot surplus : all.subList(Math.min(1, all.size()), all.size())) {
-      attempt.requireTime();
+      looks.requireTime();
       provider.delete(surplus);
     }
     return all.stream().findFirst();
@@ -94,9 +94,9 @@ final class Snapshots {
       places.add(wanted.to());
     }
     for (String place : places) {
-      attempt.look("looking for snapshots in " + place);
+      looks.look("looking for snapshots in " + place);
       for (Snapshot snapshot : provider.snapshots(migration, place)) {
-        attempt.requireTime();
+        looks.requireTime();
         provider.delete(snapshot);
         lines.add(snapshot.id() + " was deleted");
       }

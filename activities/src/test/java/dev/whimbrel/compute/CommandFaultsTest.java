@@ -136,7 +136,7 @@ class CommandFaultsTest {
   private CommandCompute compute() {
     return new CommandCompute(
         new ProvisionSpec.Command(make.words(), check.words(), undo.words()),
-        new Attempt(SHORT),
+        new Looks(SHORT),
         Duration.ofSeconds(1));
   }
 

@@ -23,7 +23,7 @@ class Ec2ProductCallsTest {
         document.substring(document.indexOf("<!-- ec2 -->"), document.indexOf("<!-- /ec2 -->"));
 
     Set<String> rows =
-        Arrays.stream(section.split("\n"))
+        Arrays.stream(section.split("\n", -1))
             .filter(each -> each.startsWith("| ") && !each.startsWith("| call |"))
             .map(each -> each.split(" \\| ", -1))
             .map(cells -> cells[0].substring(2) + " " + cells[1])

@@ -11,6 +11,7 @@ import dev.whimbrel.runbook.ProvisionSpec.Ec2Machine;
 import dev.whimbrel.runbook.ProvisionSpec.Ec2Snapshot;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Supplier;
 
 /**
@@ -26,6 +27,11 @@ record Ec2Step(
     Supplier<List<String>> run,
     Runnable doneOnce,
     Map<String, Runnable> somebodyElse) {
+
+  /** What others do, by its verb. */
+  Runnable others(String verb) {
+    return Objects.requireNonNull(somebodyElse.get(verb), verb);
+  }
 
   private static final Runnable NOTHING = () -> {};
 

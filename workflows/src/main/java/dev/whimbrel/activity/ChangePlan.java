@@ -12,4 +12,12 @@ import java.util.List;
 public record ChangePlan(List<Finding> findings, List<String> forward, List<String> back) {
   /** Nothing to change. */
   public static final ChangePlan NONE = new ChangePlan(List.of(), List.of(), List.of());
+
+  /** Several changes as one, in their order. */
+  public static ChangePlan together(List<ChangePlan> plans) {
+    return new ChangePlan(
+        plans.stream().flatMap(each -> each.findings().stream()).toList(),
+        plans.stream().flatMap(each -> each.forward().stream()).toList(),
+        plans.stream().flatMap(each -> each.back().stream()).toList());
+  }
 }

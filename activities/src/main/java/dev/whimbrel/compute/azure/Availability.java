@@ -11,8 +11,6 @@ import dev.whimbrel.activity.Finding.Level;
 import dev.whimbrel.compute.Machine;
 import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.ProvisionSpec.AzureMachine;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -133,13 +131,10 @@ final class Availability {
     if (!imageIsThere(String.valueOf(machine.image()))) {
       findings.add(missing(machine, "image %s in %s".formatted(machine.image(), spec.location())));
     }
-    if (machine.userData() != null && !Files.isReadable(Path.of(machine.userData()))) {
-      findings.add(
-          blocker(
-              machine.name(),
-              "expected user data in %s on this worker, found no file that can be read."
-                  .formatted(machine.userData()),
-              null));
+    if (machine.userData() != null) {
+      Launch.userData(machine, machine.userData())
+          .unreadable()
+          .ifPresent(why -> findings.add(blocker(machine.name(), why + ".", null)));
     }
   }
 

@@ -1,5 +1,8 @@
 package dev.whimbrel.compute.azure;
 
+import com.azure.core.management.polling.PollResult;
+import com.azure.core.util.polling.SyncPoller;
+import com.azure.resourcemanager.compute.fluent.VirtualMachinesClient;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.compute.ComputeProvider;
@@ -17,6 +20,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /** Azure's virtual machines in one resource group; those that are named by id may lie elsewhere. */
@@ -25,6 +29,7 @@ public final class AzureCompute implements ComputeProvider {
   private final ProvisionSpec.Azure spec;
   private final VirtualMachines machines;
   private final Interfaces interfaces;
+  private final Disks disks;
   private final Launch launch;
   private final DiskSnapshots snapshots;
   private final Costs costs;
@@ -36,6 +41,7 @@ public final class AzureCompute implements ComputeProvider {
     this.spec = spec;
     this.machines = new VirtualMachines(clients);
     this.interfaces = new Interfaces(clients, spec, machines);
+    this.disks = new Disks(clients);
     this.launch = new Launch(clients, spec, machines, interfaces);
     this.snapshots = new DiskSnapshots(clients, spec);
     this.costs = new Costs(clients, machines);
@@ -131,27 +137,21 @@ public final class AzureCompute implements ComputeProvider {
 
   @Override
   public void start(Machine machine) {
-    ResourceId id = ResourceId.of(machine.id(), ResourceId.MACHINE);
-    String what = "Cannot start the machine " + machine.id();
-    operations.remember(
-        machine.id(),
-        what,
-        id.scope(),
-        ComputeCalls.make(
-            what,
-            id.scope(),
-            () ->
-                clients
-                    .compute(id.subscription())
-                    .getVirtualMachines()
-                    .beginStart(id.group(), id.name())));
+    begin("start", machine, (all, id) -> all.beginStart(id.group(), id.name()));
   }
 
   /** Deallocates: a machine that only stops is paid for as if it ran. */
   @Override
   public void stop(Machine machine) {
+    begin("deallocate", machine, (all, id) -> all.beginDeallocate(id.group(), id.name()));
+  }
+
+  private void begin(
+      String verb,
+      Machine machine,
+      BiFunction<VirtualMachinesClient, ResourceId, SyncPoller<PollResult<Void>, Void>> call) {
     ResourceId id = ResourceId.of(machine.id(), ResourceId.MACHINE);
-    String what = "Cannot deallocate the machine " + machine.id();
+    String what = "Cannot %s the machine %s".formatted(verb, machine.id());
     operations.remember(
         machine.id(),
         what,
@@ -159,11 +159,7 @@ public final class AzureCompute implements ComputeProvider {
         ComputeCalls.make(
             what,
             id.scope(),
-            () ->
-                clients
-                    .compute(id.subscription())
-                    .getVirtualMachines()
-                    .beginDeallocate(id.group(), id.name())));
+            () -> call.apply(clients.compute(id.subscription()).getVirtualMachines(), id)));
   }
 
   @Override
@@ -183,12 +179,19 @@ public final class AzureCompute implements ComputeProvider {
 
   @Override
   public List<String> leftovers(String migration) {
-    return interfaces.leftovers(migration);
+    List<String> leftovers = new ArrayList<>(interfaces.leftovers(migration));
+    leftovers.addAll(disks.leftovers(migration, spec));
+    return leftovers;
   }
 
   @Override
   public void removeLeftover(String id) {
-    interfaces.delete(ResourceId.of(id, ResourceId.INTERFACE));
+    ResourceId leftover = ResourceId.of(id);
+    if (leftover.type().equals(ResourceId.DISK)) {
+      disks.delete(leftover);
+    } else {
+      interfaces.delete(ResourceId.of(id, ResourceId.INTERFACE));
+    }
   }
 
   @Override

@@ -61,7 +61,8 @@ final class Costs {
       lines.add("%s is %s".formatted(id.id(), machine.state().word()));
     }
     for (String disk : disks(found)) {
-      disk(ResourceId.of(disk, ResourceId.DISK))
+      new Disks(clients)
+          .find(ResourceId.of(disk, ResourceId.DISK))
           .ifPresent(each -> lines.add("%s of %s".formatted(words(each), id.name())));
     }
     for (PublicIpAddressInner address : addresses(found)) {
@@ -150,17 +151,6 @@ final class Costs {
 
   private static List<DataDisk> dataDisks(StorageProfile storage) {
     return storage.dataDisks() == null ? List.of() : storage.dataDisks();
-  }
-
-  private Optional<DiskInner> disk(ResourceId id) {
-    return ComputeCalls.find(
-        "Cannot read the disk " + id.id(),
-        id.scope(),
-        () ->
-            clients
-                .compute(id.subscription())
-                .getDisks()
-                .getByResourceGroup(id.group(), id.name()));
   }
 
   private List<PublicIpAddressInner> addresses(VirtualMachineInner found) {

@@ -5,11 +5,14 @@ import com.azure.resourcemanager.network.fluent.models.NetworkSecurityGroupInner
 import com.azure.resourcemanager.network.fluent.models.SecurityRuleInner;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Finding.Level;
+import dev.whimbrel.compute.RuleComparison;
+import dev.whimbrel.compute.RuleComparison.Group;
 import dev.whimbrel.runbook.ProvisionSpec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +20,9 @@ import org.jspecify.annotations.Nullable;
  * rules that every group has are left out.
  */
 final class GroupRules {
-  private static final String CHECK = "security-groups";
+  private static final RuleComparison.Words WORDS =
+      new RuleComparison.Words(
+          "has", "has not", "names a group of the one side only", "they have the same %d rules.");
 
   private final AzureClients clients;
 
@@ -53,62 +58,34 @@ final class GroupRules {
       Optional<List<Named>> sourceRules = rules(source, findings);
       Optional<List<Named>> targetRules = rules(target, findings);
       if (sourceRules.isPresent() && targetRules.isPresent()) {
-        findings.addAll(compare(source, sourceRules.get(), target, targetRules.get()));
+        findings.addAll(
+            RuleComparison.findings(
+                WORDS,
+                group(source, sourceRules.get(), rule -> create(target, rule)),
+                group(target, targetRules.get(), rule -> delete(target, rule))));
       }
     }
     return findings;
   }
 
-  private static List<Finding> compare(
-      ResourceId source, List<Named> sourceRules, ResourceId target, List<Named> targetRules) {
-    String subject = source.name() + " and " + target.name();
-    List<Finding> findings = new ArrayList<>();
-    for (Named each : sourceRules) {
-      if (!each.rule().comparable()) {
-        findings.add(notCompared(subject, source, each));
-      } else if (targetRules.stream().noneMatch(other -> other.rule().equals(each.rule()))) {
-        findings.add(
-            new Finding(
-                Level.WARNING,
-                CHECK,
-                subject,
-                "%s has '%s', %s has not.".formatted(source.name(), each.rule(), target.name()),
-                create(target, each)));
-      }
-    }
-    for (Named each : targetRules) {
-      if (!each.rule().comparable()) {
-        findings.add(notCompared(subject, target, each));
-      } else if (sourceRules.stream().noneMatch(other -> other.rule().equals(each.rule()))) {
-        findings.add(
-            new Finding(
-                Level.WARNING,
-                CHECK,
-                subject,
-                "%s has '%s', %s has not.".formatted(target.name(), each.rule(), source.name()),
-                "az network nsg rule delete %s --name %s".formatted(where(target), each.name())));
-      }
-    }
-    if (findings.isEmpty()) {
-      findings.add(
-          new Finding(
-              Level.NOTE,
-              CHECK,
-              subject,
-              "they have the same %d rules.".formatted(sourceRules.size()),
-              null));
-    }
-    return findings;
+  /**
+   * A group as it is compared.
+   *
+   * @param command what takes a rule's difference away
+   */
+  private static Group group(ResourceId id, List<Named> rules, Function<Named, String> command) {
+    return new Group(
+        id.name(),
+        rules.stream()
+            .map(
+                each ->
+                    new RuleComparison.Rule(
+                        each.rule().toString(), each.rule().comparable(), command.apply(each)))
+            .toList());
   }
 
-  private static Finding notCompared(String subject, ResourceId group, Named each) {
-    return new Finding(
-        Level.WARNING,
-        CHECK,
-        subject,
-        "not compared: %s has '%s', which names a group of the one side only. Compare it by eye."
-            .formatted(group.name(), each.rule()),
-        null);
+  private static String delete(ResourceId target, Named each) {
+    return "az network nsg rule delete %s --name %s".formatted(where(target), each.name());
   }
 
   private Optional<List<Named>> rules(ResourceId id, List<Finding> findings) {
@@ -117,7 +94,7 @@ final class GroupRules {
       findings.add(
           new Finding(
               Level.BLOCKER,
-              CHECK,
+              RuleComparison.CHECK,
               id.name(),
               "expected the network security group %s, found none.".formatted(id.id()),
               null));

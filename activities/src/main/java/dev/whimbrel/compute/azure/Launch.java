@@ -19,12 +19,9 @@ import com.azure.resourcemanager.compute.models.VirtualMachineSizeTypes;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.azure.AzureCalls.Refused;
 import dev.whimbrel.compute.Machine;
+import dev.whimbrel.compute.UserData;
 import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.ProvisionSpec.AzureMachine;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -150,7 +147,7 @@ final class Launch {
                                                     "/home/%s/.ssh/authorized_keys".formatted(user))
                                                 .withKeyData(wanted.sshKey()))))));
     if (wanted.userData() != null) {
-      inner.withUserData(Base64.getEncoder().encodeToString(userData(wanted)));
+      inner.withUserData(userData(wanted, wanted.userData()).encoded());
     }
     inner.withLocation(spec.location());
     inner.withTags(Marks.tags(migration, wanted.name(), wanted.tags()));
@@ -175,25 +172,8 @@ final class Launch {
         .withVersion(words[3]);
   }
 
-  private static byte[] userData(AzureMachine wanted) {
-    String file = String.valueOf(wanted.userData());
-    try {
-      byte[] data = Files.readAllBytes(Path.of(file));
-      if (data.length > LONGEST_USER_DATA) {
-        throw Failures.needsHelp(
-            "%s: expected user data of at most %d bytes, found %d in %s"
-                .formatted(wanted.name(), LONGEST_USER_DATA, data.length, file),
-            "let it fetch the rest itself",
-            null);
-      }
-      return data;
-    } catch (IOException e) {
-      throw Failures.needsHelp(
-          "%s: expected user data in %s on this worker, found no file that can be read"
-              .formatted(wanted.name(), file),
-          "put the file onto every worker, then retry",
-          null);
-    }
+  static UserData userData(AzureMachine machine, String file) {
+    return new UserData(machine.name(), file, LONGEST_USER_DATA);
   }
 
   /** The calls in words. */

@@ -4,8 +4,6 @@ import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Finding.Level;
 import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.ProvisionSpec.Ec2Machine;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -105,13 +103,10 @@ final class Ec2Availability {
           "DescribeKeyPairs",
           () -> client.describeKeyPairs(request -> request.keyNames(machine.key())).keyPairs());
     }
-    if (machine.userData() != null && !Files.isReadable(Path.of(machine.userData()))) {
-      findings.add(
-          blocker(
-              machine.name(),
-              "expected user data in %s on this worker, found no file that can be read."
-                  .formatted(machine.userData()),
-              null));
+    if (machine.userData() != null) {
+      Ec2Launch.userData(machine, machine.userData())
+          .unreadable()
+          .ifPresent(why -> findings.add(blocker(machine.name(), why + ".", null)));
     }
     subnets.forEach(subnet -> offered(findings, machine, subnet.availabilityZone()));
     if (findings.isEmpty()) {

@@ -2,7 +2,7 @@ package dev.whimbrel.compute.ec2;
 
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.compute.RuleComparison;
-import dev.whimbrel.compute.RuleComparison.Rule;
+import dev.whimbrel.compute.RuleComparison.Group;
 import dev.whimbrel.runbook.ProvisionSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,12 +16,38 @@ import software.amazon.awssdk.services.ec2.model.SecurityGroup;
  * where the runbook says which group that is on the other side.
  */
 final class Ec2Groups {
+  private static final RuleComparison.Words WORDS =
+      new RuleComparison.Words(
+          "allows",
+          "does not",
+          "means nothing on the other side",
+          "they allow the same, in %d rules.");
+
   private final AwsClients clients;
   private final ProvisionSpec.Ec2 spec;
 
   Ec2Groups(AwsClients clients, ProvisionSpec.Ec2 spec) {
     this.clients = clients;
     this.spec = spec;
+  }
+
+  /**
+   * One thing that a group allows.
+   *
+   * @param direction {@code in} or {@code out}
+   * @param protocol such as {@code tcp}, or {@code all}
+   * @param ports such as {@code 443} or {@code 8000-8080}, or {@code all}
+   * @param peer whom it speaks of: an address range, or a group in words that mean the same on both
+   *     sides
+   * @param comparable whether the peer means the same on both sides
+   */
+  private record Rule(
+      String direction, String protocol, String ports, String peer, boolean comparable) {
+    @Override
+    public String toString() {
+      return "%s %s %s %s %s"
+          .formatted(direction, protocol, ports, direction.equals("in") ? "from" : "to", peer);
+    }
   }
 
   List<Finding> findings() {
@@ -32,15 +58,29 @@ final class Ec2Groups {
       if (source.isPresent() && target.isPresent()) {
         findings.addAll(
             RuleComparison.findings(
-                pair.source(),
-                rules(source.get()),
-                pair.target(),
-                rules(target.get()),
-                rule -> command("authorize", pair.target(), rule),
-                rule -> command("revoke", pair.target(), rule)));
+                WORDS,
+                group(source.get(), pair.target(), "authorize"),
+                group(target.get(), pair.target(), "revoke")));
       }
     }
     return findings;
+  }
+
+  /**
+   * A group as it is compared.
+   *
+   * @param target the group at which a difference is taken away
+   * @param verb how it is taken away
+   */
+  private Group group(SecurityGroup found, String target, String verb) {
+    return new Group(
+        found.groupId(),
+        rules(found).stream()
+            .map(
+                each ->
+                    new RuleComparison.Rule(
+                        each.toString(), each.comparable(), command(verb, target, each)))
+            .toList());
   }
 
   private Optional<SecurityGroup> find(String id, String region, List<Finding> findings) {
@@ -58,7 +98,7 @@ final class Ec2Groups {
       findings.add(
           new Finding(
               Finding.Level.BLOCKER,
-              "security-groups",
+              RuleComparison.CHECK,
               id,
               "expected this security group in %s, found none.".formatted(region),
               null));

@@ -2,11 +2,8 @@ package dev.whimbrel.compute.ec2;
 
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.compute.Machine;
+import dev.whimbrel.compute.UserData;
 import dev.whimbrel.runbook.ProvisionSpec.Ec2Machine;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -27,7 +24,7 @@ import software.amazon.awssdk.services.ec2.model.RunInstancesRequest;
  */
 final class Ec2Launch {
   /** What AWS takes, before its encoding. */
-  static final int LONGEST_USER_DATA = 16 * 1024;
+  private static final int LONGEST_USER_DATA = 16 * 1024;
 
   /** More rounds of one migration's name than anybody makes within the memory of AWS. */
   private static final int GENERATIONS = 20;
@@ -129,7 +126,7 @@ final class Ec2Launch {
       request.keyName(machine.key());
     }
     if (machine.userData() != null) {
-      request.userData(Base64.getEncoder().encodeToString(userData(machine)));
+      request.userData(userData(machine, machine.userData()).encoded());
     }
     return dryRun
         ? request.dryRun(true).build()
@@ -144,25 +141,8 @@ final class Ec2Launch {
     return tags;
   }
 
-  private static byte[] userData(Ec2Machine machine) {
-    String file = String.valueOf(machine.userData());
-    try {
-      byte[] data = Files.readAllBytes(Path.of(file));
-      if (data.length > LONGEST_USER_DATA) {
-        throw Failures.needsHelp(
-            "%s: expected user data of at most %d bytes, found %d in %s"
-                .formatted(machine.name(), LONGEST_USER_DATA, data.length, file),
-            "let it fetch the rest itself",
-            null);
-      }
-      return data;
-    } catch (IOException e) {
-      throw Failures.needsHelp(
-          "%s: expected user data in %s on this worker, found no file that can be read"
-              .formatted(machine.name(), file),
-          "put the file onto every worker, then retry",
-          null);
-    }
+  static UserData userData(Ec2Machine machine, String file) {
+    return new UserData(machine.name(), file, LONGEST_USER_DATA);
   }
 
   /** The call in words. */
