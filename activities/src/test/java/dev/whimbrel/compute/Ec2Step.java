@@ -33,7 +33,7 @@ record Ec2Step(
     return Objects.requireNonNull(somebodyElse.get(verb), verb);
   }
 
-  private static final Runnable NOTHING = () -> {};
+  private static void nothing() {}
 
   static Ec2Step of(Ec2World world, String migration, String operation) {
     return switch (operation) {
@@ -52,7 +52,7 @@ record Ec2Step(
   private static Ec2Step provision(Ec2World world, String migration) {
     MachinesRequest machine = Ec2World.request(migration, world.machine("app-1"));
     return new Ec2Step(
-        NOTHING,
+        Ec2Step::nothing,
         quiet(() -> world.compute.provisionMachines(machine)),
         () -> assertThat(world.alive(migration)).hasSize(1),
         Map.of());
@@ -93,7 +93,7 @@ record Ec2Step(
   private static Ec2Step stop(Ec2World world, String migration) {
     String old = world.instance(world.source);
     return new Ec2Step(
-        NOTHING,
+        Ec2Step::nothing,
         quiet(() -> world.compute.stopMachines(Ec2World.retire(migration, old))),
         () -> assertThat(Ec2World.state(world.source, old)).isEqualTo("stopped"),
         Map.of("stops", () -> world.source.stopInstances(ask -> ask.instanceIds(old))));
@@ -103,7 +103,7 @@ record Ec2Step(
     String old = world.instance(world.source);
     RetireRequest retire = Ec2World.retire(migration, old);
     return new Ec2Step(
-        NOTHING,
+        Ec2Step::nothing,
         quiet(() -> world.compute.listCosts(retire)),
         () -> assertThat(world.compute.listCosts(retire).line()).contains("(8 GiB gp2) of " + old),
         Map.of());
@@ -122,7 +122,7 @@ record Ec2Step(
   private static Ec2Step snapshot(Ec2World world, String migration) {
     MachinesRequest snapshot = snapshotOfAVolume(world, migration);
     return new Ec2Step(
-        NOTHING,
+        Ec2Step::nothing,
         quiet(() -> world.compute.provisionMachines(snapshot)),
         () -> {
           assertThat(Ec2World.snapshots(world.source, migration)).hasSize(1);
