@@ -47,7 +47,7 @@ final class Retiring {
       }
     }
     looks.until(() -> notYet(there, Machine.State.STOPPED), "see why it does not stop, then retry");
-    return lines(there, "stopped");
+    return lines(there.stream().filter(Machine::alive).toList(), "stopped");
   }
 
   /** Ends them for good and waits until they are gone. */
@@ -60,8 +60,11 @@ final class Retiring {
       provider
           .staying(machine)
           .forEach(disk -> staying.add("%s of %s stays".formatted(disk, machine.id())));
-      looks.requireTime();
-      provider.terminate(machine);
+      // What goes already, since an attempt before this one was killed, is only waited for.
+      if (machine.alive()) {
+        looks.requireTime();
+        provider.terminate(machine);
+      }
     }
     looks.until(() -> notYet(there, Machine.State.GONE), "see why it does not end, then retry");
     return Stream.concat(lines(there, "ended").stream(), staying.stream()).toList();
@@ -81,7 +84,7 @@ final class Retiring {
             provider.byHand("show", id));
       }
       found
-          .filter(Machine::alive)
+          .filter(each -> each.state() != Machine.State.GONE)
           .ifPresent(
               machine -> {
                 requireOldSide(provider, request.migration(), machine);

@@ -2,12 +2,10 @@ package dev.whimbrel.compute;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.servers.ArmCall;
 import dev.whimbrel.servers.ArmFault;
-import dev.whimbrel.servers.AzureMachines;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -65,31 +63,6 @@ class AzureRemovalTest {
 
     assertThat(line).contains("networkInterfaces/" + migration).endsWith("-nic was deleted");
     world.assertNone(migration, "interface");
-  }
-
-  @Test
-  void removesTheDiskThatIsLeftWithoutItsMachineAndNoOther() {
-    world.compute.provisionMachines(request);
-    String id =
-        AzureMachines.id(
-            AzureWorld.GROUP,
-            "Microsoft.Compute/disks",
-            world.of("disks", migration).keySet().iterator().next());
-    ObjectNode disk = (ObjectNode) world.machines.resource(id).orElseThrow();
-    disk.remove("managedBy");
-    world.compute.removeMachines(request);
-    String others =
-        AzureMachines.id(
-            AzureWorld.GROUP, "Microsoft.Compute/disks", migration + "-0123456789ab-os");
-    world.machines.place(id, disk);
-    world.machines.place(others, disk.deepCopy());
-
-    String line = world.compute.removeMachines(request).line();
-
-    assertThat(line).isEqualToIgnoringCase(id + " was deleted");
-    assertThat(world.machines.resource(id)).isEmpty();
-    assertThat(world.machines.resource(others)).isPresent();
-    world.machines.erase(others);
   }
 
   @Test

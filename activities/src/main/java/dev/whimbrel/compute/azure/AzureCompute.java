@@ -29,7 +29,6 @@ public final class AzureCompute implements ComputeProvider {
   private final ProvisionSpec.Azure spec;
   private final VirtualMachines machines;
   private final Interfaces interfaces;
-  private final Disks disks;
   private final Launch launch;
   private final DiskSnapshots snapshots;
   private final Costs costs;
@@ -41,7 +40,6 @@ public final class AzureCompute implements ComputeProvider {
     this.spec = spec;
     this.machines = new VirtualMachines(clients);
     this.interfaces = new Interfaces(clients, spec, machines);
-    this.disks = new Disks(clients);
     this.launch = new Launch(clients, spec, machines, interfaces);
     this.snapshots = new DiskSnapshots(clients, spec);
     this.costs = new Costs(clients, machines);
@@ -179,19 +177,12 @@ public final class AzureCompute implements ComputeProvider {
 
   @Override
   public List<String> leftovers(String migration) {
-    List<String> leftovers = new ArrayList<>(interfaces.leftovers(migration));
-    leftovers.addAll(disks.leftovers(migration, spec));
-    return leftovers;
+    return interfaces.leftovers(migration);
   }
 
   @Override
   public void removeLeftover(String id) {
-    ResourceId leftover = ResourceId.of(id);
-    if (leftover.type().equals(ResourceId.DISK)) {
-      disks.delete(leftover);
-    } else {
-      interfaces.delete(ResourceId.of(id, ResourceId.INTERFACE));
-    }
+    interfaces.delete(ResourceId.of(id, ResourceId.INTERFACE));
   }
 
   @Override

@@ -51,15 +51,7 @@ final class DiskSnapshots {
   }
 
   private Optional<DiskInner> disk(String disk) {
-    ResourceId id = ResourceId.of(disk, ResourceId.DISK);
-    return ComputeCalls.find(
-        "Cannot read the disk " + disk,
-        id.scope(),
-        () ->
-            clients
-                .compute(id.subscription())
-                .getDisks()
-                .getByResourceGroup(id.group(), id.name()));
+    return new Disks(clients).find(ResourceId.of(disk, ResourceId.DISK));
   }
 
   /** Those in a location; where the disk's is not known, all but the target's. */
