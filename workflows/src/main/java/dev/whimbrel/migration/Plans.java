@@ -72,8 +72,8 @@ final class Plans {
   }
 
   /**
-   * The same before a migration touches anything. Where all that moves is a zone that takes updates,
-   * it is looked at when its TTL is lowered.
+   * The same before a migration touches anything. Where all that moves is a zone that takes
+   * updates, it is looked at when its TTL is lowered.
    */
   static List<PlannedChange> beforeTheStart(Runbook runbook, String label) {
     DnsSpec dns = runbook.dns();
