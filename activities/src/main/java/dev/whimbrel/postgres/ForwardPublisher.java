@@ -83,6 +83,39 @@ final class ForwardPublisher {
     }
   }
 
+  /**
+   * Creates the slot where the copy's snapshot ends. A copied slot is on disk at once. Again is
+   * harmless.
+   */
+  void copySlot(String copied) throws SQLException {
+    String slot = names.forwardSubscription();
+    try {
+      execute(
+          "SELECT pg_copy_logical_replication_slot("
+              + Quoting.literal(copied)
+              + ", "
+              + Quoting.literal(slot)
+              + ")");
+    } catch (SQLException e) {
+      if (!SqlFailures.is(e, SqlFailures.DUPLICATE_OBJECT)) {
+        throw SqlFailures.of(
+            "Cannot create replication slot " + slot + " from the copy's slot " + copied, e);
+      }
+    }
+  }
+
+  /** Drops the slots of the copy's snapshots. Again is harmless. */
+  void dropCopySlots() throws SQLException {
+    for (String slot :
+        PublishedTables.names(
+            source,
+            "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()"
+                + " AND slot_name ~ "
+                + Quoting.literal(names.copySlots()))) {
+      dropSlot(slot);
+    }
+  }
+
   /** Drops the slot and the target's table synchronisation slots that no subscription owns. */
   void dropSlots(String targetSystem, List<String> subscriptionsOnTarget) throws SQLException {
     dropSlot(names.forwardSubscription());

@@ -37,6 +37,7 @@ final class ForwardRemoval {
     try (Connection target = databases.open(move.target(), application, ANSWER)) {
       StepLock.take(target, "stream " + move.migration());
       ForwardSubscriber subscriber = new ForwardSubscriber(target, names);
+      endCopy(target);
       subscriber.drop();
       system = subscriber.system();
       subscriptions = subscriber.all();
@@ -46,7 +47,9 @@ final class ForwardRemoval {
     try (Connection source = databases.open(move.source(), application, ANSWER)) {
       StepLock.take(source, "stream " + move.migration());
       ForwardPublisher publisher = new ForwardPublisher(source, names);
+      StepLock.take(source, "snapshot " + move.migration());
       publisher.dropSlots(system, subscriptions);
+      publisher.dropCopySlots();
       publisher.dropPublication();
       boolean dropped = new StreamRole(source, names.role()).drop();
       return new Outcome(
@@ -55,5 +58,12 @@ final class ForwardRemoval {
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot remove the forward stream from the source", e);
     }
+  }
+
+  /** Whoever still copies was given up by the engine; without the list nobody can go on. */
+  private void endCopy(Connection target) throws SQLException {
+    StepLock.take(target, "copy " + move.migration());
+    CopyOpener.endOlderSessions(target, new CopySessions(databases, move).application());
+    new CopyList(target).drop();
   }
 }

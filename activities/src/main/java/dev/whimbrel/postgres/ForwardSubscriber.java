@@ -30,18 +30,26 @@ final class ForwardSubscriber {
   }
 
   /**
-   * Subscribes with initial data, to a slot that is there already. Tries the migration's own role
-   * first, then the role of the runbook's {@code peer}.
+   * How a stream begins.
+   *
+   * @param withData whether PostgreSQL's own table synchronisation brings the rows
+   * @param streaming whether large transactions are sent while they run
+   */
+  record Start(boolean withData, boolean streaming) {}
+
+  /**
+   * Subscribes, to a slot that is there already. Tries the migration's own role first, then the
+   * role of the runbook's {@code peer}.
    *
    * @return the role under which the stream runs
    */
-  String subscribe(PeerSpec peer, Optional<String> ownPassword, boolean streaming, Secrets secrets)
+  String subscribe(PeerSpec peer, Optional<String> ownPassword, Start start, Secrets secrets)
       throws SQLException {
     PostgresUrl url = PostgresUrl.parse(peer.url());
     hush();
     if (ownPassword.isPresent()) {
       try {
-        create(Conninfo.forStream(url, names.role(), ownPassword.get()), streaming);
+        create(Conninfo.forStream(url, names.role(), ownPassword.get()), start);
         return names.role();
       } catch (SQLException e) {
         if (!cannotLogIn(e)) {
@@ -51,7 +59,7 @@ final class ForwardSubscriber {
     }
     String password = peer.password() == null ? null : secrets.resolve(peer.password());
     try {
-      create(Conninfo.forStream(url, url.user(), password), streaming);
+      create(Conninfo.forStream(url, url.user(), password), start);
       return url.user();
     } catch (SQLException e) {
       throw failed(url, url.user(), e, secrets);
@@ -96,7 +104,7 @@ final class ForwardSubscriber {
         + " AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))";
   }
 
-  private void create(String conninfo, boolean streaming) throws SQLException {
+  private void create(String conninfo, Start start) throws SQLException {
     String name = names.forwardSubscription();
     execute(
         "CREATE SUBSCRIPTION "
@@ -107,8 +115,9 @@ final class ForwardSubscriber {
             + names.forwardPublication()
             + " WITH (create_slot = false, slot_name = "
             + Quoting.literal(name)
-            + ", copy_data = true"
-            + (streaming ? ", streaming = on" : "")
+            + ", copy_data = "
+            + start.withData()
+            + (start.streaming() ? ", streaming = on" : "")
             + ")");
   }
 

@@ -8,6 +8,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Tells the engine how far an activity is. Outside of an activity, as in a test, says nothing. */
@@ -46,14 +47,22 @@ final class Heartbeats {
    * @throws ActivityCompletionException when the activity was cancelled
    */
   static void during(Progress progress, Connection connection, Work work) throws SQLException {
+    during(() -> progress, () -> abort(connection), work);
+  }
+
+  /**
+   * As {@link #during(Progress, Connection, Work)}, with progress that changes.
+   *
+   * @param progress asked every second, on a thread of its own; also outside of an activity
+   * @param abort ends the work's sessions
+   */
+  static void during(Supplier<Progress> progress, Runnable abort, Work work) throws SQLException {
     ActivityExecutionContext context = context();
-    if (context == null) {
-      work.run();
-      return;
+    if (context != null) {
+      context.heartbeat(progress.get());
     }
-    context.heartbeat(progress);
     AtomicReference<ActivityCompletionException> cancelled = new AtomicReference<>();
-    Thread pulse = new Thread(() -> pulse(context, progress, connection, cancelled), "heartbeats");
+    Thread pulse = new Thread(() -> pulse(context, progress, abort, cancelled), "heartbeats");
     pulse.setDaemon(true);
     pulse.start();
     try {
@@ -70,20 +79,27 @@ final class Heartbeats {
   }
 
   private static void pulse(
-      ActivityExecutionContext context,
-      Progress progress,
-      Connection connection,
+      @Nullable ActivityExecutionContext context,
+      Supplier<Progress> progress,
+      Runnable abort,
       AtomicReference<ActivityCompletionException> cancelled) {
     try {
       while (true) {
         Thread.sleep(INTERVAL_MILLIS);
-        context.heartbeat(progress);
+        Progress now = progress.get();
+        if (context != null) {
+          context.heartbeat(now);
+        }
       }
     } catch (InterruptedException e) {
       return;
     } catch (ActivityCompletionException e) {
       cancelled.set(e);
     }
+    abort.run();
+  }
+
+  private static void abort(Connection connection) {
     try {
       connection.abort(Runnable::run);
     } catch (SQLException e) {

@@ -33,6 +33,16 @@ final class Names {
     return base + "_forward";
   }
 
+  /** Slot on the source that begins where a snapshot of the copy ends. */
+  String copySlot(int generation) {
+    return base + "_copy_" + generation;
+  }
+
+  /** Matches every {@link #copySlot}, and nothing else. */
+  String copySlots() {
+    return "^" + base + "_copy_[0-9]+$";
+  }
+
   /** Publication on the target, for the way back. */
   String reversePublication() {
     return base + "_reverse";

@@ -51,13 +51,21 @@ public final class PostgresReplication implements Replication {
     if (subscriber.exists()) {
       new StreamHealth(source, target, names).requireSlot();
       subscriber.enable();
+      publisher.dropCopySlots();
       return new Outcome(tables + " tables are subscribed already");
     }
+    Optional<String> copied = PostgresCopy.slot(target);
     Markers.clear(target, Side.SOURCE);
-    publisher.createSlot();
+    if (copied.isPresent()) {
+      publisher.copySlot(copied.get());
+    } else {
+      publisher.createSlot();
+    }
     Optional<String> password = new StreamRole(source, names.role()).ensure();
     boolean streaming = major(source) >= 14 && major(target) >= 14;
-    String role = subscriber.subscribe(move.source().reachedByPeer(), password, streaming, secrets);
+    ForwardSubscriber.Start start = new ForwardSubscriber.Start(copied.isEmpty(), streaming);
+    String role = subscriber.subscribe(move.source().reachedByPeer(), password, start, secrets);
+    publisher.dropCopySlots();
     if (!role.equals(names.role())) {
       new StreamRole(source, names.role()).drop();
     }

@@ -68,6 +68,42 @@ final class SchemaCopy implements AutoCloseable {
                     && (entry.isType("CONSTRAINT") || entry.isType("INDEX"))));
   }
 
+  /**
+   * A key or an index of one table, which can be created as soon as its rows are there.
+   *
+   * @param table the table's oid on the source
+   * @param key whether it is a constraint, which nobody else may work beside
+   * @param entry the key under which the ledger knows it
+   * @param sql what creates it, by itself
+   */
+  record TableEntry(long table, boolean key, String entry, String sql) {}
+
+  /** Keys and indexes that belong to one table alone, and are not there yet. */
+  List<TableEntry> ofTables() throws SQLException {
+    Map<Long, Long> tables = catalog.tablesOfIndexes();
+    List<SchemaEntry> entries =
+        remaining(
+            "post-data",
+            entry ->
+                tables.containsKey(entry.oid())
+                    && (entry.isType("CONSTRAINT") || entry.isType("INDEX")));
+    List<TableEntry> found = new ArrayList<>();
+    if (entries.isEmpty()) {
+      return found;
+    }
+    SchemaScript script = complete(archive.script(entries, keepsTablespaces()), entries);
+    Map<SchemaEntry, String> alone = script.standingAlone();
+    for (SchemaEntry entry : entries) {
+      found.add(
+          new TableEntry(
+              tables.getOrDefault(entry.oid(), 0L),
+              entry.isType("CONSTRAINT"),
+              entry.key(),
+              alone.getOrDefault(entry, "")));
+    }
+    return found;
+  }
+
   /** Creates whatever is left, each in its own transaction: an index may take hours. */
   int createRest() throws SQLException {
     List<SchemaEntry> entries = new ArrayList<>(remaining("pre-data", entry -> true));

@@ -1,6 +1,9 @@
 package dev.whimbrel.postgres;
 
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The SQL of some entries.
@@ -8,4 +11,23 @@ import java.util.Map;
  * @param creates what creates each, in the order in which they must be created
  * @param drops what drops all of them, in the order in which they must be dropped
  */
-record SchemaScript(Map<SchemaEntry, String> creates, String drops) {}
+record SchemaScript(Map<SchemaEntry, String> creates, String drops) {
+  /** What {@code pg_restore} sets for everything behind it, before the entry that needs it. */
+  private static final Pattern STATE =
+      Pattern.compile("^SET (default_\\w+) = .*;$", Pattern.MULTILINE);
+
+  /** What creates each entry by itself: with the settings that entries before it have left. */
+  Map<SchemaEntry, String> standingAlone() {
+    Map<String, String> settings = new LinkedHashMap<>();
+    Map<SchemaEntry, String> alone = new LinkedHashMap<>();
+    creates.forEach(
+        (entry, sql) -> {
+          alone.put(entry, String.join("\n", settings.values()) + "\n" + sql);
+          Matcher setting = STATE.matcher(sql);
+          while (setting.find()) {
+            settings.put(setting.group(1), setting.group());
+          }
+        });
+    return alone;
+  }
+}

@@ -29,6 +29,23 @@ final class SourceCatalog {
             + " WHERE c.contype IN ('p', 'u') AND (i.indisprimary OR i.indisreplident)");
   }
 
+  /** Indexes, and constraints with one, of tables that hold rows, each with its table. */
+  Map<Long, Long> tablesOfIndexes() throws SQLException {
+    Map<Long, Long> tables = new HashMap<>();
+    try (Statement statement = source.createStatement();
+        ResultSet rows =
+            statement.executeQuery(
+                "SELECT i.indexrelid, i.indrelid FROM pg_index i JOIN pg_class t"
+                    + " ON t.oid = i.indrelid WHERE t.relkind = 'r'"
+                    + " UNION SELECT c.oid, c.conrelid FROM pg_constraint c JOIN pg_class t"
+                    + " ON t.oid = c.conrelid WHERE t.relkind = 'r' AND c.contype IN ('p', 'u', 'x')")) {
+      while (rows.next()) {
+        tables.put(rows.getLong(1), rows.getLong(2));
+      }
+    }
+    return tables;
+  }
+
   /** Triggers and event triggers of Whimbrel's own. */
   Set<Long> ownTriggers() throws SQLException {
     return oids(

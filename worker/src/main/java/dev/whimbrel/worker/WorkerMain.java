@@ -8,6 +8,7 @@ import dev.whimbrel.compute.RegistryCompute;
 import dev.whimbrel.dns.RegistryDns;
 import dev.whimbrel.migration.Migrations;
 import dev.whimbrel.postgres.Pace;
+import dev.whimbrel.postgres.PostgresCopy;
 import dev.whimbrel.postgres.PostgresPreflight;
 import dev.whimbrel.postgres.PostgresReplication;
 import dev.whimbrel.postgres.PostgresSchema;
@@ -55,6 +56,7 @@ public final class WorkerMain {
     return new Object[] {
       new PostgresPreflight(secrets),
       new PostgresSchema(secrets),
+      new PostgresCopy(secrets),
       new PostgresReplication(secrets, pace),
       new PostgresVerification(secrets),
       new PostgresSwitchover(secrets, pace),

@@ -10,6 +10,7 @@ import dev.whimbrel.activity.Window;
 import dev.whimbrel.runbook.CutoverSpec;
 import io.temporal.failure.ActivityFailure;
 import io.temporal.failure.ApplicationFailure;
+import io.temporal.failure.ChildWorkflowFailure;
 import io.temporal.failure.TemporalFailure;
 import io.temporal.failure.TimeoutFailure;
 import java.time.Duration;
@@ -204,10 +205,14 @@ final class Judgement {
     return new Help(failure.getOriginalMessage(), "Mend it, then retry.", null);
   }
 
+  /** What an activity said, also where a workflow of its own stands between. */
   private static Throwable origin(TemporalFailure failure) {
-    return failure instanceof ActivityFailure && failure.getCause() != null
-        ? failure.getCause()
-        : failure;
+    Throwable origin = failure;
+    while ((origin instanceof ActivityFailure || origin instanceof ChildWorkflowFailure)
+        && origin.getCause() != null) {
+      origin = origin.getCause();
+    }
+    return origin;
   }
 
   /** {@code 1 table}, {@code 2 tables}. */

@@ -1,11 +1,13 @@
 package dev.whimbrel.migration;
 
+import dev.whimbrel.copy.CopyRun;
+
 /** What a worker registers to carry migrations out. */
 public final class Migrations {
   private Migrations() {}
 
   /** For {@code Worker.registerWorkflowImplementationTypes}. */
   public static Class<?>[] workflowTypes() {
-    return new Class<?>[] {MigrationRun.class, PlanRun.class};
+    return new Class<?>[] {MigrationRun.class, PlanRun.class, CopyRun.class};
   }
 }

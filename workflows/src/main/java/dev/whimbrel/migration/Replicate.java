@@ -9,6 +9,11 @@ import dev.whimbrel.activity.Replication;
 import dev.whimbrel.activity.Schema;
 import dev.whimbrel.activity.SoakReport;
 import dev.whimbrel.activity.SoakRequest;
+import dev.whimbrel.copy.CopyWorkflow;
+import io.temporal.api.enums.v1.ParentClosePolicy;
+import io.temporal.workflow.ChildWorkflowCancellationType;
+import io.temporal.workflow.ChildWorkflowOptions;
+import io.temporal.workflow.Workflow;
 
 /** Copies the database and keeps the copy within a second of the source, for a whole soak. */
 final class Replicate {
@@ -24,12 +29,11 @@ final class Replicate {
     Runner steps = migration.steps;
     SoakRequest soak = new SoakRequest(move, migration.runbook.replicate().soak());
 
-    migration.undo.tidying(Step.DROP_SCHEMA, this::dropSchema);
-    steps.run(Step.SCHEMA, this::createTablesAndKeys);
-
-    migration.undo.tidying(Step.UNSUBSCRIBE, back -> replication(back).unsubscribe(move));
-    steps.run(Step.SUBSCRIBE, step -> replication(step).subscribe(move));
-    steps.run(Step.COPY, step -> watching(step).awaitCopied(move));
+    if (Workflow.getVersion("bulk-copy", Workflow.DEFAULT_VERSION, 1) == 1) {
+      copyThenStream(steps);
+    } else {
+      streamWithInitialData(steps);
+    }
 
     steps.run(Step.INDEXES, step -> schema(step).createRest(move));
     steps.run(Step.CATCH_UP, step -> watching(step).awaitCaughtUp(move));
@@ -42,6 +46,36 @@ final class Replicate {
     if (soaked != null) {
       migration.learn(soaked);
     }
+  }
+
+  private void copyThenStream(Runner steps) {
+    migration.undo.tidying(Step.DROP_SCHEMA, this::dropSchema);
+    steps.run(Step.SCHEMA, step -> schema(step).createTables(move));
+
+    migration.undo.tidying(Step.UNSUBSCRIBE, back -> replication(back).unsubscribe(move));
+    steps.run(Step.COPY, this::copy);
+    steps.run(Step.SUBSCRIBE, step -> replication(step).subscribe(move));
+  }
+
+  /** As migrations do that began before there was a copy of our own. */
+  private void streamWithInitialData(Runner steps) {
+    migration.undo.tidying(Step.DROP_SCHEMA, this::dropSchema);
+    steps.run(Step.SCHEMA, this::createTablesAndKeys);
+
+    migration.undo.tidying(Step.UNSUBSCRIBE, back -> replication(back).unsubscribe(move));
+    steps.run(Step.SUBSCRIBE, step -> replication(step).subscribe(move));
+    steps.run(Step.COPY, step -> watching(step).awaitCopied(move));
+  }
+
+  private Outcome copy(Step step) {
+    ChildWorkflowOptions options =
+        ChildWorkflowOptions.newBuilder()
+            .setWorkflowId(Workflow.getInfo().getWorkflowId() + CopyWorkflow.ID_SUFFIX)
+            .setStaticSummary(step.label())
+            .setCancellationType(ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED)
+            .setParentClosePolicy(ParentClosePolicy.PARENT_CLOSE_POLICY_REQUEST_CANCEL)
+            .build();
+    return Workflow.newChildWorkflowStub(CopyWorkflow.class, options).copy(move);
   }
 
   private Outcome createTablesAndKeys(Step step) {

@@ -12,8 +12,8 @@ public enum Step {
   LOWER_TTL("prepare.lower-ttl", "lower the TTL and wait one whole old TTL", Kind.SKIPPABLE),
 
   SCHEMA("replicate.schema", "create tables and keys on the target", Kind.NEEDED),
-  SUBSCRIBE("replicate.subscribe", "start the stream to the target", Kind.NEEDED),
   COPY("replicate.copy", "copy the data", Kind.NEEDED),
+  SUBSCRIBE("replicate.subscribe", "start the stream to the target", Kind.NEEDED),
   INDEXES("replicate.indexes", "create the other indexes and constraints", Kind.NEEDED),
   CATCH_UP("replicate.catch-up", "wait until the stream has caught up", Kind.NEEDED),
   ANALYZE("replicate.analyze", "update the target's statistics", Kind.SKIPPABLE),

@@ -39,14 +39,14 @@ class ParkingTest {
   void triesATransientFailureADozenTimesAndThenAsks() {
     try (Stage stage = new Stage(new Runbooks())) {
       for (int i = 0; i < 12; i++) {
-        stage.world.fail("createKeys", Failures.transientFailure("the server restarts"));
+        stage.world.fail("createTables", Failures.transientFailure("the server restarts"));
       }
       MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
       stage.workflow().retry(new StepDecision(BY, null, null));
 
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
       assertThat(parked.parked().get(0).cause()).isEqualTo("the server restarts");
-      assertThat(Collections.frequency(stage.world.journal(), "create keys")).isEqualTo(13);
+      assertThat(Collections.frequency(stage.world.journal(), "create tables")).isEqualTo(13);
     }
   }
 

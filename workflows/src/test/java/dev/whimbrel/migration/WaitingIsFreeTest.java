@@ -36,7 +36,6 @@ class WaitingIsFreeTest {
               world.window = new Window(opens, opens.plus(Duration.ofHours(4)));
               List.of(
                       "awaitTtl",
-                      "awaitCopied",
                       "awaitCaughtUp",
                       "soak",
                       "awaitFirstWrites",

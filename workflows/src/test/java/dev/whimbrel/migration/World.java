@@ -8,6 +8,11 @@ import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Checks;
 import dev.whimbrel.activity.Claim;
 import dev.whimbrel.activity.Compute;
+import dev.whimbrel.activity.Copy;
+import dev.whimbrel.activity.CopyOpening;
+import dev.whimbrel.activity.CopyPlan;
+import dev.whimbrel.activity.CopyRequest;
+import dev.whimbrel.activity.CopyShare;
 import dev.whimbrel.activity.Dns;
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot;
@@ -73,6 +78,7 @@ import org.jspecify.annotations.Nullable;
 final class World
     implements Preflight,
         Schema,
+        Copy,
         Replication,
         Verification,
         Checks,
@@ -123,6 +129,11 @@ final class World
   volatile OldMachines oldMachines = new OldMachines(List.of(), List.of());
   volatile @Nullable RetireRequest stopped;
   volatile @Nullable RetireRequest terminated;
+
+  private final Set<Integer> copied = ConcurrentHashMap.newKeySet();
+
+  /** Generations of the copy whose snapshot is gone when its rows are copied. */
+  final Set<Integer> lostSnapshots = ConcurrentHashMap.newKeySet();
 
   /** What lets weights be lost, one after the other. */
   final Queue<String> losses = new ConcurrentLinkedQueue<>();
@@ -272,6 +283,47 @@ final class World
   @Override
   public Outcome dropSchema(Move move) {
     return outcome("dropSchema", "drop the copy");
+  }
+
+  // Copy
+
+  @Override
+  public CopyPlan prepareCopy(Move move) {
+    happens("prepareCopy", "list what to copy");
+    return new CopyPlan(0, "3 tables");
+  }
+
+  @Override
+  public void holdSnapshot(CopyRequest request) {
+    while (true) {
+      Activity.getExecutionContext().heartbeat(Progress.of("the snapshot is held"));
+      Deque<RuntimeException> errors = failures.get("holdSnapshot");
+      RuntimeException error = errors == null ? null : errors.poll();
+      if (error != null) {
+        throw error;
+      }
+      LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+    }
+  }
+
+  @Override
+  public CopyOpening openGeneration(CopyRequest request) {
+    happens("openGeneration", "open snapshot " + request.generation());
+    return new CopyOpening(0, "everything is to be copied");
+  }
+
+  @Override
+  public CopyShare copyPieces(CopyRequest request) {
+    // Several call at once: the journal keeps the first.
+    if (copied.add(request.generation())) {
+      happens("copyPieces", "copy from snapshot " + request.generation());
+    }
+    return new CopyShare(1, lostSnapshots.remove(request.generation()));
+  }
+
+  @Override
+  public Outcome finishCopy(Move move) {
+    return outcome("finishCopy", "copied");
   }
 
   // Replication

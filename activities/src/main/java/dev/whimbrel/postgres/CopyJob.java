@@ -1,0 +1,134 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.CopyRequest;
+import dev.whimbrel.activity.CopyShare;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.postgres.CopyList.Piece;
+import io.temporal.failure.ApplicationFailure;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One of those who copy at once: takes pieces until nothing is left. A failure of a server costs
+ * the piece that was under way; when they do not end, the last one is told.
+ */
+final class CopyJob {
+  /** Longer than a server's restart with recovery; then a person is asked. */
+  private static final Duration PATIENCE = Duration.ofMinutes(7);
+
+  private static final Duration AFTER_FAILURE = Duration.ofSeconds(1);
+  private static final Duration NOTHING_TO_TAKE = Duration.ofMillis(200);
+
+  private final CopySessions sessions;
+  private final CopyRequest request;
+  private final CopyProgress progress;
+  private final RowPipe pipe = new RowPipe();
+  private @Nullable CopyPair pair;
+  private @Nullable Instant failingSince;
+  private int pieces;
+
+  CopyJob(Databases databases, CopyRequest request) {
+    this.sessions = new CopySessions(databases, request.move());
+    this.request = request;
+    this.progress = new CopyProgress(sessions, pipe);
+  }
+
+  /** Works until nothing is left for anybody, or the snapshot is gone. */
+  CopyShare run() throws SQLException {
+    try (progress) {
+      boolean[] lost = new boolean[1];
+      Heartbeats.during(progress::look, progress::abort, () -> lost[0] = !takeAll());
+      return new CopyShare(pieces, lost[0]);
+    } finally {
+      close();
+    }
+  }
+
+  /** Whether everything is done; false where the snapshot is gone. */
+  private boolean takeAll() throws SQLException {
+    while (true) {
+      try {
+        if (takeOne()) {
+          failingSince = null;
+        } else if (finished()) {
+          return true;
+        } else {
+          Pause.of(NOTHING_TO_TAKE);
+        }
+      } catch (Snapshots.Gone e) {
+        return false;
+      } catch (SQLException e) {
+        giveUpOrRest(e);
+      }
+    }
+  }
+
+  private boolean takeOne() throws SQLException, Snapshots.Gone {
+    CopyPair now = open();
+    Connection target = now.target();
+    CopyGenerations generations = new CopyGenerations(target);
+    if (!generations.mayKeep(request.generation())) {
+      throw Snapshots.Gone.of(request.generation());
+    }
+    CopyList list = new CopyList(target);
+    Optional<Piece> taken = list.take();
+    if (taken.isEmpty()) {
+      target.rollback();
+      return false;
+    }
+    Piece piece = taken.get();
+    progress.begin(piece, now);
+    long rows = new PieceWork(now.source(), target, pipe, request.move()).run(piece);
+    list.done(piece, rows);
+    target.commit();
+    pieces++;
+    progress.end();
+    return true;
+  }
+
+  private boolean finished() throws SQLException, Snapshots.Gone {
+    Connection target = open().target();
+    boolean finished = new CopyList(target).isFinished();
+    target.rollback();
+    return finished;
+  }
+
+  private CopyPair open() throws SQLException, Snapshots.Gone {
+    CopyPair open = pair;
+    if (open == null) {
+      open = CopyPair.open(sessions, request.generation());
+      pair = open;
+    }
+    return open;
+  }
+
+  /** What passes by itself is tried again with new sessions. */
+  private void giveUpOrRest(SQLException e) {
+    String at = progress.end();
+    close();
+    RuntimeException told = SqlFailures.of("Cannot copy " + at, e);
+    boolean passing =
+        told instanceof ApplicationFailure failure && Failures.TRANSIENT.equals(failure.getType());
+    Instant now = Instant.now();
+    failingSince = failingSince == null ? now : failingSince;
+    if (!passing || Duration.between(failingSince, now).compareTo(PATIENCE) > 0) {
+      throw told;
+    }
+    progress.failing(String.valueOf(told.getMessage()));
+    Heartbeats.beat(Progress.of("trying again: " + told.getMessage()));
+    Pause.of(AFTER_FAILURE);
+  }
+
+  private void close() {
+    CopyPair open = pair;
+    pair = null;
+    if (open != null) {
+      open.close();
+    }
+  }
+}

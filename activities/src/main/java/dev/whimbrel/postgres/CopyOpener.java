@@ -1,0 +1,219 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.CopyOpening;
+import dev.whimbrel.activity.CopyRequest;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.postgres.CopyGenerations.Generation;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+
+/**
+ * Brings what earlier generations copied to a new snapshot. A row that nobody has written since is
+ * the same in both; the slot of the old snapshot says which rows are not. Only a table whose
+ * changes cannot be told by keys, or that has changed too much, begins anew.
+ */
+final class CopyOpener {
+  private static final Duration LOOK = Duration.ofMillis(200);
+  private static final Duration ANSWER = Duration.ofSeconds(60);
+
+  /** From this share of its rows on, a table is sooner copied anew than brought forward. */
+  private static final double TOO_MUCH = 0.2;
+
+  private static final String BEGUN =
+      "SELECT DISTINCT relation FROM whimbrel.copy_piece"
+          + " WHERE kind = 'rows' AND done_at IS NOT NULL";
+
+  private final Databases databases;
+  private final Move move;
+  private final int number;
+  private final long smallestRange;
+  private final Names names;
+
+  CopyOpener(Databases databases, CopyRequest request, long smallestRange) {
+    this.databases = databases;
+    this.move = request.move();
+    this.number = request.generation();
+    this.smallestRange = smallestRange;
+    this.names = new Names(move.migration());
+  }
+
+  /** Opens the generation. Again is harmless. */
+  CopyOpening open() throws SQLException {
+    String application = Names.applicationName(move.migration(), "open-snapshot");
+    CopySessions sessions = new CopySessions(databases, move);
+    try (Connection source = databases.open(move.source(), application, ANSWER);
+        Connection target = sessions.target()) {
+      StepLock.take(target, "copy " + move.migration());
+      CopyGenerations generations = new CopyGenerations(target);
+      while (generations.find(number).isEmpty()) {
+        Heartbeats.beat("waiting for snapshot " + number);
+        Pause.of(LOOK);
+      }
+      if (!generations.find(number).orElseThrow().opened()) {
+        endOlderSessions(target, sessions.application());
+        target.setAutoCommit(false);
+        carryOver(source, target, generations, sessions);
+        target.commit();
+        target.setAutoCommit(true);
+      }
+      dropOlderSlots(source);
+      Generation opened = generations.find(number).orElseThrow();
+      return new CopyOpening(
+          opened.bytesAgain(),
+          "snapshot %d at %s; %s are copied once more"
+              .formatted(number, opened.lsn(), Size.words(opened.bytesAgain())));
+    }
+  }
+
+  /** Whoever still copies for an older generation was given up by the engine. */
+  static void endOlderSessions(Connection target, String application) throws SQLException {
+    try (PreparedStatement end =
+        target.prepareStatement(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+                + " WHERE application_name = ? AND pid <> pg_catalog.pg_backend_pid()"
+                + " AND datname = pg_catalog.current_database()")) {
+      end.setString(1, application);
+      end.executeQuery().close();
+    }
+  }
+
+  private void carryOver(
+      Connection source, Connection target, CopyGenerations generations, CopySessions sessions)
+      throws SQLException {
+    generations.closeOlder();
+    Optional<Generation> before = generations.opened();
+    Set<String> begun = relations(target, BEGUN);
+    Set<String> anew =
+        before.isPresent() && !begun.isEmpty()
+            ? anew(source, target, before.get(), sessions)
+            : new LinkedHashSet<>();
+    anew.retainAll(begun);
+    anew.addAll(rewritten(source, target));
+    long again = 0;
+    CopyPlanner planner = new CopyPlanner(source, target, smallestRange);
+    for (String relation : anew) {
+      again += copied(target, relation);
+      planner.reset(relation);
+      forget(target, relation);
+    }
+    addChanges(target);
+    generations.open(number, again + before.map(Generation::bytesAgain).orElse(0L));
+  }
+
+  /** Tables that begin anew; the keys of all others' changes stand on the target afterwards. */
+  private Set<String> anew(
+      Connection source, Connection target, Generation before, CopySessions sessions)
+      throws SQLException {
+    if (!isUsable(source, before.slot())) {
+      return relations(target, "SELECT relation FROM whimbrel.copy_table");
+    }
+    Set<String> anew = new LinkedHashSet<>();
+    UUID marker = Markers.write(source, Side.SOURCE, "copy");
+    TouchedKeys touched = new TouchedKeys(target, CopyTables.keyed(source), marker);
+    try (Connection replication = sessions.replication()) {
+      touched.read(replication, before.slot(), names.forwardPublication());
+    }
+    Heartbeats.beat(
+        Progress.of("%,d changes since the last snapshot".formatted(touched.changes())));
+    anew.addAll(touched.anew());
+    anew.addAll(
+        relations(
+            target,
+            """
+            SELECT relation FROM (
+              SELECT relation, count(DISTINCT key) AS touched FROM whimbrel.copy_touched GROUP BY 1) k
+             WHERE touched > %s * (SELECT coalesce(sum(rows), 0) FROM whimbrel.copy_piece p
+                                    WHERE p.relation = k.relation AND p.kind = 'rows')"""
+                .formatted(TOO_MUCH)));
+    return anew;
+  }
+
+  private static boolean isUsable(Connection source, String slot) throws SQLException {
+    try (PreparedStatement select =
+        source.prepareStatement(
+            "SELECT FROM pg_replication_slots WHERE slot_name = ? AND wal_status <> 'lost'")) {
+      select.setString(1, slot);
+      try (ResultSet row = select.executeQuery()) {
+        return row.next();
+      }
+    }
+  }
+
+  /** Tables whose rows are stored elsewhere now, so that a page's number says nothing any more. */
+  private static List<String> rewritten(Connection source, Connection target) throws SQLException {
+    List<String> rewritten = new ArrayList<>();
+    try (Statement statement = target.createStatement();
+        ResultSet rows =
+            statement.executeQuery(
+                "SELECT relation, source_oid, filenode FROM whimbrel.copy_table")) {
+      while (rows.next()) {
+        if (CopyTables.filenode(source, rows.getLong(2)) != rows.getLong(3)) {
+          rewritten.add(rows.getString(1));
+        }
+      }
+    }
+    return rewritten;
+  }
+
+  private static void forget(Connection target, String relation) throws SQLException {
+    try (PreparedStatement delete =
+        target.prepareStatement("DELETE FROM whimbrel.copy_touched WHERE relation = ?")) {
+      delete.setString(1, relation);
+      delete.executeUpdate();
+    }
+  }
+
+  private static long copied(Connection target, String relation) throws SQLException {
+    try (PreparedStatement select =
+        target.prepareStatement(
+            "SELECT coalesce(sum(bytes), 0) FROM whimbrel.copy_piece"
+                + " WHERE relation = ? AND kind = 'rows' AND done_at IS NOT NULL")) {
+      select.setString(1, relation);
+      try (ResultSet row = select.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
+    }
+  }
+
+  /** One piece for each table of which anything was copied and changed. */
+  private static void addChanges(Connection target) throws SQLException {
+    try (Statement statement = target.createStatement()) {
+      statement.execute(
+          """
+          DELETE FROM whimbrel.copy_touched k WHERE NOT EXISTS (
+            SELECT FROM whimbrel.copy_piece p WHERE p.relation = k.relation AND p.kind = 'rows'
+               AND p.done_at IS NOT NULL);
+          DELETE FROM whimbrel.copy_piece WHERE kind = 'changes';
+          INSERT INTO whimbrel.copy_piece (relation, kind, bytes)
+          SELECT DISTINCT relation, 'changes', 0 FROM whimbrel.copy_touched""");
+    }
+  }
+
+  private void dropOlderSlots(Connection source) throws SQLException {
+    try (PreparedStatement drop =
+        source.prepareStatement(
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+                + " WHERE slot_name ~ ? AND slot_name <> ? AND NOT active")) {
+      drop.setString(1, names.copySlots());
+      drop.setString(2, names.copySlot(number));
+      drop.executeQuery().close();
+    }
+  }
+
+  private static Set<String> relations(Connection target, String sql) throws SQLException {
+    return new LinkedHashSet<>(PublishedTables.names(target, sql));
+  }
+}

@@ -1,0 +1,63 @@
+package dev.whimbrel.postgres;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+
+/**
+ * The two sessions of one who copies: the source's sees the snapshot, the target's is in a
+ * transaction of its own for each piece.
+ *
+ * @param pid the target session's process
+ */
+record CopyPair(Connection source, Connection target, int pid) {
+
+  /** Opens both, and exports the snapshot once more, so that it outlives whoever held it before. */
+  static CopyPair open(CopySessions sessions, int generation) throws SQLException, Snapshots.Gone {
+    Connection target = sessions.target();
+    try {
+      CopyGenerations generations = new CopyGenerations(target);
+      Connection source = sessions.source();
+      try {
+        generations.export(
+            generation, Snapshots.enter(source, generations.snapshots(generation), generation));
+        target.setAutoCommit(false);
+        int pid = target.unwrap(org.postgresql.PGConnection.class).getBackendPID();
+        return new CopyPair(source, target, pid);
+      } catch (SQLException | Snapshots.Gone | RuntimeException e) {
+        source.close();
+        throw e;
+      }
+    } catch (SQLException | Snapshots.Gone | RuntimeException e) {
+      target.close();
+      throw e;
+    }
+  }
+
+  /** Ends both without asking them. */
+  void abort() {
+    abort(source);
+    abort(target);
+  }
+
+  /** Ends both; what was under way is rolled back by the servers. */
+  void close() {
+    close(source);
+    close(target);
+  }
+
+  private static void abort(Connection connection) {
+    try {
+      connection.abort(Runnable::run);
+    } catch (SQLException e) {
+      // It is gone already, which is what was wanted.
+    }
+  }
+
+  private static void close(Connection connection) {
+    try {
+      connection.close();
+    } catch (SQLException e) {
+      abort(connection);
+    }
+  }
+}

@@ -1,0 +1,179 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Writes the list of work: which tables, in which ranges of pages, and which indexes. */
+final class CopyPlanner {
+  private static final long PAGE = 8192;
+
+  /** Small enough that a dead worker costs seconds, large enough that its start does not count. */
+  static final long SMALLEST_RANGE = 128L << 20;
+
+  /** Bounds the list for a database of any size: ranges of 10 GB at 10 TB. */
+  private static final long RANGES = 1000;
+
+  /** Before it, a range of pages was found by reading the whole table. */
+  private static final int READS_RANGES = 14;
+
+  private static final String TABLES =
+      "SELECT format('%I.%I', n.nspname, c.relname), c.oid, pg_relation_filenode(c.oid),"
+          + " pg_table_size(c.oid), pg_relation_size(c.oid)"
+          + " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND "
+          + PublishedTables.OF_THE_SERVICE
+          + " ORDER BY pg_table_size(c.oid) DESC, 1";
+
+  private final Connection source;
+  private final Connection target;
+  private final long smallestRange;
+
+  /**
+   * Plans in the open transaction of the target.
+   *
+   * @param smallestRange bytes of the smallest range into which a table is cut
+   */
+  CopyPlanner(Connection source, Connection target, long smallestRange) {
+    this.source = source;
+    this.target = target;
+    this.smallestRange = smallestRange;
+  }
+
+  /** One table of the source. */
+  record Table(String relation, long oid, long filenode, long bytes, long heapBytes) {}
+
+  /** Lists every table, and the keys and indexes that the schema's archive knows. */
+  void plan(List<SchemaCopy.TableEntry> entries) throws SQLException {
+    List<Table> tables = tables();
+    for (Table table : tables) {
+      requireEmpty(table.relation());
+      add(table);
+    }
+    try (PreparedStatement insert =
+        target.prepareStatement(
+            "INSERT INTO whimbrel.copy_piece (relation, kind, bytes, entry, sql)"
+                + " SELECT relation, ?, bytes, ?, ? FROM whimbrel.copy_table WHERE source_oid = ?")) {
+      for (SchemaCopy.TableEntry entry : entries) {
+        insert.setString(1, entry.key() ? "key" : "index");
+        insert.setString(2, entry.entry());
+        insert.setString(3, entry.sql());
+        insert.setLong(4, entry.table());
+        insert.addBatch();
+      }
+      insert.executeBatch();
+    }
+  }
+
+  /** Begins a table anew: empties it on the target, and counts its pages again. */
+  void reset(String relation) throws SQLException {
+    Table now =
+        tables().stream()
+            .filter(table -> table.relation().equals(relation))
+            .findFirst()
+            .orElseThrow(
+                () ->
+                    Failures.needsHelp(
+                        "Cannot go on with the copy: the source has no table "
+                            + relation
+                            + " any more",
+                        "do not change the schema during a migration: take the change back on the"
+                            + " source, or roll the migration back and start again",
+                        null));
+    try (Statement statement = target.createStatement()) {
+      statement.execute("TRUNCATE ONLY " + relation);
+    }
+    try (PreparedStatement delete =
+        target.prepareStatement(
+            "DELETE FROM whimbrel.copy_piece WHERE relation = ? AND kind IN ('rows', 'changes')")) {
+      delete.setString(1, relation);
+      delete.executeUpdate();
+    }
+    try (PreparedStatement update =
+        target.prepareStatement(
+            "UPDATE whimbrel.copy_table SET source_oid = ?, filenode = ?, bytes = ?"
+                + " WHERE relation = ?")) {
+      update.setLong(1, now.oid());
+      update.setLong(2, now.filenode());
+      update.setLong(3, now.bytes());
+      update.setString(4, relation);
+      update.executeUpdate();
+    }
+    addRanges(now);
+  }
+
+  private void add(Table table) throws SQLException {
+    try (PreparedStatement insert =
+        target.prepareStatement("INSERT INTO whimbrel.copy_table VALUES (?, ?, ?, ?)")) {
+      insert.setString(1, table.relation());
+      insert.setLong(2, table.oid());
+      insert.setLong(3, table.filenode());
+      insert.setLong(4, table.bytes());
+      insert.executeUpdate();
+    }
+    addRanges(table);
+  }
+
+  private void addRanges(Table table) throws SQLException {
+    long range = Math.max(smallestRange, table.heapBytes() / RANGES);
+    long ranges = reads() ? table.heapBytes() / range : 1;
+    long pages = table.heapBytes() / PAGE;
+    try (PreparedStatement insert =
+        target.prepareStatement(
+            "INSERT INTO whimbrel.copy_piece (relation, kind, first_page, end_page, bytes)"
+                + " VALUES (?, 'rows', ?, ?, ?)")) {
+      for (long i = 0; i < Math.max(ranges, 1); i++) {
+        boolean whole = ranges <= 1;
+        boolean last = i >= ranges - 1;
+        insert.setString(1, table.relation());
+        insert.setObject(2, whole ? null : pages * i / ranges, java.sql.Types.BIGINT);
+        // What is written behind the last page meanwhile belongs to the last range.
+        insert.setObject(3, last ? null : pages * (i + 1) / ranges, java.sql.Types.BIGINT);
+        insert.setLong(4, whole ? table.bytes() : table.bytes() / ranges);
+        insert.addBatch();
+      }
+      insert.executeBatch();
+    }
+  }
+
+  private boolean reads() throws SQLException {
+    return source.getMetaData().getDatabaseMajorVersion() >= READS_RANGES;
+  }
+
+  /** The tables as they are now, the largest first. */
+  List<Table> tables() throws SQLException {
+    List<Table> tables = new ArrayList<>();
+    try (Statement statement = source.createStatement();
+        ResultSet rows = statement.executeQuery(TABLES)) {
+      while (rows.next()) {
+        tables.add(
+            new Table(
+                rows.getString(1),
+                rows.getLong(2),
+                rows.getLong(3),
+                rows.getLong(4),
+                rows.getLong(5)));
+      }
+    }
+    return tables;
+  }
+
+  /** Nothing is copied over rows that somebody else has put there. */
+  private void requireEmpty(String relation) throws SQLException {
+    try (Statement statement = target.createStatement();
+        ResultSet row =
+            statement.executeQuery("SELECT EXISTS (SELECT FROM ONLY " + relation + ")")) {
+      row.next();
+      if (row.getBoolean(1)) {
+        throw Failures.needsHelp(
+            "Cannot copy " + relation + ": the table holds rows on the target already",
+            "somebody wrote there since the schema was carried: empty it, then retry",
+            "TRUNCATE " + relation + ";");
+      }
+    }
+  }
+}

@@ -1,0 +1,125 @@
+package dev.whimbrel.postgres;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** What the copy asks the source's catalog about the columns of a table. */
+final class CopyTables {
+  /** The index by which a row is told from others: the replica identity, else the primary key. */
+  private static final String KEY_INDEX =
+      " (SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisvalid"
+          + " AND (c.relreplident = 'i' AND i.indisreplident"
+          + " OR c.relreplident <> 'i' AND i.indisprimary))";
+
+  private static final String KEYS =
+      "SELECT n.nspname, c.relname, pg_catalog.format('%I.%I', n.nspname, c.relname), a.attname"
+          + " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+          + " LEFT JOIN pg_catalog.pg_index k ON k.indexrelid ="
+          + KEY_INDEX
+          + " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
+          + " AND a.attnum = ANY (k.indkey[0:k.indnkeyatts - 1]) WHERE c.relkind = 'r'"
+          + " ORDER BY 3, a.attnum";
+
+  private CopyTables() {}
+
+  /**
+   * A table and the columns of its key, in the order of the table.
+   *
+   * @param key empty where rows cannot be told apart
+   */
+  record Keyed(String relation, List<String> key) {}
+
+  /**
+   * A column of a key.
+   *
+   * @param type as SQL writes it
+   * @param builtIn whether the type, and so its {@code =}, is PostgreSQL's own
+   */
+  record KeyColumn(String name, String type, boolean builtIn) {}
+
+  /** The one text under which a table is looked up. */
+  static String name(String schema, String table) {
+    return Quoting.qualified(schema, table);
+  }
+
+  /** Every table that holds rows, by {@link #name}. */
+  static Map<String, Keyed> keyed(Connection source) throws SQLException {
+    Map<String, Keyed> tables = new HashMap<>();
+    try (Statement statement = source.createStatement();
+        ResultSet rows = statement.executeQuery(KEYS)) {
+      while (rows.next()) {
+        String relation = rows.getString(3);
+        Keyed table =
+            tables.computeIfAbsent(
+                name(rows.getString(1), rows.getString(2)),
+                n -> new Keyed(relation, new ArrayList<>()));
+        @Nullable String column = rows.getString(4);
+        if (column != null) {
+          table.key().add(column);
+        }
+      }
+    }
+    return tables;
+  }
+
+  /** The columns of a table's key, in the order of {@link Keyed#key}. */
+  static List<KeyColumn> key(Connection source, long table) throws SQLException {
+    List<KeyColumn> columns = new ArrayList<>();
+    try (PreparedStatement select =
+        source.prepareStatement(
+            "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),"
+                + " t.typnamespace = 'pg_catalog'::regnamespace"
+                + " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_index k ON k.indexrelid ="
+                + KEY_INDEX
+                + " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid"
+                + " AND a.attnum = ANY (k.indkey[0:k.indnkeyatts - 1])"
+                + " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+                + " WHERE c.oid = ? ORDER BY a.attnum")) {
+      select.setLong(1, table);
+      try (ResultSet rows = select.executeQuery()) {
+        while (rows.next()) {
+          columns.add(new KeyColumn(rows.getString(1), rows.getString(2), rows.getBoolean(3)));
+        }
+      }
+    }
+    return columns;
+  }
+
+  /** The columns that hold what was written, quoted; generated ones are computed by the target. */
+  static List<String> columns(Connection source, long table) throws SQLException {
+    List<String> columns = new ArrayList<>();
+    try (PreparedStatement select =
+        source.prepareStatement(
+            "SELECT pg_catalog.quote_ident(attname) FROM pg_catalog.pg_attribute"
+                + " WHERE attrelid = ? AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
+                + " ORDER BY attnum")) {
+      select.setLong(1, table);
+      try (ResultSet rows = select.executeQuery()) {
+        while (rows.next()) {
+          columns.add(rows.getString(1));
+        }
+      }
+    }
+    return columns;
+  }
+
+  /** Where a table's rows are stored now; a rewrite moves them. */
+  static long filenode(Connection source, long table) throws SQLException {
+    try (PreparedStatement select =
+        source.prepareStatement("SELECT coalesce(pg_catalog.pg_relation_filenode(?::oid), 0)")) {
+      select.setLong(1, table);
+      try (ResultSet row = select.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
+    }
+  }
+}

@@ -1,0 +1,244 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.postgres.CopyList.Piece;
+import dev.whimbrel.postgres.CopyTables.KeyColumn;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Savepoint;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+
+/** Does one piece of a copy, in the open transaction of the target. */
+final class PieceWork {
+  /**
+   * Keys that are looked up together: one round trip, and a statement of some hundred kilobytes.
+   */
+  private static final int KEYS_TOGETHER = 5000;
+
+  private final Connection source;
+  private final Connection target;
+  private final RowPipe pipe;
+  private final Move move;
+
+  PieceWork(Connection source, Connection target, RowPipe pipe, Move move) {
+    this.source = source;
+    this.target = target;
+    this.pipe = pipe;
+    this.move = move;
+  }
+
+  /**
+   * Does the piece and returns how many rows it brought.
+   *
+   * @throws Snapshots.Gone where it cannot be done from this snapshot
+   */
+  long run(Piece piece) throws SQLException, Snapshots.Gone {
+    return switch (piece.kind()) {
+      case ROWS -> reading(piece, () -> rows(piece));
+      case CHANGES -> reading(piece, () -> changes(piece));
+      case KEY, INDEX -> build(piece);
+    };
+  }
+
+  private long build(Piece piece) throws SQLException {
+    execute(target, Objects.requireNonNull(piece.sql()));
+    new Ledger(target, move.migration()).record(List.of(Objects.requireNonNull(piece.entry())), "");
+    return 0;
+  }
+
+  /**
+   * Keeps the snapshot, and gives back the lock on the table that a look at it takes.
+   *
+   * @throws Snapshots.Gone where the table's rows are stored elsewhere since (VACUUM FULL, CLUSTER,
+   *     TRUNCATE), so that its pages mean nothing any more: the next generation begins it anew
+   */
+  private long reading(Piece piece, Work work) throws SQLException, Snapshots.Gone {
+    Savepoint before = source.setSavepoint();
+    execute(source, "LOCK TABLE ONLY " + piece.relation() + " IN ACCESS SHARE MODE");
+    if (CopyTables.filenode(source, piece.sourceOid()) != piece.filenode()) {
+      throw new Snapshots.Gone(
+          piece.relation() + " is stored elsewhere since its pages were counted");
+    }
+    long rows = work.run();
+    source.rollback(before);
+    return rows;
+  }
+
+  private long rows(Piece piece) throws SQLException {
+    List<String> columns = CopyTables.columns(source, piece.sourceOid());
+    if (piece.isWholeTable()) {
+      // In the transaction that emptied the table, rows are stored as if a vacuum had seen them.
+      execute(target, "TRUNCATE ONLY " + piece.relation());
+      String named = columns.isEmpty() ? "" : " (" + String.join(", ", columns) + ")";
+      return pipe.run(
+          source,
+          "COPY " + piece.relation() + named + " TO STDOUT",
+          target,
+          "COPY " + piece.relation() + named + " FROM STDIN WITH (FREEZE)");
+    }
+    return copy(piece, columns, "ONLY " + piece.relation() + " AS t", range(piece));
+  }
+
+  private long copy(Piece piece, List<String> columns, String from, String where)
+      throws SQLException {
+    return pipe.run(
+        source,
+        "COPY (SELECT t."
+            + String.join(", t.", columns)
+            + " FROM "
+            + from
+            + " WHERE "
+            + where
+            + ") TO STDOUT",
+        target,
+        "COPY " + piece.relation() + " (" + String.join(", ", columns) + ") FROM STDIN");
+  }
+
+  private static String range(Piece piece) {
+    return range(piece.firstPage(), piece.endPage());
+  }
+
+  private static String range(Long first, Long end) {
+    return "t.ctid >= '(%d,0)'".formatted(first)
+        + (end == null ? "" : " AND t.ctid < '(%d,0)'".formatted(end));
+  }
+
+  /**
+   * Replaces the rows that were changed since they were copied. Those of ranges that are still to
+   * be copied come with their range.
+   */
+  private long changes(Piece piece) throws SQLException {
+    List<String> columns = CopyTables.columns(source, piece.sourceOid());
+    List<KeyColumn> key = CopyTables.key(source, piece.sourceOid());
+    String ranges = copiedRanges(piece);
+    delete(piece, key);
+    long rows = 0;
+    List<String[]> keys;
+    String after = null;
+    do {
+      keys = keys(piece, key.size(), after);
+      if (!keys.isEmpty()) {
+        after = keys.get(keys.size() - 1)[key.size()];
+        rows += copy(piece, columns, lookUp(piece, key, keys), ranges);
+      }
+    } while (keys.size() == KEYS_TOGETHER);
+    try (PreparedStatement forget =
+        target.prepareStatement("DELETE FROM whimbrel.copy_touched WHERE relation = ?")) {
+      forget.setString(1, piece.relation());
+      forget.executeUpdate();
+    }
+    return rows;
+  }
+
+  private void delete(Piece piece, List<KeyColumn> key) throws SQLException {
+    List<String> same = new ArrayList<>();
+    for (int i = 0; i < key.size(); i++) {
+      // By their text, since a type of its own may have its = in any schema.
+      same.add("t.%s::text = k.key[%d]".formatted(Quoting.identifier(key.get(i).name()), i + 1));
+    }
+    execute(
+        target,
+        "DELETE FROM ONLY %s AS t USING (SELECT DISTINCT key FROM whimbrel.copy_touched WHERE relation = %s) k WHERE %s"
+            .formatted(
+                piece.relation(), Quoting.literal(piece.relation()), String.join(" AND ", same)));
+  }
+
+  /** Some keys, each with what orders it as its last part. */
+  private List<String[]> keys(Piece piece, int parts, String after) throws SQLException {
+    List<String[]> keys = new ArrayList<>();
+    try (PreparedStatement select =
+        target.prepareStatement(
+            "SELECT DISTINCT key, key::text COLLATE \"C\" FROM whimbrel.copy_touched WHERE relation = ?"
+                + (after == null ? "" : " AND key::text COLLATE \"C\" > ?")
+                + " ORDER BY 2 LIMIT "
+                + KEYS_TOGETHER)) {
+      select.setString(1, piece.relation());
+      if (after != null) {
+        select.setString(2, after);
+      }
+      try (ResultSet rows = select.executeQuery()) {
+        while (rows.next()) {
+          String[] values = new String[parts + 1];
+          System.arraycopy(rows.getArray(1).getArray(), 0, values, 0, parts);
+          values[parts] = rows.getString(2);
+          keys.add(values);
+        }
+      }
+    }
+    return keys;
+  }
+
+  /** The table, joined with the keys that are looked up. */
+  private static String lookUp(Piece piece, List<KeyColumn> key, List<String[]> keys) {
+    List<String> arrays = new ArrayList<>();
+    List<String> names = new ArrayList<>();
+    List<String> same = new ArrayList<>();
+    for (int i = 0; i < key.size(); i++) {
+      int part = i;
+      arrays.add(
+          "ARRAY["
+              + String.join(",", keys.stream().map(k -> Quoting.literal(k[part])).toList())
+              + "]::text[]");
+      names.add("k" + i);
+      String column = "t." + Quoting.identifier(key.get(i).name());
+      same.add(
+          key.get(i).builtIn()
+              ? column + " = k.k" + i + "::" + key.get(i).type()
+              : column + "::text = k.k" + i);
+    }
+    return "ONLY %s AS t JOIN unnest(%s) AS k(%s) ON %s"
+        .formatted(
+            piece.relation(),
+            String.join(", ", arrays),
+            String.join(", ", names),
+            String.join(" AND ", same));
+  }
+
+  /** A condition for the pages of a table that were copied; neighbours are told as one. */
+  private String copiedRanges(Piece piece) throws SQLException {
+    List<String> ranges = new ArrayList<>();
+    try (PreparedStatement select =
+        target.prepareStatement(
+            "SELECT first_page, end_page FROM whimbrel.copy_piece WHERE relation = ?"
+                + " AND kind = 'rows' AND done_at IS NOT NULL ORDER BY first_page")) {
+      select.setString(1, piece.relation());
+      try (ResultSet rows = select.executeQuery()) {
+        Long first = null;
+        Long end = null;
+        while (rows.next()) {
+          Long nextFirst = rows.getObject(1, Long.class);
+          if (nextFirst == null) {
+            return "true";
+          }
+          if (first == null || !nextFirst.equals(end)) {
+            if (first != null) {
+              ranges.add("(" + range(first, end) + ")");
+            }
+            first = nextFirst;
+          }
+          end = rows.getObject(2, Long.class);
+        }
+        if (first != null) {
+          ranges.add("(" + range(first, end) + ")");
+        }
+      }
+    }
+    return ranges.isEmpty() ? "false" : "(" + String.join(" OR ", ranges) + ")";
+  }
+
+  private static void execute(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.setEscapeProcessing(false);
+      statement.execute(sql);
+    }
+  }
+
+  private interface Work {
+    long run() throws SQLException;
+  }
+}

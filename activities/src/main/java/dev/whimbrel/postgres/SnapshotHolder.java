@@ -1,0 +1,123 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.CopyRequest;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Progress;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/** Creates the slot of a generation with its snapshot, and keeps the snapshot. */
+final class SnapshotHolder {
+  private static final Duration ANSWER = Duration.ofSeconds(30);
+  private static final Duration LOOK = Duration.ofSeconds(1);
+
+  private final Databases databases;
+  private final Move move;
+  private final int generation;
+  private final Names names;
+  private final String application;
+
+  SnapshotHolder(Databases databases, CopyRequest request) {
+    this.databases = databases;
+    this.move = request.move();
+    this.generation = request.generation();
+    this.names = new Names(move.migration());
+    this.application = Names.applicationName(move.migration(), "hold-snapshot");
+  }
+
+  /**
+   * Returns never: ends when the activity is cancelled, or when the snapshot is lost.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} when it was lost
+   */
+  void hold() throws SQLException {
+    try (Connection session = databases.open(move.source(), application, ANSWER)) {
+      // One holder at a time, whatever an older one that woke up again may still have in mind.
+      StepLock.take(session, "snapshot " + move.migration());
+      begin(session);
+      while (true) {
+        Heartbeats.beat(
+            Progress.of(
+                "snapshot %d is held, %s of WAL kept".formatted(generation, kept(session))));
+        Pause.of(LOOK);
+      }
+    }
+  }
+
+  private void begin(Connection session) throws SQLException {
+    try (Connection creator = creator()) {
+      dropSlot(session);
+      String[] made = new String[2];
+      Heartbeats.during(
+          Progress.of("creating slot " + slot() + ", which waits for open transactions"),
+          creator,
+          () -> createSlot(creator, made));
+      String own = Snapshots.enter(session, List.of(made[0]), generation);
+      record(own, made[1]);
+    } catch (Snapshots.Gone e) {
+      throw Failures.transientFailure(e.getMessage() + " before anybody could read it");
+    }
+  }
+
+  /** A connection that speaks the replication protocol: only there a slot exports its snapshot. */
+  private Connection creator() throws SQLException {
+    return databases.open(
+        move.source(),
+        application,
+        Duration.ZERO,
+        Map.of("replication", "database", "preferQueryMode", "simple"));
+  }
+
+  private void createSlot(Connection creator, String[] made) throws SQLException {
+    try (Statement statement = creator.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "CREATE_REPLICATION_SLOT "
+                    + Quoting.identifier(slot())
+                    + " LOGICAL pgoutput EXPORT_SNAPSHOT")) {
+      row.next();
+      made[0] = row.getString("snapshot_name");
+      made[1] = row.getString("consistent_point");
+    }
+  }
+
+  /** A snapshot that nobody could find would be held in vain. */
+  private void record(String snapshot, String lsn) throws SQLException {
+    try (Connection target = databases.open(move.target(), application, ANSWER)) {
+      CopyGenerations generations = new CopyGenerations(target);
+      target.setAutoCommit(false);
+      generations.begin(generation, slot(), snapshot, lsn);
+      target.commit();
+    }
+  }
+
+  /** One that an attempt left behind which was given up before anybody read its snapshot. */
+  private void dropSlot(Connection session) throws SQLException {
+    try (Statement statement = session.createStatement()) {
+      statement.execute(
+          "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = "
+              + Quoting.literal(slot()));
+    }
+  }
+
+  private String kept(Connection session) throws SQLException {
+    try (Statement statement = session.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT pg_size_pretty(pg_current_wal_lsn() - restart_lsn)"
+                    + " FROM pg_replication_slots WHERE slot_name = "
+                    + Quoting.literal(slot()))) {
+      return row.next() ? row.getString(1) : "no longer any";
+    }
+  }
+
+  private String slot() {
+    return names.copySlot(generation);
+  }
+}

@@ -1,0 +1,294 @@
+package dev.whimbrel.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whimbrel.activity.CopyOpening;
+import dev.whimbrel.activity.CopyPlan;
+import dev.whimbrel.activity.CopyRequest;
+import dev.whimbrel.activity.CopyShare;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.servers.Needs;
+import dev.whimbrel.servers.Program;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+@Needs(Program.PG_DUMP)
+class PostgresCopyTest {
+  private static Pairs pair;
+
+  private final PostgresSchema schema = new PostgresSchema(new Secrets());
+  private final PostgresReplication replication = new PostgresReplication(new Secrets());
+
+  /** Every table of more than sixteen pages is cut. */
+  private final PostgresCopy copy = new PostgresCopy(new Secrets(), 16 * 8192);
+
+  @BeforeAll
+  static void startServers() {
+    pair = Pairs.of(15, 16);
+  }
+
+  @AfterAll
+  static void stopServers() {
+    pair.close();
+  }
+
+  @Test
+  void carriesADatabaseAndTheStreamGoesOnFromItsSnapshot() throws Exception {
+    Move move = pair.database("shop");
+    Corpus.load(pair.source(), "shop", "pagila");
+    schema.createTables(move);
+
+    CopyPlan plan = copy.prepareCopy(move);
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+      copy.openGeneration(holder.request);
+      pair.source()
+          .execute(
+              "shop",
+              "UPDATE actor SET first_name = 'NEW' WHERE actor_id <= 10",
+              "DELETE FROM payment WHERE payment_id % 7 = 0");
+      List<CopyShare> shares = together(3, () -> copy.copyPieces(holder.request));
+      assertThat(shares).noneMatch(CopyShare::snapshotLost);
+    }
+    Outcome copied = copy.finishCopy(move);
+    Outcome subscribed = replication.subscribe(move);
+    Outcome again = replication.subscribe(move);
+    replication.awaitCaughtUp(move);
+    schema.createRest(move);
+
+    assertThat(plan.line()).matches("21 tables, \\d+ KB");
+    assertThat(copied.line()).matches("[\\d,]+ rows in 21 tables, \\d+ KB, \\d+ keys and indexes");
+    assertThat(subscribed.line())
+        .isEqualTo("21 tables subscribed, the stream runs as whimbrel_shop");
+    assertThat(again.line()).isEqualTo("21 tables are subscribed already");
+    assertSame("shop", "actor", "payment", "film", "rental");
+    assertThat(onTarget("shop", "SELECT count(*) FROM pg_subscription_rel WHERE srsubstate <> 'r'"))
+        .isEqualTo("0");
+    assertThat(onSource("shop", "SELECT string_agg(slot_name, ',') FROM pg_replication_slots"))
+        .isEqualTo("whimbrel_shop_forward");
+    replication.unsubscribe(move);
+    assertThat(onTarget("shop", "SELECT to_regclass('whimbrel.copy_piece') IS NULL"))
+        .isEqualTo("t");
+  }
+
+  @Test
+  void bringsWhatWasCopiedToTheNextSnapshotWhenOneIsLost() throws Exception {
+    Move move = pair.database("lost");
+    big("lost");
+    schema.createTables(move);
+    copy.prepareCopy(move);
+    long pieces = 5;
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+      copy.openGeneration(holder.request);
+      new Pieces(move, 1).take(pieces);
+    }
+    pair.source()
+        .execute(
+            "lost",
+            "UPDATE big SET text = text || 'changed' WHERE id % 500 = 0",
+            "DELETE FROM big WHERE id % 501 = 0",
+            "UPDATE big SET id = id + 1000000 WHERE id % 777 = 0",
+            "INSERT INTO big SELECT i, 'new' FROM generate_series(900001, 900100) i");
+
+    CopyOpening opening;
+    CopyShare share;
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 2))) {
+      opening = copy.openGeneration(holder.request);
+      assertThat(copy.openGeneration(holder.request)).isEqualTo(opening);
+      pair.source().execute("lost", "UPDATE big SET text = 'late' WHERE id % 333 = 0");
+      share = copy.copyPieces(holder.request);
+    }
+    Outcome copied = copy.finishCopy(move);
+    replication.subscribe(move);
+    replication.awaitCaughtUp(move);
+
+    assertThat(opening.bytesAgain()).isZero();
+    assertThat(share.snapshotLost()).isFalse();
+    assertThat(share.pieces()).isGreaterThan(10);
+    assertThat(copied.line()).endsWith("; 2 snapshots, 0 B copied twice");
+    assertSame("lost", "big", "small");
+    assertThat(onTarget("lost", "SELECT count(*) FROM pg_indexes WHERE tablename = 'big'"))
+        .isEqualTo("2");
+    replication.unsubscribe(move);
+  }
+
+  @Test
+  void beginsATableAnewWhoseChangesCannotBeTold() throws Exception {
+    Move move = pair.database("anew");
+    big("anew");
+    pair.source()
+        .execute(
+            "anew",
+            "CREATE TABLE keyless (text text)",
+            "INSERT INTO keyless SELECT 'row ' || i % 10 FROM generate_series(1, 100) i",
+            "ALTER TABLE keyless REPLICA IDENTITY FULL",
+            "CREATE TABLE emptied AS SELECT i AS id FROM generate_series(1, 100) i",
+            "ALTER TABLE emptied ADD PRIMARY KEY (id)");
+    schema.createTables(move);
+    copy.prepareCopy(move);
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+      copy.openGeneration(holder.request);
+      copy.copyPieces(holder.request);
+    }
+    pair.source()
+        .execute(
+            "anew",
+            "DELETE FROM keyless WHERE ctid = '(0,3)'",
+            "TRUNCATE emptied",
+            "INSERT INTO emptied VALUES (7)",
+            "UPDATE small SET text = 'all of them'");
+
+    CopyOpening opening;
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 2))) {
+      opening = copy.openGeneration(holder.request);
+      copy.copyPieces(holder.request);
+    }
+
+    assertThat(opening.bytesAgain()).isPositive();
+    assertThat(onTarget("anew", "SELECT count(*) FROM whimbrel.copy_touched")).isEqualTo("0");
+    assertSame("anew", "big", "small", "keyless", "emptied");
+    replication.unsubscribe(move);
+  }
+
+  @Test
+  void outlivesItsHolderWhileAnybodyCopies() throws Exception {
+    Move move = pair.database("outlived");
+    big("outlived");
+    schema.createTables(move);
+    copy.prepareCopy(move);
+    CopyRequest request = new CopyRequest(move, 1);
+    Pieces pieces = new Pieces(move, 1);
+    try (Holder holder = new Holder(copy, request)) {
+      copy.openGeneration(request);
+      pieces.open();
+    }
+
+    CopyShare share = copy.copyPieces(request);
+    pieces.close();
+    CopyShare afterwards = copy.copyPieces(request);
+
+    assertThat(share.snapshotLost()).isFalse();
+    assertThat(afterwards.snapshotLost()).isTrue();
+    assertSame("outlived", "big", "small");
+    replication.unsubscribe(move);
+  }
+
+  @Test
+  void writesOverNothingThatSomebodyElsePutThere() throws Exception {
+    Move move = pair.database("full");
+    pair.source().execute("full", "CREATE TABLE t (id int PRIMARY KEY)");
+    schema.createTables(move);
+    pair.target().execute("full", "INSERT INTO t VALUES (1)");
+
+    assertThatThrownBy(() -> copy.prepareCopy(move))
+        .hasMessageContaining("Cannot copy public.t: the table holds rows on the target already");
+    replication.unsubscribe(move);
+  }
+
+  private static void big(String database) throws Exception {
+    pair.source()
+        .execute(
+            database,
+            "CREATE TABLE big AS SELECT i AS id, repeat('x', 100) || i AS text"
+                + " FROM generate_series(1, 30000) i",
+            "ALTER TABLE big ADD PRIMARY KEY (id)",
+            "CREATE INDEX big_text ON big (text)",
+            "CREATE TABLE small AS SELECT i AS id, 'text' AS text FROM generate_series(1, 9) i",
+            "ALTER TABLE small ADD PRIMARY KEY (id)");
+  }
+
+  private static void assertSame(String database, String... tables) throws Exception {
+    for (String table : tables) {
+      String content =
+          "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)), 0) FROM "
+              + table
+              + " t";
+      assertThat(onTarget(database, content)).as(table).isEqualTo(onSource(database, content));
+    }
+  }
+
+  private static <T> List<T> together(int callers, java.util.function.Supplier<T> work) {
+    return IntStream.range(0, callers)
+        .mapToObj(i -> CompletableFuture.supplyAsync(work))
+        .toList()
+        .stream()
+        .map(CompletableFuture::join)
+        .toList();
+  }
+
+  private static String onSource(String database, String sql) throws Exception {
+    return Pairs.value(pair.source(), database, sql);
+  }
+
+  private static String onTarget(String database, String sql) throws Exception {
+    return Pairs.value(pair.target(), database, sql);
+  }
+
+  /** Somebody who copies a few pieces, or only looks at the snapshot. */
+  private static final class Pieces {
+    private final CopySessions sessions;
+    private final Move move;
+    private final int generation;
+    private CopyPair pair;
+
+    Pieces(Move move, int generation) {
+      this.sessions = new CopySessions(new Databases(new Secrets()), move);
+      this.move = move;
+      this.generation = generation;
+    }
+
+    void open() throws Exception {
+      pair = CopyPair.open(sessions, generation);
+    }
+
+    void close() {
+      pair.close();
+    }
+
+    void take(long count) throws Exception {
+      open();
+      CopyList list = new CopyList(pair.target());
+      for (long i = 0; i < count; i++) {
+        CopyList.Piece piece = list.take().orElseThrow();
+        long rows = new PieceWork(pair.source(), pair.target(), new RowPipe(), move).run(piece);
+        list.done(piece, rows);
+        pair.target().commit();
+      }
+      close();
+    }
+  }
+
+  /** The holder of a snapshot, on a thread of its own. */
+  private static final class Holder implements AutoCloseable {
+    private final CopyRequest request;
+    private final Thread thread;
+
+    Holder(PostgresCopy copy, CopyRequest request) {
+      this.request = request;
+      this.thread = new Thread(() -> hold(copy, request), "holder");
+      thread.start();
+    }
+
+    private static void hold(PostgresCopy copy, CopyRequest request) {
+      try {
+        copy.holdSnapshot(request);
+      } catch (RuntimeException e) {
+        if (!Thread.currentThread().isInterrupted()) {
+          throw e;
+        }
+      }
+    }
+
+    @Override
+    public void close() throws InterruptedException {
+      thread.interrupt();
+      thread.join();
+    }
+  }
+}

@@ -1,0 +1,44 @@
+package dev.whimbrel.activity;
+
+import io.temporal.activity.ActivityInterface;
+import io.temporal.activity.ActivityMethod;
+
+/**
+ * The bulk copy: rows, keys and indexes of one snapshot of the source, carried by any number of
+ * workers at once. What is done stands on the target, in the transaction that did it, so that every
+ * call may die anywhere and be made again.
+ *
+ * <p>A <em>generation</em> is one snapshot with the slot that begins where it ends. A snapshot
+ * lives as long as the session that holds it; when that dies, the next generation brings what was
+ * copied to its own snapshot, by the changes that the old slot has kept, and goes on from there.
+ */
+@ActivityInterface
+public interface Copy {
+
+  /** Publishes the tables and writes the list of work to the target. Again is harmless. */
+  CopyPlan prepareCopy(Move move);
+
+  /**
+   * Creates the generation's slot, exports its snapshot and keeps it until it is cancelled. Never
+   * to be tried again: the snapshot dies with the attempt.
+   */
+  @ActivityMethod
+  void holdSnapshot(CopyRequest request);
+
+  /**
+   * Waits until the generation's snapshot can be read, and brings what an earlier generation copied
+   * to it.
+   *
+   * @return what had to be thrown away and is copied once more
+   */
+  CopyOpening openGeneration(CopyRequest request);
+
+  /**
+   * Takes pieces of work, one after the other, until none is left for anybody. Heartbeats how far
+   * the whole copy is.
+   */
+  CopyShare copyPieces(CopyRequest request);
+
+  /** Says what was copied, and lets go of whatever only the copy needed except its slot. */
+  Outcome finishCopy(Move move);
+}

@@ -1,0 +1,63 @@
+package dev.whimbrel.copy;
+
+import static dev.whimbrel.copy.CopyTimeouts.call;
+
+import dev.whimbrel.activity.Copy;
+import dev.whimbrel.activity.CopyPlan;
+import dev.whimbrel.activity.CopyRequest;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import io.temporal.failure.ApplicationFailure;
+import io.temporal.failure.TemporalFailure;
+import io.temporal.workflow.CancellationScope;
+import io.temporal.workflow.TimerOptions;
+import io.temporal.workflow.Workflow;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/** The copy, as {@link CopyWorkflow} describes it. */
+public final class CopyRun implements CopyWorkflow {
+
+  @Override
+  public Outcome copy(Move move) {
+    CopyPlan plan = call(Copy.class, CopyTimeouts.LIST, "list what to copy").prepareCopy(move);
+    int fruitless = 0;
+    for (int number = plan.generations() + 1; ; number++) {
+      Generation generation = new Generation(new CopyRequest(move, number), plan.line());
+      generation.run();
+      if (generation.isComplete()) {
+        return call(Copy.class, CopyTimeouts.LIST, "end the copy").finishCopy(move);
+      }
+      fruitless = generation.pieces() > 0 ? 0 : fruitless + 1;
+      askForHelp(generation.holderFailure(), fruitless);
+      rest(fruitless);
+    }
+  }
+
+  /** A holder that died costs a generation; what cannot go away by itself is said at once. */
+  private static void askForHelp(@Nullable TemporalFailure lost, int fruitless) {
+    if (lost != null && (fruitless >= CopyTimeouts.FRUITLESS || !mayPass(lost))) {
+      throw lost;
+    }
+  }
+
+  private static boolean mayPass(TemporalFailure failure) {
+    return !(failure.getCause() instanceof ApplicationFailure application)
+        || Failures.TRANSIENT.equals(application.getType());
+  }
+
+  private static void rest(int fruitless) {
+    CancellationScope.throwCanceled();
+    Duration pause =
+        CopyTimeouts.BETWEEN_GENERATIONS.multipliedBy(1L << Math.min(fruitless, Byte.SIZE));
+    Duration bounded =
+        pause.compareTo(CopyTimeouts.LONGEST_PAUSE) < 0 ? pause : CopyTimeouts.LONGEST_PAUSE;
+    Workflow.newTimer(
+            bounded,
+            TimerOptions.newBuilder()
+                .setSummary("replicate.copy: the snapshot is lost, the next one follows")
+                .build())
+        .get();
+  }
+}

@@ -1,0 +1,74 @@
+package dev.whimbrel.copy;
+
+import io.temporal.activity.ActivityCancellationType;
+import io.temporal.activity.ActivityOptions;
+import io.temporal.common.RetryOptions;
+import io.temporal.workflow.Workflow;
+import java.time.Duration;
+
+/** How long each part of a copy may take, and how soon its silence is noticed. */
+final class CopyTimeouts {
+  private CopyTimeouts() {}
+
+  /** A dozen attempts within about seven minutes: longer than a server's restart. */
+  private static final RetryOptions A_DOZEN =
+      RetryOptions.newBuilder()
+          .setInitialInterval(Duration.ofSeconds(1))
+          .setBackoffCoefficient(2)
+          .setMaximumInterval(Duration.ofMinutes(1))
+          .setMaximumAttempts(12)
+          .build();
+
+  /** The list of work: one look at the catalog, and a dump of the schema. */
+  static final ActivityOptions LIST =
+      ActivityOptions.newBuilder()
+          .setStartToCloseTimeout(Duration.ofMinutes(30))
+          .setHeartbeatTimeout(Duration.ofSeconds(30))
+          .setRetryOptions(A_DOZEN)
+          .setCancellationType(ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
+          .build();
+
+  /**
+   * A generation's opening: it waits for open transactions of the source, and reads what was
+   * written since the last snapshot. Ten seconds of silence mean a dead worker.
+   */
+  static final ActivityOptions OPEN =
+      ActivityOptions.newBuilder(LIST)
+          .setStartToCloseTimeout(Duration.ofDays(14))
+          .setHeartbeatTimeout(Duration.ofSeconds(10))
+          .build();
+
+  /** The snapshot: one attempt, because what it held is gone with it. */
+  static final ActivityOptions HOLD =
+      ActivityOptions.newBuilder(OPEN)
+          .setRetryOptions(RetryOptions.newBuilder().setMaximumAttempts(1).build())
+          .build();
+
+  /**
+   * Rows and indexes: two weeks for one attempt, since it lasts as long as the copy does, and
+   * without limit, since every redeploy of the workers is one. What fails by itself is tried again
+   * inside, piece by piece, and then said.
+   */
+  static final ActivityOptions PIECES =
+      ActivityOptions.newBuilder(OPEN)
+          .setRetryOptions(
+              RetryOptions.newBuilder()
+                  .setInitialInterval(Duration.ofSeconds(1))
+                  .setBackoffCoefficient(1)
+                  .build())
+          .build();
+
+  /** The first pause before another generation; each one that achieves nothing doubles it. */
+  static final Duration BETWEEN_GENERATIONS = Duration.ofSeconds(1);
+
+  static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
+
+  /** Generations in a row that may achieve nothing before a person is asked. */
+  static final int FRUITLESS = 12;
+
+  /** Activities whose line in the Temporal UI begins with the step's id. */
+  static <T> T call(Class<T> type, ActivityOptions options, String label) {
+    return Workflow.newActivityStub(
+        type, ActivityOptions.newBuilder(options).setSummary("replicate.copy: " + label).build());
+  }
+}
