@@ -21,18 +21,27 @@ final class CopyJob {
   /** Longer than a server's restart with recovery; then a person is asked. */
   private static final Duration PATIENCE = Duration.ofMinutes(7);
 
+  private static final Duration ANSWER = Duration.ofSeconds(30);
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(1);
-  private static final Duration NOTHING_TO_TAKE = Duration.ofMillis(200);
 
   private final CopySessions sessions;
   private final CopyRequest request;
   private final CopyProgress progress;
+  private final Duration look;
+  private final Databases databases;
   private final RowPipe pipe = new RowPipe();
   private @Nullable CopyPair pair;
   private @Nullable Instant failingSince;
   private int pieces;
 
-  CopyJob(Databases databases, CopyRequest request) {
+  /**
+   * A caller without sessions yet.
+   *
+   * @param look how long it waits where nothing can be taken
+   */
+  CopyJob(Databases databases, CopyRequest request, Duration look) {
+    this.databases = databases;
+    this.look = look;
     this.sessions = new CopySessions(databases, request.move());
     this.request = request;
     this.progress = new CopyProgress(sessions, pipe);
@@ -58,7 +67,8 @@ final class CopyJob {
         } else if (finished()) {
           return true;
         } else {
-          Pause.of(NOTHING_TO_TAKE);
+          progress.looked();
+          Pause.of(look);
         }
       } catch (Snapshots.Gone e) {
         return false;
@@ -111,7 +121,7 @@ final class CopyJob {
   private void giveUpOrRest(SQLException e) {
     String at = progress.end();
     close();
-    RuntimeException told = SqlFailures.of("Cannot copy " + at, e);
+    RuntimeException told = told("Cannot copy " + at, e);
     boolean passing =
         told instanceof ApplicationFailure failure && Failures.TRANSIENT.equals(failure.getType());
     Instant now = Instant.now();
@@ -122,6 +132,21 @@ final class CopyJob {
     progress.failing(String.valueOf(told.getMessage()));
     Heartbeats.beat(Progress.of("trying again: " + told.getMessage()));
     Pause.of(AFTER_FAILURE);
+  }
+
+  /** A full disk is told with its server: the message itself names only a file. */
+  private RuntimeException told(String doing, SQLException e) {
+    RuntimeException told = SqlFailures.of(doing, e);
+    if (!SqlFailures.is(e, SqlFailures.DISK_FULL)) {
+      return told;
+    }
+    String application = sessions.application();
+    try (Connection source = databases.open(request.move().source(), application, ANSWER);
+        Connection target = databases.open(request.move().target(), application, ANSWER)) {
+      return FullDisk.find(source, target, doing).orElse(told);
+    } catch (SQLException unreachable) {
+      return told;
+    }
   }
 
   private void close() {

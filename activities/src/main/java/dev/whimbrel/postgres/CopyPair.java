@@ -2,14 +2,16 @@ package dev.whimbrel.postgres;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import org.postgresql.PGConnection;
 
 /**
  * The two sessions of one who copies: the source's sees the snapshot, the target's is in a
  * transaction of its own for each piece.
  *
- * @param pid the target session's process
+ * @param reader the source session's process
+ * @param writer the target session's process
  */
-record CopyPair(Connection source, Connection target, int pid) {
+record CopyPair(Connection source, Connection target, int reader, int writer) {
 
   /** Opens both, and exports the snapshot once more, so that it outlives whoever held it before. */
   static CopyPair open(CopySessions sessions, int generation) throws SQLException, Snapshots.Gone {
@@ -21,8 +23,7 @@ record CopyPair(Connection source, Connection target, int pid) {
         generations.export(
             generation, Snapshots.enter(source, generations.snapshots(generation), generation));
         target.setAutoCommit(false);
-        int pid = target.unwrap(org.postgresql.PGConnection.class).getBackendPID();
-        return new CopyPair(source, target, pid);
+        return new CopyPair(source, target, pid(source), pid(target));
       } catch (SQLException | Snapshots.Gone | RuntimeException e) {
         source.close();
         throw e;
@@ -43,6 +44,10 @@ record CopyPair(Connection source, Connection target, int pid) {
   void close() {
     close(source);
     close(target);
+  }
+
+  private static int pid(Connection connection) throws SQLException {
+    return connection.unwrap(PGConnection.class).getBackendPID();
   }
 
   private static void abort(Connection connection) {

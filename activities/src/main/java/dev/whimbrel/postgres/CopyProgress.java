@@ -1,15 +1,15 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Progress;
-import dev.whimbrel.postgres.CopyList.Kind;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.postgres.Beside.Seen;
 import dev.whimbrel.postgres.CopyList.Piece;
 import dev.whimbrel.postgres.CopyList.Totals;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,10 +20,11 @@ final class CopyProgress implements AutoCloseable {
   /** Longer than a checkpoint's worst, shorter than a person's patience. */
   private static final Duration STANDSTILL = Duration.ofSeconds(60);
 
-  private final CopySessions sessions;
+  private final Beside source;
+  private final Beside target;
   private final RowPipe pipe;
+  private final AtomicLong looks = new AtomicLong();
   private final Instant begun = Instant.now();
-  private @Nullable Connection beside;
   private @Nullable Totals first;
   private @Nullable Totals last;
   private volatile @Nullable Piece piece;
@@ -33,7 +34,8 @@ final class CopyProgress implements AutoCloseable {
   private Instant moved = Instant.now();
 
   CopyProgress(CopySessions sessions, RowPipe pipe) {
-    this.sessions = sessions;
+    this.source = new Beside(sessions, Side.SOURCE);
+    this.target = new Beside(sessions, Side.TARGET);
     this.pipe = pipe;
   }
 
@@ -57,10 +59,15 @@ final class CopyProgress implements AutoCloseable {
     failing = why;
   }
 
+  /** Says that this caller has looked for a piece and found none to take. */
+  void looked() {
+    looks.incrementAndGet();
+  }
+
   /** Looks once; called every second, on one thread. */
   Progress look() {
     Totals totals = totals();
-    endWhatStandsStill(totals != null);
+    endWhatStandsStill();
     Totals known = totals == null ? last : totals;
     if (known == null) {
       return Progress.of(now());
@@ -69,8 +76,8 @@ final class CopyProgress implements AutoCloseable {
       first = known;
     }
     last = known;
-    return new Progress(
-        line(known), known.bytesDone(), known.bytes(), null, null, null, null, null);
+    return new Progress(line(known), known.bytesDone(), known.bytes(), null, null, null, null, null)
+        .after(looks.get());
   }
 
   /** Ends the sessions of the work. */
@@ -83,15 +90,8 @@ final class CopyProgress implements AutoCloseable {
 
   @Override
   public void close() {
-    Connection open = beside;
-    beside = null;
-    if (open != null) {
-      try {
-        open.close();
-      } catch (SQLException e) {
-        // Nothing was under way in it.
-      }
-    }
+    source.close();
+    target.close();
   }
 
   private String line(Totals totals) {
@@ -149,48 +149,38 @@ final class CopyProgress implements AutoCloseable {
   }
 
   private @Nullable Totals totals() {
+    Connection open = target.connection();
+    if (open == null) {
+      return null;
+    }
     try {
-      Connection open = beside;
-      if (open == null || open.isClosed()) {
-        open = sessions.beside();
-        beside = open;
-      }
-      endWhatTheServerLost(open);
       return new CopyList(open).totals();
     } catch (SQLException e) {
-      close();
-      return null; // the work's own sessions say what is wrong with the server
+      target.close();
+      return null;
     }
   }
 
-  /** A session that the server does not know any more never answers. */
-  private void endWhatTheServerLost(Connection open) throws SQLException {
+  /**
+   * A session that its server does not know any more never answers. Neither does one for which
+   * neither server does anything, though it moves no rows: both wait for a line that is dead.
+   */
+  private void endWhatStandsStill() {
     CopyPair working = pair;
     if (working == null || piece == null) {
       return;
     }
-    try (PreparedStatement select =
-        open.prepareStatement("SELECT FROM pg_catalog.pg_stat_activity WHERE pid = ?")) {
-      select.setInt(1, working.pid());
-      try (ResultSet row = select.executeQuery()) {
-        if (!row.next()) {
-          working.abort();
-        }
-      }
-    }
-  }
-
-  /** Rows move all the time; an index may take hours, and counts while its server answers. */
-  private void endWhatStandsStill(boolean answered) {
+    Seen writer = target.look(working.writer());
+    Seen reader = source.look(working.reader());
     long bytes = pipe.bytes();
-    Piece at = piece;
-    boolean builds = at != null && (at.kind() == Kind.KEY || at.kind() == Kind.INDEX);
-    if (at == null || bytes != bytesBefore || builds && answered) {
+    if (bytes != bytesBefore || writer == Seen.AT_WORK || reader == Seen.AT_WORK) {
       bytesBefore = bytes;
       moved = Instant.now();
-    } else if (Duration.between(moved, Instant.now()).compareTo(STANDSTILL) > 0) {
+    }
+    boolean still = Duration.between(moved, Instant.now()).compareTo(STANDSTILL) > 0;
+    if (still || writer == Seen.GONE || reader == Seen.GONE) {
       moved = Instant.now();
-      abort();
+      working.abort();
     }
   }
 }

@@ -1,6 +1,7 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -69,10 +70,10 @@ final class CopySessions {
     return prepared(replication, PINNED);
   }
 
-  /** A session on the target for short looks beside the work. */
-  Connection beside() throws SQLException {
+  /** A session for short looks beside the work. */
+  Connection beside(Side side) throws SQLException {
     return databases.open(
-        move.target(),
+        move.on(side),
         Names.applicationName(move.migration(), "copy-progress"),
         Duration.ofSeconds(10));
   }

@@ -18,6 +18,8 @@ public record Pace(@Nullable Duration atMost) {
   enum Watcher {
     /** The initial copy: one look at the catalog of subscriptions. */
     COPY(Duration.ofSeconds(1)),
+    /** The bulk copy: whether a piece can be taken while others are at work. */
+    PIECES(Duration.ofMillis(200)),
     /** Catching up: how long one look waits for its marker. */
     CATCH_UP(Duration.ofSeconds(1)),
     /** The soak: a marker's travel, and who uses the source. */

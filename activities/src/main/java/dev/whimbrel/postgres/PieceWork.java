@@ -12,6 +12,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** Does one piece of a copy, in the open transaction of the target. */
 final class PieceWork {
@@ -100,10 +101,10 @@ final class PieceWork {
   }
 
   private static String range(Piece piece) {
-    return range(piece.firstPage(), piece.endPage());
+    return range(Objects.requireNonNull(piece.firstPage()), piece.endPage());
   }
 
-  private static String range(Long first, Long end) {
+  private static String range(long first, @Nullable Long end) {
     return "t.ctid >= '(%d,0)'".formatted(first)
         + (end == null ? "" : " AND t.ctid < '(%d,0)'".formatted(end));
   }
@@ -119,7 +120,7 @@ final class PieceWork {
     delete(piece, key);
     long rows = 0;
     List<String[]> keys;
-    String after = null;
+    @Nullable String after = null;
     do {
       keys = keys(piece, key.size(), after);
       if (!keys.isEmpty()) {
@@ -149,7 +150,7 @@ final class PieceWork {
   }
 
   /** Some keys, each with what orders it as its last part. */
-  private List<String[]> keys(Piece piece, int parts, String after) throws SQLException {
+  private List<String[]> keys(Piece piece, int parts, @Nullable String after) throws SQLException {
     List<String[]> keys = new ArrayList<>();
     try (PreparedStatement select =
         target.prepareStatement(
@@ -208,10 +209,10 @@ final class PieceWork {
                 + " AND kind = 'rows' AND done_at IS NOT NULL ORDER BY first_page")) {
       select.setString(1, piece.relation());
       try (ResultSet rows = select.executeQuery()) {
-        Long first = null;
-        Long end = null;
+        @Nullable Long first = null;
+        @Nullable Long end = null;
         while (rows.next()) {
-          Long nextFirst = rows.getObject(1, Long.class);
+          @Nullable Long nextFirst = rows.getObject(1, Long.class);
           if (nextFirst == null) {
             return "true";
           }

@@ -21,15 +21,17 @@ public final class PostgresCopy implements Copy {
 
   private final Secrets secrets;
   private final Databases databases;
+  private final Pace pace;
   private final long smallestRange;
 
   /** A copy whose connections use these secrets. */
-  public PostgresCopy(Secrets secrets) {
-    this(secrets, CopyPlanner.SMALLEST_RANGE);
+  public PostgresCopy(Secrets secrets, Pace pace) {
+    this(secrets, pace, CopyPlanner.SMALLEST_RANGE);
   }
 
   /** A copy that cuts tables into ranges of so many bytes, or larger ones. */
-  PostgresCopy(Secrets secrets, long smallestRange) {
+  PostgresCopy(Secrets secrets, Pace pace, long smallestRange) {
+    this.pace = pace;
     this.secrets = secrets;
     this.databases = new Databases(secrets);
     this.smallestRange = smallestRange;
@@ -82,7 +84,7 @@ public final class PostgresCopy implements Copy {
   @Override
   public CopyShare copyPieces(CopyRequest request) {
     try {
-      return new CopyJob(databases, request).run();
+      return new CopyJob(databases, request, pace.of(Pace.Watcher.PIECES)).run();
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot copy", e);
     }

@@ -55,10 +55,10 @@ public final class PostgresReplication implements Replication {
       return new Outcome(tables + " tables are subscribed already");
     }
     Optional<String> copied = PostgresCopy.slot(target);
-    Markers.clear(target, Side.SOURCE);
     if (copied.isPresent()) {
       publisher.copySlot(copied.get());
     } else {
+      Markers.clear(target, Side.SOURCE);
       publisher.createSlot();
     }
     Optional<String> password = new StreamRole(source, names.role()).ensure();

@@ -12,6 +12,7 @@ import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
@@ -27,7 +28,7 @@ class PostgresCopyTest {
   private final PostgresReplication replication = new PostgresReplication(new Secrets());
 
   /** Every table of more than sixteen pages is cut. */
-  private final PostgresCopy copy = new PostgresCopy(new Secrets(), 16 * 8192);
+  private final PostgresCopy copy = new PostgresCopy(new Secrets(), Pace.USUAL, 16 * 8192);
 
   @BeforeAll
   static void startServers() {
@@ -165,7 +166,7 @@ class PostgresCopyTest {
     CopyRequest request = new CopyRequest(move, 1);
     Pieces pieces = new Pieces(move, 1);
     try (Holder holder = new Holder(copy, request)) {
-      copy.openGeneration(request);
+      copy.openGeneration(holder.request);
       pieces.open();
     }
 
@@ -286,9 +287,9 @@ class PostgresCopyTest {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
       thread.interrupt();
-      thread.join();
+      Poll.until("the holder ends", Duration.ofSeconds(30), () -> !thread.isAlive());
     }
   }
 }

@@ -2,6 +2,8 @@ package dev.whimbrel.lab;
 
 import com.google.protobuf.Timestamp;
 import dev.whimbrel.activity.Progress;
+import dev.whimbrel.copy.CopyWorkflow;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.temporal.api.common.v1.WorkflowExecution;
 import io.temporal.api.enums.v1.PendingActivityState;
@@ -24,7 +26,7 @@ final class Looks {
   private static final int TRIES = 5;
 
   private final WorkflowServiceStubs stubs;
-  private final DescribeWorkflowExecutionRequest request;
+  private final String workflowId;
   private final Map<String, Attempts> byActivity = new HashMap<>();
 
   /** The attempts of one activity, and what each of them has said. */
@@ -45,25 +47,32 @@ final class Looks {
 
   Looks(WorkflowServiceStubs stubs, String workflowId) {
     this.stubs = stubs;
-    this.request =
-        DescribeWorkflowExecutionRequest.newBuilder()
-            .setNamespace("default")
-            .setExecution(WorkflowExecution.newBuilder().setWorkflowId(workflowId))
-            .build();
+    this.workflowId = workflowId;
   }
 
   /** Counts what there is to count now, and returns the events in the history. */
   long count() {
-    DescribeWorkflowExecutionResponse description = describe();
+    DescribeWorkflowExecutionResponse description = describe(workflowId);
+    count("", description);
+    copy().ifPresent(copy -> count("copy ", copy));
+    return description.getWorkflowExecutionInfo().getHistoryLength();
+  }
+
+  /** The events in the history of the copy, which is a workflow of its own. */
+  long eventsOfTheCopy() {
+    return copy().orElseThrow().getWorkflowExecutionInfo().getHistoryLength();
+  }
+
+  private void count(String prefix, DescribeWorkflowExecutionResponse description) {
     for (PendingActivityInfo activity : description.getPendingActivitiesList()) {
       Attempts attempts =
           byActivity.computeIfAbsent(
-              activity.getActivityId(), id -> new Attempts(activity.getActivityType().getName()));
+              prefix + activity.getActivityId(),
+              id -> new Attempts(activity.getActivityType().getName()));
       attempts.ended = activity.getAttempt() - 1;
       said(activity)
           .ifPresent(looks -> attempts.said.merge(activity.getAttempt(), looks, Math::max));
     }
-    return description.getWorkflowExecutionInfo().getHistoryLength();
   }
 
   /** The looks counted so far, by the activity's type. */
@@ -98,12 +107,29 @@ final class Looks {
     return time.getSeconds() * 1_000_000_000 + time.getNanos();
   }
 
-  private DescribeWorkflowExecutionResponse describe() {
+  /** Empty before the copy begins. */
+  private Optional<DescribeWorkflowExecutionResponse> copy() {
+    try {
+      return Optional.of(describe(workflowId + CopyWorkflow.ID_SUFFIX));
+    } catch (StatusRuntimeException e) {
+      if (e.getStatus().getCode() == Status.Code.NOT_FOUND) {
+        return Optional.empty();
+      }
+      throw e;
+    }
+  }
+
+  private DescribeWorkflowExecutionResponse describe(String id) {
+    DescribeWorkflowExecutionRequest request =
+        DescribeWorkflowExecutionRequest.newBuilder()
+            .setNamespace("default")
+            .setExecution(WorkflowExecution.newBuilder().setWorkflowId(id))
+            .build();
     for (int attempt = 1; ; attempt++) {
       try {
         return stubs.blockingStub().describeWorkflowExecution(request);
       } catch (StatusRuntimeException e) {
-        if (attempt == TRIES) {
+        if (attempt == TRIES || e.getStatus().getCode() == Status.Code.NOT_FOUND) {
           throw e;
         }
       }

@@ -21,6 +21,7 @@ import io.temporal.api.failure.v1.Failure;
 import io.temporal.api.history.v1.HistoryEvent;
 import io.temporal.api.query.v1.WorkflowQuery;
 import io.temporal.api.workflow.v1.PendingActivityInfo;
+import io.temporal.api.workflow.v1.PendingChildExecutionInfo;
 import io.temporal.api.workflow.v1.WorkflowExecutionInfo;
 import io.temporal.api.workflowservice.v1.DescribeWorkflowExecutionRequest;
 import io.temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse;
@@ -36,6 +37,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Looks at migrations: describes first, then queries with little patience, and merges. */
@@ -78,7 +80,9 @@ final class Migrations {
     List<Progress> progress = new ArrayList<>();
     // Temporal names them in any order, and in another one the next time.
     List<PendingActivityInfo> byName =
-        described.getPendingActivitiesList().stream()
+        Stream.concat(
+                described.getPendingActivitiesList().stream(),
+                described.getPendingChildrenList().stream().flatMap(this::pendingIn))
             .sorted(Comparator.comparing(pending -> pending.getActivityType().getName()))
             .toList();
     for (PendingActivityInfo pending : byName) {
@@ -95,6 +99,18 @@ final class Migrations {
     String trouble =
         stuck ? stuckBecause(described) : running || last.result() != null ? null : CUT_OFF;
     return new Snapshot(last, false, activities, trouble, now);
+  }
+
+  /** What is under way in a workflow of the migration's own, such as the bulk copy. */
+  private Stream<PendingActivityInfo> pendingIn(PendingChildExecutionInfo child) {
+    try {
+      return rawDescribe(
+          WorkflowExecution.newBuilder().setWorkflowId(child.getWorkflowId()).build())
+          .getPendingActivitiesList()
+          .stream();
+    } catch (StatusRuntimeException e) {
+      return Stream.empty(); // it has just ended, or is about to begin
+    }
   }
 
   private static boolean isRunning(DescribeWorkflowExecutionResponse described) {
@@ -123,6 +139,10 @@ final class Migrations {
   }
 
   private DescribeWorkflowExecutionResponse rawDescribe(String name) {
+    return rawDescribe(execution(name));
+  }
+
+  private DescribeWorkflowExecutionResponse rawDescribe(WorkflowExecution execution) {
     return temporal
         .stubs()
         .blockingStub()
@@ -130,7 +150,7 @@ final class Migrations {
         .describeWorkflowExecution(
             DescribeWorkflowExecutionRequest.newBuilder()
                 .setNamespace(temporal.namespace())
-                .setExecution(execution(name))
+                .setExecution(execution)
                 .build());
   }
 

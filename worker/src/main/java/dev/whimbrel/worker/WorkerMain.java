@@ -56,7 +56,7 @@ public final class WorkerMain {
     return new Object[] {
       new PostgresPreflight(secrets),
       new PostgresSchema(secrets),
-      new PostgresCopy(secrets),
+      new PostgresCopy(secrets, pace),
       new PostgresReplication(secrets, pace),
       new PostgresVerification(secrets),
       new PostgresSwitchover(secrets, pace),
