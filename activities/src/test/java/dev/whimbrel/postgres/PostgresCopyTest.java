@@ -289,7 +289,7 @@ class PostgresCopyTest {
     @Override
     public void close() {
       thread.interrupt();
-      Poll.until("the holder ends", Duration.ofSeconds(30), () -> !thread.isAlive());
+      Wait.until("the holder ends", Duration.ofSeconds(30), () -> !thread.isAlive());
     }
   }
 }
