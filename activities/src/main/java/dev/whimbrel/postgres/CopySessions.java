@@ -13,8 +13,15 @@ import java.util.Map;
  * sets ends one that is at work, and a peer that has gone silently is noticed by either server.
  */
 final class CopySessions {
-  /** Enough for a large sort, little enough for a few at once on a small server. */
-  private static final String SORT_MEMORY = "SET maintenance_work_mem = '512MB'";
+  /**
+   * Memory for the sort of an index: what the server would take, or as much as it was given for its
+   * buffers, up to half a gigabyte; several are sorted at once.
+   */
+  private static final String SORT_MEMORY =
+      "SELECT pg_catalog.set_config('maintenance_work_mem', greatest(m.setting::bigint,"
+          + " least(524288, b.setting::bigint * 8)) || 'kB', false)"
+          + " FROM pg_catalog.pg_settings m, pg_catalog.pg_settings b"
+          + " WHERE m.name = 'maintenance_work_mem' AND b.name = 'shared_buffers'";
 
   private static final String PINNED =
       "SET search_path = ''; SET row_security = off; SET DateStyle = 'ISO, YMD';"

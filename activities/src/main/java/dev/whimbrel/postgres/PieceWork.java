@@ -139,14 +139,25 @@ final class PieceWork {
   private void delete(Piece piece, List<KeyColumn> key) throws SQLException {
     List<String> same = new ArrayList<>();
     for (int i = 0; i < key.size(); i++) {
-      // By their text, since a type of its own may have its = in any schema.
-      same.add("t.%s::text = k.key[%d]".formatted(Quoting.identifier(key.get(i).name()), i + 1));
+      same.add(same(key.get(i), "k.key[%d]".formatted(i + 1)));
     }
     execute(
         target,
         "DELETE FROM ONLY %s AS t USING (SELECT DISTINCT key FROM whimbrel.copy_touched WHERE relation = %s) k WHERE %s"
             .formatted(
                 piece.relation(), Quoting.literal(piece.relation()), String.join(" AND ", same)));
+  }
+
+  /**
+   * Whether a column has a value that the stream has told as text. Where the type is not
+   * PostgreSQL's own, its {@code =} may be in any schema: there the text is compared, as it is sent
+   * and not as a cast makes it.
+   */
+  private static String same(KeyColumn column, String text) {
+    String name = "t." + Quoting.identifier(column.name());
+    return column.builtIn()
+        ? "%s = (%s)::%s".formatted(name, text, column.type())
+        : "pg_catalog.format('%%s', %s) = %s".formatted(name, text);
   }
 
   /** Some keys, each with what orders it as its last part. */
@@ -186,11 +197,7 @@ final class PieceWork {
               + String.join(",", keys.stream().map(k -> Quoting.literal(k[part])).toList())
               + "]::text[]");
       names.add("k" + i);
-      String column = "t." + Quoting.identifier(key.get(i).name());
-      same.add(
-          key.get(i).builtIn()
-              ? column + " = k.k" + i + "::" + key.get(i).type()
-              : column + "::text = k.k" + i);
+      same.add(same(key.get(i), "k.k" + i));
     }
     return "ONLY %s AS t JOIN unnest(%s) AS k(%s) ON %s"
         .formatted(

@@ -120,6 +120,47 @@ class PostgresCopyTest {
   }
 
   @Test
+  void findsChangedRowsByKeysOfEveryKind() throws Exception {
+    Move move = pair.database("keys");
+    pair.source()
+        .execute(
+            "keys",
+            "CREATE TYPE mood AS ENUM ('good', 'Very Bad')",
+            "CREATE DOMAIN code AS char(6)",
+            """
+            CREATE TABLE "Odd Keys" (
+              "char" char(8), yes boolean, mood mood, code code, at timestamptz, n numeric, f float8,
+              bytes bytea, "user" text, PRIMARY KEY ("user", mood, "char", yes, code, at, n, f, bytes))""",
+            """
+            INSERT INTO "Odd Keys"
+            SELECT 'c' || i, i % 2 = 0, CASE i % 2 WHEN 0 THEN 'good' ELSE 'Very Bad' END::mood, 'x' || i % 7,
+                   '2026-03-29 01:00+01'::timestamptz + i * interval '1.5 s', i / 8.0, i * 0.1,
+                   decode(lpad(to_hex(i), 8, '0'), 'hex'), E'it''s {"odd", \\\\} ' || i
+              FROM generate_series(1, 2000) i""");
+    schema.createTables(move);
+    copy.prepareCopy(move);
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+      copy.openGeneration(holder.request);
+      copy.copyPieces(holder.request);
+    }
+    pair.source()
+        .execute(
+            "keys",
+            "UPDATE \"Odd Keys\" SET n = n + 1000 WHERE f::int % 50 = 0",
+            "DELETE FROM \"Odd Keys\" WHERE f::int % 70 = 0");
+
+    CopyOpening opening;
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 2))) {
+      opening = copy.openGeneration(holder.request);
+      copy.copyPieces(holder.request);
+    }
+
+    assertThat(opening.bytesAgain()).isZero();
+    assertSame("keys", "\"Odd Keys\"");
+    replication.unsubscribe(move);
+  }
+
+  @Test
   void beginsATableAnewWhoseChangesCannotBeTold() throws Exception {
     Move move = pair.database("anew");
     big("anew");
