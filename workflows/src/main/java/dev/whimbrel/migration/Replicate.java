@@ -70,7 +70,7 @@ final class Replicate {
   private Outcome copy(Step step) {
     ChildWorkflowOptions options =
         ChildWorkflowOptions.newBuilder()
-            .setWorkflowId(Workflow.getInfo().getWorkflowId() + CopyWorkflow.ID_SUFFIX)
+            .setWorkflowId(MigrationWorkflow.ID_PREFIX + move.migration() + CopyWorkflow.ID_SUFFIX)
             .setStaticSummary(step.label())
             .setCancellationType(ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED)
             .setParentClosePolicy(ParentClosePolicy.PARENT_CLOSE_POLICY_REQUEST_CANCEL)

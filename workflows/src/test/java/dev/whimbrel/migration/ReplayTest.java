@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.copy.CopyWorkflow;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.RetireSpec;
@@ -34,7 +35,16 @@ class ReplayTest {
   private static final Path RECORDINGS = Path.of("src/test/resources/histories");
 
   @ParameterizedTest
-  @ValueSource(strings = {"migrated", "rolled-back", "canary", "canary-rolled-back"})
+  @ValueSource(
+      strings = {
+        "migrated",
+        "rolled-back",
+        "canary",
+        "canary-rolled-back",
+        "copied",
+        "copy",
+        "copied-rolled-back"
+      })
   void carriesOnWhatWasRecorded(String recording) {
     assertThatCode(() -> replay(text(recording))).doesNotThrowAnyException();
   }
@@ -96,6 +106,21 @@ class ReplayTest {
       stage.world.breaches.put(1, "9 of 30 failed, allowed 1%");
       stage.result();
       write("canary-rolled-back", stage.history());
+    }
+  }
+
+  @Test
+  @EnabledIfSystemProperty(named = "whimbrel.record", matches = "copy")
+  void recordCopies() throws IOException {
+    try (Stage stage = new Stage(new Runbooks(), world -> world.lostSnapshots.add(1))) {
+      stage.result();
+      write("copied", stage.history());
+      write("copy", stage.history(Stage.ID + CopyWorkflow.ID_SUFFIX));
+    }
+    try (Stage stage = new Stage(new Runbooks())) {
+      stage.world.during("copyPieces", () -> stage.untyped().signal("rollback", "because"));
+      stage.result();
+      write("copied-rolled-back", stage.history());
     }
   }
 

@@ -206,7 +206,12 @@ final class Stage implements AutoCloseable {
   }
 
   WorkflowExecutionHistory history() {
-    return env.getWorkflowClient().fetchHistory(ID);
+    return history(ID);
+  }
+
+  /** The history of a workflow of the migration's own. */
+  WorkflowExecutionHistory history(String id) {
+    return env.getWorkflowClient().fetchHistory(id);
   }
 
   @Override
