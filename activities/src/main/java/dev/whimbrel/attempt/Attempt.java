@@ -7,6 +7,7 @@ import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.temporal.activity.Activity;
 import io.temporal.activity.ActivityExecutionContext;
+import io.temporal.api.common.v1.Payloads;
 import io.temporal.api.workflowservice.v1.RecordActivityTaskHeartbeatRequest;
 import io.temporal.api.workflowservice.v1.RecordActivityTaskHeartbeatResponse;
 import io.temporal.client.ActivityCanceledException;
@@ -87,11 +88,14 @@ public final class Attempt {
     requireTime();
     if (context != null && isUsedUp(context.getInfo().getHeartbeatTimeout(), SHORT_MARGIN)) {
       ask(context);
-      context.heartbeat(last);
     }
   }
 
-  private static void ask(ActivityExecutionContext context) {
+  /**
+   * Past the context: whoever beats through it says that it will go on to do so, and a change that
+   * waits for its provider does not.
+   */
+  private void ask(ActivityExecutionContext context) {
     WorkflowClient client = context.getWorkflowClient();
     try {
       RecordActivityTaskHeartbeatResponse answer =
@@ -104,6 +108,12 @@ public final class Attempt {
                       .setNamespace(client.getOptions().getNamespace())
                       .setIdentity(client.getOptions().getIdentity())
                       .setTaskToken(ByteString.copyFrom(context.getTaskToken()))
+                      .setDetails(
+                          client
+                              .getOptions()
+                              .getDataConverter()
+                              .toPayloads(last)
+                              .orElse(Payloads.getDefaultInstance()))
                       .build());
       if (answer.getCancelRequested()) {
         throw new ActivityCanceledException(context.getInfo());

@@ -44,7 +44,7 @@ final class Looks {
    * @throws io.temporal.failure.ApplicationFailure {@code Transient} if it has been given up
    */
   void requireTime() {
-    attempt.requireTime();
+    attempt.requireAwaited();
     Duration age = Duration.ofNanos(System.nanoTime() - looked);
     if (age.compareTo(FRESH) > 0) {
       throw Failures.transientFailure(

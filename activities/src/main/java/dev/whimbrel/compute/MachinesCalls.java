@@ -49,13 +49,7 @@ final class MachinesCalls {
               ? "end %s in %s, found by its tag".formatted(wanted.name(), provider.place())
               : "%s is adopted: it is left as it is".formatted(wanted.adopt()));
     } catch (ApplicationFailure e) {
-      findings.add(
-          new Finding(
-              Finding.Level.BLOCKER,
-              "machines",
-              wanted.name(),
-              e.getOriginalMessage() + ".",
-              null));
+      findings.add(Refusals.blocker("machines", wanted.name(), e));
     }
   }
 

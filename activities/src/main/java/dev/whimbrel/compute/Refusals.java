@@ -14,13 +14,18 @@ public final class Refusals {
    * @throws ApplicationFailure the failure itself, where it may pass by itself
    */
   public static Finding blocker(String subject, ApplicationFailure failure) {
+    return blocker(RetirementCalls.CHECK, subject, failure);
+  }
+
+  /** As {@link #blocker(String, ApplicationFailure)}, of another check. */
+  static Finding blocker(String check, String subject, ApplicationFailure failure) {
     if (!failure.getType().equals(Failures.NEEDS_HELP)) {
       throw failure;
     }
     Failures.Help help = failure.getDetails().get(Failures.Help.class);
     return new Finding(
         Finding.Level.BLOCKER,
-        RetirementCalls.CHECK,
+        check,
         subject,
         help.cause() + ".",
         help.command() == null ? help.remedy() : help.command());

@@ -20,6 +20,7 @@ import dev.whimbrel.dns.rfc2136.Rfc2136Provider;
 import dev.whimbrel.dns.route53.Route53Access;
 import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.secrets.Secrets;
+import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -195,27 +196,41 @@ public final class RegistryDns implements Dns {
     int share = Propagation.share(request);
     Duration between = betweenLooks.compareTo(Waiting.INTERVAL) < 0 ? betweenLooks : Waiting.SELDOM;
     for (long looks = 0; ; looks++) {
-      List<NameState> seen = new ArrayList<>();
-      for (NamePlan plan : plans) {
-        NameState now = zone.requireAt(plan, share);
-        seen.add(now);
-        attempt.beat("%s: %s".formatted(plan.name(), now.line()), looks);
+      Optional<String> unserved;
+      try {
+        List<NameState> seen = new ArrayList<>();
+        for (NamePlan plan : plans) {
+          NameState now = zone.requireAt(plan, share);
+          seen.add(now);
+          attempt.beat("%s: %s".formatted(plan.name(), now.line()), looks);
+        }
+        List<Health> health = provider.health(seen);
+        if (!health.isEmpty()) {
+          attempt.beat(request.line() + Health.behind(health), looks);
+        }
+        unserved = out(health);
+      } catch (ApplicationFailure e) {
+        if (!Failures.TRANSIENT.equals(e.getType())) {
+          throw e;
+        }
+        // A time when nobody could look never counts as good, so it must not pass unseen either.
+        unserved = Optional.of("nobody can see what they get: " + e.getOriginalMessage());
+        attempt.beat(e.getOriginalMessage(), looks);
       }
-      List<Health> health = provider.health(seen);
-      if (!health.isEmpty()) {
-        attempt.beat(request.line() + Health.behind(health), looks);
-      }
-      requireServed(request, health, trouble);
+      requireServed(request, unserved, trouble);
       attempt.restBeating(between, looks);
     }
   }
 
-  private static void requireServed(ShiftRequest request, List<Health> health, Trouble trouble) {
-    Optional<String> out =
-        health.stream()
-            .filter(each -> each.state() == Health.State.OUT)
-            .map(Health::line)
-            .findFirst();
+  /** What a health check has taken out. */
+  private static Optional<String> out(List<Health> health) {
+    return health.stream()
+        .filter(each -> each.state() == Health.State.OUT)
+        .map(Health::line)
+        .findFirst();
+  }
+
+  private static void requireServed(ShiftRequest request, Optional<String> out, Trouble trouble) {
     if (trouble.lasts(out.isPresent())) {
       throw Failures.needsHelp(
           "For more than %d s clients do not get %s: %s"

@@ -58,6 +58,9 @@ final class CommandTraffic implements TrafficProvider {
                     shown(setting(0))));
       }
     } catch (ApplicationFailure e) {
+      if (Failures.TRANSIENT.equals(e.getType())) {
+        throw e;
+      }
       findings =
           List.of(
               new Finding(
@@ -95,7 +98,7 @@ final class CommandTraffic implements TrafficProvider {
         now = read(attempt);
       } catch (ApplicationFailure e) {
         if (Failures.TRANSIENT.equals(e.getType())) {
-          return new Seen(false, e.getOriginalMessage());
+          return new Seen(false, e.getOriginalMessage(), e.getOriginalMessage());
         }
         throw e;
       }

@@ -14,8 +14,10 @@ import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -277,7 +279,7 @@ class PostgresCopyTest {
     private final CopySessions sessions;
     private final Move move;
     private final int generation;
-    private CopyPair pair;
+    private @Nullable CopyPair pair;
 
     Pieces(Move move, int generation) {
       this.sessions = new CopySessions(new Databases(new Secrets()), move);
@@ -285,16 +287,18 @@ class PostgresCopyTest {
       this.generation = generation;
     }
 
-    void open() throws Exception {
-      pair = CopyPair.open(sessions, generation);
+    CopyPair open() throws Exception {
+      CopyPair opened = CopyPair.open(sessions, generation);
+      pair = opened;
+      return opened;
     }
 
     void close() {
-      pair.close();
+      Objects.requireNonNull(pair).close();
     }
 
     void take(long count) throws Exception {
-      open();
+      CopyPair pair = open();
       CopyList list = new CopyList(pair.target());
       for (long i = 0; i < count; i++) {
         CopyList.Piece piece = list.take().orElseThrow();

@@ -21,6 +21,7 @@ import dev.whimbrel.runbook.Runbook;
 import dev.whimbrel.runbook.TrafficSpec;
 import io.temporal.activity.ActivityOptions;
 import io.temporal.failure.ActivityFailure;
+import io.temporal.failure.TimeoutFailure;
 import io.temporal.workflow.Workflow;
 import java.util.ArrayList;
 import java.util.List;
@@ -54,7 +55,7 @@ final class Plans {
     try {
       return look.get();
     } catch (ActivityFailure e) {
-      if (!Judgement.isTransient(e)) {
+      if (!Judgement.isTransient(e) && !(e.getCause() instanceof TimeoutFailure)) {
         throw e;
       }
       return new ChangePlan(

@@ -125,17 +125,21 @@ final class Shares {
   /** Removes what was kept for the way back, where there is none any more. */
   Outcome forget(Step step, Outcome before) {
     TrafficSpec traffic = migration.runbook.shifting();
-    boolean kept =
-        touched
-            && traffic != null
-            && traffic.haproxy() != null
-            && traffic.haproxy().file() != null
-            && (!traffic.byDns() || traffic.forwards());
-    if (!kept || Workflow.getVersion("forget-shares", Workflow.DEFAULT_VERSION, 1) < 1) {
+    if (traffic == null || !keepsAFile(traffic)) {
+      return before;
+    }
+    if (Workflow.getVersion("forget-shares", Workflow.DEFAULT_VERSION, 1) < 1) {
       return before;
     }
     Outcome gone = call(Traffic.class, Timeouts.CALL, step).forgetWayBack(request(traffic, asked));
     return new Outcome(before.line() + "; " + gone.line());
+  }
+
+  private boolean keepsAFile(TrafficSpec traffic) {
+    return touched
+        && traffic.haproxy() != null
+        && traffic.haproxy().file() != null
+        && (!traffic.byDns() || traffic.forwards());
   }
 
   /** Asks the watch to end and does not wait. */

@@ -99,10 +99,11 @@ final class Timeouts {
 
   /**
    * The same for what lies outside of the databases, where a service that is busy may ask to wait
-   * for minutes: after three nobody waits at a terminal, and the plan says what it has not seen.
+   * for minutes: after one the plan says what it has not seen, so that four such services and the
+   * databases fit into the patience of whoever waits.
    */
   static final ActivityOptions LOOK_ELSEWHERE =
-      ActivityOptions.newBuilder(LOOK).setScheduleToCloseTimeout(Duration.ofMinutes(3)).build();
+      ActivityOptions.newBuilder(LOOK).setScheduleToCloseTimeout(Duration.ofMinutes(1)).build();
 
   /**
    * Work that grows with the data: tables, indexes, statistics, comparison, the team's checks. Two

@@ -225,7 +225,7 @@ final class World
     if (!endlessly) {
       happens(activity, words);
     }
-    for (int i = 0; endlessly || toBeCancelled.contains(activity) && i < 500; i++) {
+    for (int i = 0; endlessly || (toBeCancelled.contains(activity) && i < 500); i++) {
       Activity.getExecutionContext().heartbeat(Progress.of(words));
       LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
     }
