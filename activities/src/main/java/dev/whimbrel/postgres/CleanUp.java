@@ -53,6 +53,7 @@ final class CleanUp {
       new WayBack(secrets, move).remove(sessions);
       WayBack.dropSubscription(target, names.forwardSubscription());
       WayBack.dropSlot(source, names.forwardSubscription());
+      new ForwardPublisher(source.connection(LONG), names).dropCopySlots();
       source.run(
           "DROP PUBLICATION IF EXISTS " + Quoting.identifier(names.forwardPublication()), CALL);
       WayBack.dropRole(source, names.role());

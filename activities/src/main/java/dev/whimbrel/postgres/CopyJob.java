@@ -49,9 +49,9 @@ final class CopyJob {
 
   /** Works until nothing is left for anybody, or the snapshot is gone. */
   CopyShare run() throws SQLException {
-    try (progress) {
+    try (CopyProgress looking = progress.begin()) {
       boolean[] lost = new boolean[1];
-      Heartbeats.during(progress::look, progress::abort, () -> lost[0] = !takeAll());
+      Heartbeats.during(looking::latest, looking::abort, () -> lost[0] = !takeAll());
       return new CopyShare(pieces, lost[0]);
     } finally {
       close();
@@ -61,6 +61,7 @@ final class CopyJob {
   /** Whether everything is done; false where the snapshot is gone. */
   private boolean takeAll() throws SQLException {
     while (true) {
+      progress.mustGoOn();
       try {
         if (takeOne()) {
           failingSince = null;
@@ -111,7 +112,7 @@ final class CopyJob {
   private CopyPair open() throws SQLException, Snapshots.Gone {
     CopyPair open = pair;
     if (open == null) {
-      open = CopyPair.open(sessions, request.generation());
+      open = CopyPair.open(sessions, request);
       pair = open;
     }
     return open;
@@ -126,8 +127,15 @@ final class CopyJob {
         told instanceof ApplicationFailure failure && Failures.TRANSIENT.equals(failure.getType());
     Instant now = Instant.now();
     failingSince = failingSince == null ? now : failingSince;
-    if (!passing || Duration.between(failingSince, now).compareTo(PATIENCE) > 0) {
+    if (!passing) {
       throw told;
+    }
+    if (Duration.between(failingSince, now).compareTo(PATIENCE) > 0) {
+      throw Failures.needsHelp(
+          String.valueOf(told.getMessage()),
+          "it has not gone away by itself for %d min: mend it, then retry"
+              .formatted(PATIENCE.toMinutes()),
+          null);
     }
     progress.failing(String.valueOf(told.getMessage()));
     Heartbeats.beat(Progress.of("trying again: " + told.getMessage()));

@@ -35,6 +35,7 @@ final class CopyList {
       CREATE INDEX IF NOT EXISTS copy_piece_relation ON whimbrel.copy_piece (relation);
       CREATE TABLE IF NOT EXISTS whimbrel.copy_touched (
         relation text NOT NULL, key text[]);
+      CREATE INDEX IF NOT EXISTS copy_touched_relation ON whimbrel.copy_touched (relation);
       """;
 
   /** A piece may be taken once everything of its table that must stand before it is done. */

@@ -2,6 +2,7 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.CopyOpening;
 import dev.whimbrel.activity.CopyRequest;
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
@@ -40,6 +41,7 @@ final class CopyOpener {
   private final int number;
   private final long smallestRange;
   private final Names names;
+  private volatile String line = "opening the snapshot";
 
   CopyOpener(Databases databases, CopyRequest request, long smallestRange) {
     this.databases = databases;
@@ -55,18 +57,28 @@ final class CopyOpener {
     CopySessions sessions = new CopySessions(databases, move);
     try (Connection source = databases.open(move.source(), application, ANSWER);
         Connection target = sessions.target()) {
+      Heartbeats.beat("waiting for snapshot " + number);
       StepLock.take(target, "copy " + move.migration());
       CopyGenerations generations = new CopyGenerations(target);
+      mustBeWanted(target, generations);
+      // Before the wait: in one cluster, the slot waits for what a frozen one has not ended.
+      CopySessions.endAll(target, move);
+      CopySessions.endAll(source, move);
       while (generations.find(number).isEmpty()) {
         Heartbeats.beat("waiting for snapshot " + number);
         Pause.of(LOOK);
       }
       if (!generations.find(number).orElseThrow().opened()) {
-        endOlderSessions(target, sessions.application());
-        target.setAutoCommit(false);
-        carryOver(source, target, generations, sessions);
-        target.commit();
-        target.setAutoCommit(true);
+        Heartbeats.during(
+            () -> Progress.of(line),
+            () -> abort(source, target),
+            () -> {
+              target.setAutoCommit(false);
+              mustBeWanted(target, generations);
+              carryOver(source, target, generations, sessions);
+              target.commit();
+              target.setAutoCommit(true);
+            });
       }
       dropOlderSlots(source);
       Generation opened = generations.find(number).orElseThrow();
@@ -77,15 +89,29 @@ final class CopyOpener {
     }
   }
 
-  /** Whoever still copies for an older generation was given up by the engine. */
-  static void endOlderSessions(Connection target, String application) throws SQLException {
-    try (PreparedStatement end =
-        target.prepareStatement(
-            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
-                + " WHERE application_name = ? AND pid <> pg_catalog.pg_backend_pid()"
-                + " AND datname = pg_catalog.current_database()")) {
-      end.setString(1, application);
-      end.executeQuery().close();
+  /** An attempt that comes late must not begin anew what has long gone on. */
+  private void mustBeWanted(Connection target, CopyGenerations generations) throws SQLException {
+    boolean sourceIsTruth =
+        Authority.require(target, move.migration(), Side.TARGET).writable() == Side.SOURCE;
+    boolean streams = new ForwardSubscriber(target, names).exists();
+    if (!sourceIsTruth || streams || generations.last() > number) {
+      throw Failures.transientFailure(
+          "Cannot open snapshot %d of the copy: %s"
+              .formatted(
+                  number,
+                  streams || !sourceIsTruth
+                      ? "the copy is over"
+                      : "snapshot " + generations.last() + " has taken its place"));
+    }
+  }
+
+  private static void abort(Connection source, Connection target) {
+    for (Connection each : List.of(source, target)) {
+      try {
+        each.abort(Runnable::run);
+      } catch (SQLException e) {
+        // It is gone already, which is what was wanted.
+      }
     }
   }
 
@@ -125,8 +151,7 @@ final class CopyOpener {
     try (Connection replication = sessions.replication()) {
       touched.read(replication, before.slot(), names.forwardPublication());
     }
-    Heartbeats.beat(
-        Progress.of("%,d changes since the last snapshot".formatted(touched.changes())));
+    line = "%,d changes since the last snapshot".formatted(touched.changes());
     anew.addAll(touched.anew());
     anew.addAll(
         relations(
@@ -206,9 +231,10 @@ final class CopyOpener {
     try (PreparedStatement drop =
         source.prepareStatement(
             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
-                + " WHERE slot_name ~ ? AND slot_name <> ? AND NOT active")) {
+                + " WHERE slot_name ~ ? AND substring(slot_name FROM '[0-9]+$')::int < ?"
+                + " AND NOT active")) {
       drop.setString(1, names.copySlots());
-      drop.setString(2, names.copySlot(number));
+      drop.setInt(2, number);
       drop.executeQuery().close();
     }
   }

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.CopyRequest;
 import java.sql.Connection;
 import java.sql.SQLException;
 import org.postgresql.PGConnection;
@@ -14,12 +15,16 @@ import org.postgresql.PGConnection;
 record CopyPair(Connection source, Connection target, int reader, int writer) {
 
   /** Opens both, and exports the snapshot once more, so that it outlives whoever held it before. */
-  static CopyPair open(CopySessions sessions, int generation) throws SQLException, Snapshots.Gone {
+  static CopyPair open(CopySessions sessions, CopyRequest request)
+      throws SQLException, Snapshots.Gone {
+    int generation = request.generation();
     Connection target = sessions.target();
     try {
+      sessions.endEarlier(target);
       CopyGenerations generations = new CopyGenerations(target);
       Connection source = sessions.source();
       try {
+        sessions.endEarlier(source);
         generations.export(
             generation, Snapshots.enter(source, generations.snapshots(generation), generation));
         target.setAutoCommit(false);

@@ -32,6 +32,7 @@ final class CopyPlanner {
   private final Connection source;
   private final Connection target;
   private final long smallestRange;
+  private List<Table> counted = List.of();
 
   /**
    * Plans in the open transaction of the target.
@@ -51,6 +52,7 @@ final class CopyPlanner {
   void plan(List<SchemaCopy.TableEntry> entries) throws SQLException {
     List<Table> tables = tables();
     for (Table table : tables) {
+      Heartbeats.beat("listing " + table.relation());
       requireEmpty(table.relation());
       add(table);
     }
@@ -72,7 +74,7 @@ final class CopyPlanner {
   /** Begins a table anew: empties it on the target, and counts its pages again. */
   void reset(String relation) throws SQLException {
     Table now =
-        tables().stream()
+        counted().stream()
             .filter(table -> table.relation().equals(relation))
             .findFirst()
             .orElseThrow(
@@ -142,6 +144,13 @@ final class CopyPlanner {
 
   private boolean reads() throws SQLException {
     return source.getMetaData().getDatabaseMajorVersion() >= READS_RANGES;
+  }
+
+  private List<Table> counted() throws SQLException {
+    if (counted.isEmpty()) {
+      counted = tables();
+    }
+    return counted;
   }
 
   /** The tables as they are now, the largest first. */

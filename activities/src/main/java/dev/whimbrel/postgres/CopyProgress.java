@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class CopyProgress implements AutoCloseable {
   /** Longer than a checkpoint's worst, shorter than a person's patience. */
+  private static final Duration LOOK = Duration.ofSeconds(1);
+
   private static final Duration STANDSTILL = Duration.ofSeconds(60);
 
   private final Beside source;
@@ -32,11 +34,21 @@ final class CopyProgress implements AutoCloseable {
   private volatile @Nullable String failing;
   private long bytesBefore;
   private Instant moved = Instant.now();
+  private volatile Progress latest = Progress.of("beginning to copy");
+  private volatile boolean stopped;
+  private final Thread looking = new Thread(this::keepLooking, "copy-looks");
 
   CopyProgress(CopySessions sessions, RowPipe pipe) {
     this.source = new Beside(sessions, Side.SOURCE);
     this.target = new Beside(sessions, Side.TARGET);
     this.pipe = pipe;
+    looking.setDaemon(true);
+  }
+
+  /** Begins to look, on a thread of its own, until it is closed. */
+  CopyProgress begin() {
+    looking.start();
+    return this;
   }
 
   /** A piece is begun, in these sessions. */
@@ -64,8 +76,35 @@ final class CopyProgress implements AutoCloseable {
     looks.incrementAndGet();
   }
 
-  /** Looks once; called every second, on one thread. */
-  Progress look() {
+  /** What the last look has seen; never waits for a server. */
+  Progress latest() {
+    return latest.after(looks.get());
+  }
+
+  /**
+   * Ends the loop of somebody who was stopped while no piece was under way.
+   *
+   * @throws SQLException when it was stopped
+   */
+  void mustGoOn() throws SQLException {
+    if (stopped) {
+      throw new SQLException("stopped");
+    }
+  }
+
+  private void keepLooking() {
+    try {
+      while (true) {
+        latest = look();
+        Thread.sleep(LOOK.toMillis());
+      }
+    } catch (InterruptedException e) {
+      source.close();
+      target.close();
+    }
+  }
+
+  private Progress look() {
     Totals totals = totals();
     endWhatStandsStill();
     Totals known = totals == null ? last : totals;
@@ -82,6 +121,7 @@ final class CopyProgress implements AutoCloseable {
 
   /** Ends the sessions of the work. */
   void abort() {
+    stopped = true;
     CopyPair open = pair;
     if (open != null) {
       open.abort();
@@ -90,8 +130,7 @@ final class CopyProgress implements AutoCloseable {
 
   @Override
   public void close() {
-    source.close();
-    target.close();
+    looking.interrupt();
   }
 
   private String line(Totals totals) {

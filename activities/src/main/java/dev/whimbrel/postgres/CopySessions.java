@@ -32,6 +32,8 @@ final class CopySessions {
           + " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;"
           + " SET tcp_keepalives_count = 4";
 
+  private static final Duration HOLDER = Duration.ofSeconds(30);
+
   private static final String WRITING =
       "SET default_transaction_read_only = off; SET check_function_bodies = off;"
           + " SET xmloption = content; SET synchronous_commit = on; "
@@ -39,15 +41,62 @@ final class CopySessions {
 
   private final Databases databases;
   private final Move move;
+  private final String application;
 
+  /** Sessions of the activity that calls this. */
   CopySessions(Databases databases, Move move) {
     this.databases = databases;
     this.move = move;
+    this.application = prefix(move) + Heartbeats.activity();
   }
 
-  /** The name of every session that copies. */
+  /** How the name of every session begins that copies. */
+  private static String prefix(Move move) {
+    return Names.applicationName(move.migration(), "copy") + " ";
+  }
+
+  /** The name of this activity's sessions, and of those of its earlier attempts. */
   String application() {
-    return Names.applicationName(move.migration(), "copy");
+    return application;
+  }
+
+  /**
+   * Ends what earlier attempts of this activity have left open: the engine has given them up, and
+   * one that is frozen would keep its piece, and a lock on the source, for good.
+   */
+  void endEarlier(Connection on) throws SQLException {
+    end(on, "application_name = " + Quoting.literal(application));
+  }
+
+  /** As {@link #endEarlier}, for everybody who copies for this migration. */
+  static void endAll(Connection on, Move move) throws SQLException {
+    end(on, "pg_catalog.starts_with(application_name, " + Quoting.literal(prefix(move)) + ")");
+  }
+
+  private static void end(Connection on, String condition) throws SQLException {
+    try (Statement statement = on.createStatement()) {
+      statement.execute(
+          "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE "
+              + condition
+              + " AND pid <> pg_catalog.pg_backend_pid()"
+              + " AND datname = pg_catalog.current_database()");
+    }
+  }
+
+  /** A session on the source that keeps a snapshot; one answer may take half a minute. */
+  Connection holder(String name) throws SQLException {
+    return prepared(databases.open(move.source(), name, HOLDER), PINNED);
+  }
+
+  /** A session that creates a slot, however long it has to wait for open transactions. */
+  Connection creator(String name) throws SQLException {
+    return prepared(
+        databases.open(
+            move.source(),
+            name,
+            Duration.ZERO,
+            Map.of("replication", "database", "preferQueryMode", "simple")),
+        PINNED + "; SET lock_timeout = 0");
   }
 
   /** A session that reads from the source, without a limit for one answer. */
@@ -82,7 +131,7 @@ final class CopySessions {
     return databases.open(
         move.on(side),
         Names.applicationName(move.migration(), "copy-progress"),
-        Duration.ofSeconds(10));
+        Duration.ofSeconds(5));
   }
 
   private static Connection prepared(Connection connection, String settings) throws SQLException {
@@ -91,6 +140,9 @@ final class CopySessions {
       if (connection.getMetaData().getDatabaseMajorVersion() >= 14) {
         statement.execute("SET idle_session_timeout = 0");
         statement.execute("SET client_connection_check_interval = '5s'");
+      }
+      if (connection.getMetaData().getDatabaseMajorVersion() >= 17) {
+        statement.execute("SET transaction_timeout = 0");
       }
       return connection;
     } catch (SQLException e) {

@@ -111,6 +111,20 @@ final class CopyTables {
     return columns;
   }
 
+  /**
+   * Where a table's rows were stored when the transaction's snapshot was taken. A rewrite that
+   * writes rows as new ones, such as pg_repack's, leaves nothing that an older snapshot sees.
+   */
+  static long filenodeSeen(Connection source, long table) throws SQLException {
+    try (PreparedStatement select =
+        source.prepareStatement("SELECT relfilenode FROM pg_catalog.pg_class WHERE oid = ?::oid")) {
+      select.setLong(1, table);
+      try (ResultSet row = select.executeQuery()) {
+        return row.next() ? row.getLong(1) : 0;
+      }
+    }
+  }
+
   /** Where a table's rows are stored now; a rewrite moves them. */
   static long filenode(Connection source, long table) throws SQLException {
     try (PreparedStatement select =

@@ -47,7 +47,10 @@ final class ForwardRemoval {
     try (Connection source = databases.open(move.source(), application, ANSWER)) {
       StepLock.take(source, "stream " + move.migration());
       ForwardPublisher publisher = new ForwardPublisher(source, names);
+      // Whoever holds a snapshot, or is about to create the slot of one, ends here.
       StepLock.take(source, "snapshot " + move.migration());
+      StepLock.take(source, "slot " + move.migration());
+      CopySessions.endAll(source, move);
       publisher.dropSlots(system, subscriptions);
       publisher.dropCopySlots();
       publisher.dropPublication();
@@ -63,7 +66,11 @@ final class ForwardRemoval {
   /** Whoever still copies was given up by the engine; without the list nobody can go on. */
   private void endCopy(Connection target) throws SQLException {
     StepLock.take(target, "copy " + move.migration());
-    CopyOpener.endOlderSessions(target, new CopySessions(databases, move).application());
-    new CopyList(target).drop();
+    CopySessions.endAll(target, move);
+    boolean claimed =
+        Authority.read(target).filter(row -> row.migration().equals(move.migration())).isPresent();
+    if (claimed) {
+      new CopyList(target).drop();
+    }
   }
 }

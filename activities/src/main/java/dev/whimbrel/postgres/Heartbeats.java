@@ -34,6 +34,14 @@ final class Heartbeats {
     beat(Progress.of(line));
   }
 
+  /** The same for every attempt of one activity, and short; outside of one, for every thread. */
+  static String activity() {
+    ActivityExecutionContext context = context();
+    return context == null
+        ? Long.toHexString(Thread.currentThread().getId())
+        : Integer.toHexString(context.getInfo().getActivityId().hashCode());
+  }
+
   /** What the attempt before this one said last. */
   static Optional<Progress> last() {
     ActivityExecutionContext context = context();

@@ -61,12 +61,14 @@ final class PieceWork {
   private long reading(Piece piece, Work work) throws SQLException, Snapshots.Gone {
     Savepoint before = source.setSavepoint();
     execute(source, "LOCK TABLE ONLY " + piece.relation() + " IN ACCESS SHARE MODE");
-    if (CopyTables.filenode(source, piece.sourceOid()) != piece.filenode()) {
+    if (CopyTables.filenode(source, piece.sourceOid()) != piece.filenode()
+        || CopyTables.filenodeSeen(source, piece.sourceOid()) != piece.filenode()) {
       throw new Snapshots.Gone(
           piece.relation() + " is stored elsewhere since its pages were counted");
     }
     long rows = work.run();
     source.rollback(before);
+    source.releaseSavepoint(before);
     return rows;
   }
 
@@ -119,15 +121,17 @@ final class PieceWork {
     String ranges = copiedRanges(piece);
     delete(piece, key);
     long rows = 0;
-    List<String[]> keys;
-    @Nullable String after = null;
-    do {
-      keys = keys(piece, key.size(), after);
-      if (!keys.isEmpty()) {
-        after = keys.get(keys.size() - 1)[key.size()];
-        rows += copy(piece, columns, lookUp(piece, key, keys), ranges);
-      }
-    } while (keys.size() == KEYS_TOGETHER);
+    execute(
+        target,
+        "DECLARE whimbrel_touched NO SCROLL CURSOR FOR"
+            + " SELECT DISTINCT key FROM whimbrel.copy_touched WHERE relation = "
+            + Quoting.literal(piece.relation()));
+    List<String[]> keys = keys(key.size());
+    while (!keys.isEmpty()) {
+      rows += copy(piece, columns, lookUp(piece, key, keys), ranges);
+      keys = keys(key.size());
+    }
+    execute(target, "CLOSE whimbrel_touched");
     try (PreparedStatement forget =
         target.prepareStatement("DELETE FROM whimbrel.copy_touched WHERE relation = ?")) {
       forget.setString(1, piece.relation());
@@ -160,26 +164,16 @@ final class PieceWork {
         : "pg_catalog.format('%%s', %s) = %s".formatted(name, text);
   }
 
-  /** Some keys, each with what orders it as its last part. */
-  private List<String[]> keys(Piece piece, int parts, @Nullable String after) throws SQLException {
+  /** The next keys, none at the end. */
+  private List<String[]> keys(int parts) throws SQLException {
     List<String[]> keys = new ArrayList<>();
-    try (PreparedStatement select =
-        target.prepareStatement(
-            "SELECT DISTINCT key, key::text COLLATE \"C\" FROM whimbrel.copy_touched WHERE relation = ?"
-                + (after == null ? "" : " AND key::text COLLATE \"C\" > ?")
-                + " ORDER BY 2 LIMIT "
-                + KEYS_TOGETHER)) {
-      select.setString(1, piece.relation());
-      if (after != null) {
-        select.setString(2, after);
-      }
-      try (ResultSet rows = select.executeQuery()) {
-        while (rows.next()) {
-          String[] values = new String[parts + 1];
-          System.arraycopy(rows.getArray(1).getArray(), 0, values, 0, parts);
-          values[parts] = rows.getString(2);
-          keys.add(values);
-        }
+    try (Statement fetch = target.createStatement();
+        ResultSet rows =
+            fetch.executeQuery("FETCH FORWARD " + KEYS_TOGETHER + " FROM whimbrel_touched")) {
+      while (rows.next()) {
+        String[] values = new String[parts];
+        System.arraycopy(rows.getArray(1).getArray(), 0, values, 0, parts);
+        keys.add(values);
       }
     }
     return keys;

@@ -5,6 +5,7 @@ import dev.whimbrel.activity.CopyOpening;
 import dev.whimbrel.activity.CopyPlan;
 import dev.whimbrel.activity.CopyRequest;
 import dev.whimbrel.activity.CopyShare;
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.postgres.CopyGenerations.Generation;
@@ -125,8 +126,16 @@ public final class PostgresCopy implements Copy {
 
   /** The slot with which the stream goes on from the copy; empty where there was no such copy. */
   static Optional<String> slot(Connection target) throws SQLException {
-    return new CopyList(target).exists()
-        ? new CopyGenerations(target).opened().map(Generation::slot)
-        : Optional.empty();
+    CopyList list = new CopyList(target);
+    if (!list.exists()) {
+      return Optional.empty();
+    }
+    if (!list.isFinished()) {
+      throw Failures.needsHelp(
+          "Cannot subscribe: the copy is not complete",
+          "let it end first; if this comes again, roll back and start again",
+          null);
+    }
+    return new CopyGenerations(target).opened().map(Generation::slot);
   }
 }

@@ -94,12 +94,14 @@ final class SchemaCopy implements AutoCloseable {
     SchemaScript script = complete(archive.script(entries, keepsTablespaces()), entries);
     Map<SchemaEntry, String> alone = script.standingAlone();
     for (SchemaEntry entry : entries) {
+      String sql = alone.getOrDefault(entry, "");
       found.add(
           new TableEntry(
               tables.getOrDefault(entry.oid(), 0L),
-              entry.isType("CONSTRAINT"),
+              // CLUSTER ON and REPLICA IDENTITY would wait for the table's other builds.
+              entry.isType("CONSTRAINT") || sql.contains("\nALTER TABLE "),
               entry.key(),
-              alone.getOrDefault(entry, "")));
+              sql));
     }
     return found;
   }

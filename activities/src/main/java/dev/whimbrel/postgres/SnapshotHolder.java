@@ -10,7 +10,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Creates the slot of a generation with its snapshot, and keeps the snapshot. */
 final class SnapshotHolder {
@@ -22,6 +22,7 @@ final class SnapshotHolder {
   private final int generation;
   private final Names names;
   private final String application;
+  private final CopySessions sessions;
 
   SnapshotHolder(Databases databases, CopyRequest request) {
     this.databases = databases;
@@ -29,6 +30,7 @@ final class SnapshotHolder {
     this.generation = request.generation();
     this.names = new Names(move.migration());
     this.application = Names.applicationName(move.migration(), "hold-snapshot");
+    this.sessions = new CopySessions(databases, move);
   }
 
   /**
@@ -37,21 +39,36 @@ final class SnapshotHolder {
    * @throws io.temporal.failure.ApplicationFailure {@code Transient} when it was lost
    */
   void hold() throws SQLException {
-    try (Connection session = databases.open(move.source(), application, ANSWER)) {
+    Heartbeats.beat("about to hold snapshot " + generation);
+    try (Connection session = sessions.holder(application)) {
       // One holder at a time, whatever an older one that woke up again may still have in mind.
       StepLock.take(session, "snapshot " + move.migration());
       begin(session);
-      while (true) {
-        Heartbeats.beat(
-            Progress.of(
-                "snapshot %d is held, %s of WAL kept".formatted(generation, kept(session))));
-        Pause.of(LOOK);
-      }
+      AtomicReference<String> kept = new AtomicReference<>("");
+      Heartbeats.during(
+          () -> Progress.of("snapshot %d is held%s".formatted(generation, kept.get())),
+          () -> abort(session),
+          () -> {
+            while (true) {
+              kept.set(", %s of WAL kept".formatted(kept(session)));
+              Pause.of(LOOK);
+            }
+          });
+    }
+  }
+
+  private static void abort(Connection session) {
+    try {
+      session.abort(Runnable::run);
+    } catch (SQLException e) {
+      // It is gone already, which is what was wanted.
     }
   }
 
   private void begin(Connection session) throws SQLException {
-    try (Connection creator = creator()) {
+    try (Connection creator = sessions.creator(application)) {
+      // So that whoever ends the stream ends a slot's creation too.
+      StepLock.take(creator, "slot " + move.migration());
       dropSlot(session);
       String[] made = new String[2];
       Heartbeats.during(
@@ -63,15 +80,6 @@ final class SnapshotHolder {
     } catch (Snapshots.Gone e) {
       throw Failures.transientFailure(e.getMessage() + " before anybody could read it");
     }
-  }
-
-  /** A connection that speaks the replication protocol: only there a slot exports its snapshot. */
-  private Connection creator() throws SQLException {
-    return databases.open(
-        move.source(),
-        application,
-        Duration.ZERO,
-        Map.of("replication", "database", "preferQueryMode", "simple"));
   }
 
   private void createSlot(Connection creator, String[] made) throws SQLException {
@@ -110,11 +118,18 @@ final class SnapshotHolder {
     try (Statement statement = session.createStatement();
         ResultSet row =
             statement.executeQuery(
-                "SELECT pg_size_pretty(pg_current_wal_lsn() - restart_lsn)"
-                    + " FROM pg_replication_slots WHERE slot_name = "
+                "SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_current_wal_lsn() - restart_lsn)"
+                    + " FROM pg_catalog.pg_replication_slots WHERE wal_status <> 'lost'"
+                    + " AND slot_name = "
                     + Quoting.literal(slot()))) {
-      return row.next() ? row.getString(1) : "no longer any";
+      if (row.next()) {
+        return row.getString(1);
+      }
     }
+    throw Failures.transientFailure(
+        "The source has lost replication slot "
+            + slot()
+            + ": look for max_slot_wal_keep_size and idle_replication_slot_timeout");
   }
 
   private String slot() {

@@ -19,6 +19,7 @@ import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
+import org.postgresql.replication.LogSequenceNumber;
 import org.postgresql.replication.PGReplicationStream;
 
 /**
@@ -78,16 +79,24 @@ final class TouchedKeys {
                 .replicationStream()
                 .logical()
                 .withSlotName(slot)
+                // Else the driver tells the server by itself that all of it is done with.
+                .withAutomaticFlush(false)
                 .withSlotOption("proto_version", 1)
                 .withSlotOption("publication_names", publication)
                 .start()) {
       Instant heard = Instant.now();
+      LogSequenceNumber reached = LogSequenceNumber.INVALID_LSN;
       while (!complete) {
         ByteBuffer message = stream.readPending();
         if (message != null) {
           heard = Instant.now();
           take(message, insert);
           continue;
+        }
+        LogSequenceNumber now = stream.getLastReceiveLSN();
+        if (!now.equals(reached)) {
+          reached = now;
+          heard = Instant.now();
         }
         Heartbeats.beat(
             Progress.of("reading what was changed since: %,d changes".formatted(changes)));

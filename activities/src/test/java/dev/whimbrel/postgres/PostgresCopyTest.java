@@ -213,7 +213,8 @@ class PostgresCopyTest {
       pieces.open();
     }
 
-    CopyShare share = copy.copyPieces(request);
+    // Another activity has sessions of another name.
+    CopyShare share = together(1, () -> copy.copyPieces(request)).get(0);
     pieces.close();
     CopyShare afterwards = copy.copyPieces(request);
 
@@ -288,7 +289,7 @@ class PostgresCopyTest {
     }
 
     CopyPair open() throws Exception {
-      CopyPair opened = CopyPair.open(sessions, generation);
+      CopyPair opened = CopyPair.open(sessions, new CopyRequest(move, generation));
       pair = opened;
       return opened;
     }
