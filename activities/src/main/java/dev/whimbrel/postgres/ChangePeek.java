@@ -1,7 +1,9 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.postgres.PgOutput.Column;
+import dev.whimbrel.postgres.PgOutput.Relation;
+import dev.whimbrel.postgres.PgOutput.Value;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -11,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Reads, without consuming it, the change that a stream would bring next ({@code pgoutput}). */
 final class ChangePeek {
@@ -28,8 +31,6 @@ final class ChangePeek {
    * @param text such as {@code an INSERT into public.orders (id = 7)}
    */
   record Change(String table, String text) {}
-
-  private record Relation(String table, List<String> columns, List<Boolean> keys) {}
 
   /** The first change behind the slot's position that is not Whimbrel's own marker. */
   static Optional<Change> next(Connection source, String slot, String publication)
@@ -57,7 +58,7 @@ final class ChangePeek {
 
   private Optional<Change> read(ByteBuffer message) {
     switch (message.get()) {
-      case 'R' -> relations.put(message.getInt(), relation(message));
+      case 'R' -> relations.put(message.getInt(), PgOutput.relation(message));
       case 'I' -> {
         return Optional.of(change("an INSERT into ", message));
       }
@@ -74,55 +75,29 @@ final class ChangePeek {
     return Optional.empty();
   }
 
-  private static Relation relation(ByteBuffer message) {
-    String table = text(message) + "." + text(message);
-    message.get();
-    int count = message.getShort();
-    List<String> columns = new ArrayList<>();
-    List<Boolean> keys = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      keys.add((message.get() & 1) == 1);
-      columns.add(text(message));
-      message.getInt();
-      message.getInt();
-    }
-    return new Relation(table, columns, keys);
-  }
-
   private Change change(String doing, ByteBuffer message) {
-    Relation relation =
-        relations.getOrDefault(
-            message.getInt(), new Relation("a table that is not known", List.of(), List.of()));
-    message.get();
-    int count = message.getShort();
+    @Nullable Relation relation = relations.get(message.getInt());
+    if (relation == null) {
+      return new Change("a table that is not known", doing + "a table that is not known");
+    }
+    List<Column> columns = relation.columns();
+    List<Value> values = PgOutput.row(message, i -> i < columns.size() && columns.get(i).key());
     List<String> key = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      byte kind = message.get();
-      String value = kind == 'n' ? "NULL" : "unchanged";
-      if (kind == 't' || kind == 'b') {
-        byte[] bytes = new byte[message.getInt()];
-        message.get(bytes);
-        value = new String(bytes, StandardCharsets.UTF_8);
-      }
-      if (i < relation.keys().size() && relation.keys().get(i)) {
-        String shown = value.length() > LONGEST ? value.substring(0, LONGEST) + "…" : value;
-        key.add(relation.columns().get(i) + " = " + shown);
+    for (int i = 0; i < Math.min(values.size(), columns.size()); i++) {
+      if (columns.get(i).key()) {
+        key.add(columns.get(i).name() + " = " + shown(values.get(i)));
       }
     }
+    String table = relation.schema() + "." + relation.name();
     return new Change(
-        relation.table(),
-        doing + relation.table() + (key.isEmpty() ? "" : " (" + String.join(", ", key) + ")"));
+        table, doing + table + (key.isEmpty() ? "" : " (" + String.join(", ", key) + ")"));
   }
 
-  private static String text(ByteBuffer message) {
-    int start = message.position();
-    int end = start;
-    while (message.get(end) != 0) {
-      end++;
+  private static String shown(Value value) {
+    String text = value.text();
+    if (text == null) {
+      return value.kind() == 'n' ? "NULL" : "unchanged";
     }
-    byte[] bytes = new byte[end - start];
-    message.get(bytes);
-    message.get();
-    return new String(bytes, StandardCharsets.UTF_8);
+    return text.length() > LONGEST ? text.substring(0, LONGEST) + "…" : text;
   }
 }

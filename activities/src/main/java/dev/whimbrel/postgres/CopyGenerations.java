@@ -7,10 +7,13 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /** The snapshots of a bulk copy, in {@code whimbrel.copy_generation} on the target. */
 final class CopyGenerations {
+  private static final String SELECT =
+      "SELECT number, slot, lsn::text, opened_at IS NOT NULL, bytes_again"
+          + " FROM whimbrel.copy_generation WHERE true ";
+
   private final Connection target;
 
   CopyGenerations(Connection target) {
@@ -42,28 +45,14 @@ final class CopyGenerations {
     return query("AND opened_at IS NOT NULL ORDER BY number DESC", 0);
   }
 
-  /** Every slot that may be there. */
-  List<Generation> all() throws SQLException {
-    List<Generation> all = new ArrayList<>();
-    try (PreparedStatement select = target.prepareStatement(SELECT + " ORDER BY number");
-        ResultSet rows = select.executeQuery()) {
-      while (rows.next()) {
-        all.add(read(rows));
-      }
-    }
-    return all;
-  }
-
   /** Records a snapshot that can be read from now on. */
   void begin(int number, String slot, String snapshot, String lsn) throws SQLException {
     try (PreparedStatement insert =
         target.prepareStatement(
-            "INSERT INTO whimbrel.copy_generation (number, slot, snapshot, lsn)"
-                + " VALUES (?, ?, ?, ?::pg_lsn)")) {
+            "INSERT INTO whimbrel.copy_generation (number, slot, lsn) VALUES (?, ?, ?::pg_lsn)")) {
       insert.setInt(1, number);
       insert.setString(2, slot);
-      insert.setString(3, snapshot);
-      insert.setString(4, lsn);
+      insert.setString(3, lsn);
       insert.executeUpdate();
     }
     export(number, snapshot);
@@ -130,10 +119,6 @@ final class CopyGenerations {
     }
   }
 
-  private static final String SELECT =
-      "SELECT number, slot, lsn::text, opened_at IS NOT NULL, bytes_again"
-          + " FROM whimbrel.copy_generation WHERE true ";
-
   private Optional<Generation> query(String condition, int number) throws SQLException {
     try (PreparedStatement select = target.prepareStatement(SELECT + condition + " LIMIT 1")) {
       if (number > 0) {
@@ -146,8 +131,7 @@ final class CopyGenerations {
   }
 
   private static Generation read(ResultSet row) throws SQLException {
-    @Nullable String lsn = row.getString(3);
     return new Generation(
-        row.getInt(1), row.getString(2), String.valueOf(lsn), row.getBoolean(4), row.getLong(5));
+        row.getInt(1), row.getString(2), row.getString(3), row.getBoolean(4), row.getLong(5));
   }
 }

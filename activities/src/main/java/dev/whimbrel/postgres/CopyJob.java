@@ -49,7 +49,7 @@ final class CopyJob {
 
   /** Works until nothing is left for anybody, or the snapshot is gone. */
   CopyShare run() throws SQLException {
-    try (CopyProgress looking = progress.begin()) {
+    try (CopyProgress looking = progress.watch()) {
       boolean[] lost = new boolean[1];
       Heartbeats.during(looking::latest, looking::abort, () -> lost[0] = !takeAll());
       return new CopyShare(pieces, lost[0]);

@@ -17,7 +17,7 @@ final class CopyList {
   private static final String CREATE =
       """
       CREATE TABLE IF NOT EXISTS whimbrel.copy_generation (
-        number int PRIMARY KEY, slot text NOT NULL, snapshot text NOT NULL, lsn pg_lsn NOT NULL,
+        number int PRIMARY KEY, slot text NOT NULL, lsn pg_lsn NOT NULL,
         begun_at timestamptz NOT NULL DEFAULT clock_timestamp(), opened_at timestamptz,
         bytes_again bigint NOT NULL DEFAULT 0);
       CREATE TABLE IF NOT EXISTS whimbrel.copy_snapshot (
@@ -152,6 +152,15 @@ final class CopyList {
       update.setLong(1, rows);
       update.setLong(2, piece.id());
       update.executeUpdate();
+    }
+  }
+
+  /** Forgets which rows of a table were changed, in the transaction that has brought them. */
+  void forgetTouched(String relation) throws SQLException {
+    try (PreparedStatement delete =
+        target.prepareStatement("DELETE FROM whimbrel.copy_touched WHERE relation = ?")) {
+      delete.setString(1, relation);
+      delete.executeUpdate();
     }
   }
 

@@ -71,7 +71,7 @@ final class CopyOpener {
       if (!generations.find(number).orElseThrow().opened()) {
         Heartbeats.during(
             () -> Progress.of(line),
-            () -> abort(source, target),
+            () -> List.of(source, target).forEach(Heartbeats::abort),
             () -> {
               target.setAutoCommit(false);
               mustBeWanted(target, generations);
@@ -105,16 +105,6 @@ final class CopyOpener {
     }
   }
 
-  private static void abort(Connection source, Connection target) {
-    for (Connection each : List.of(source, target)) {
-      try {
-        each.abort(Runnable::run);
-      } catch (SQLException e) {
-        // It is gone already, which is what was wanted.
-      }
-    }
-  }
-
   private void carryOver(
       Connection source, Connection target, CopyGenerations generations, CopySessions sessions)
       throws SQLException {
@@ -128,11 +118,12 @@ final class CopyOpener {
     anew.retainAll(begun);
     anew.addAll(rewritten(source, target));
     long again = 0;
+    CopyList list = new CopyList(target);
     CopyPlanner planner = new CopyPlanner(source, target, smallestRange);
     for (String relation : anew) {
       again += copied(target, relation);
       planner.reset(relation);
-      forget(target, relation);
+      list.forgetTouched(relation);
     }
     addChanges(target);
     generations.open(number, again + before.map(Generation::bytesAgain).orElse(0L));
@@ -190,14 +181,6 @@ final class CopyOpener {
       }
     }
     return rewritten;
-  }
-
-  private static void forget(Connection target, String relation) throws SQLException {
-    try (PreparedStatement delete =
-        target.prepareStatement("DELETE FROM whimbrel.copy_touched WHERE relation = ?")) {
-      delete.setString(1, relation);
-      delete.executeUpdate();
-    }
   }
 
   private static long copied(Connection target, String relation) throws SQLException {

@@ -41,8 +41,8 @@ record CopyPair(Connection source, Connection target, int reader, int writer) {
 
   /** Ends both without asking them. */
   void abort() {
-    abort(source);
-    abort(target);
+    Heartbeats.abort(source);
+    Heartbeats.abort(target);
   }
 
   /** Ends both; what was under way is rolled back by the servers. */
@@ -55,19 +55,11 @@ record CopyPair(Connection source, Connection target, int reader, int writer) {
     return connection.unwrap(PGConnection.class).getBackendPID();
   }
 
-  private static void abort(Connection connection) {
-    try {
-      connection.abort(Runnable::run);
-    } catch (SQLException e) {
-      // It is gone already, which is what was wanted.
-    }
-  }
-
   private static void close(Connection connection) {
     try {
       connection.close();
     } catch (SQLException e) {
-      abort(connection);
+      Heartbeats.abort(connection);
     }
   }
 }

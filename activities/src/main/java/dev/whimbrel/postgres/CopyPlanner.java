@@ -50,8 +50,7 @@ final class CopyPlanner {
 
   /** Lists every table, and the keys and indexes that the schema's archive knows. */
   void plan(List<SchemaCopy.TableEntry> entries) throws SQLException {
-    List<Table> tables = tables();
-    for (Table table : tables) {
+    for (Table table : counted()) {
       Heartbeats.beat("listing " + table.relation());
       requireEmpty(table.relation());
       add(table);
@@ -146,6 +145,7 @@ final class CopyPlanner {
     return source.getMetaData().getDatabaseMajorVersion() >= READS_RANGES;
   }
 
+  /** The tables as they are when they are first asked for, the largest first. */
   private List<Table> counted() throws SQLException {
     if (counted.isEmpty()) {
       counted = tables();
@@ -153,8 +153,7 @@ final class CopyPlanner {
     return counted;
   }
 
-  /** The tables as they are now, the largest first. */
-  List<Table> tables() throws SQLException {
+  private List<Table> tables() throws SQLException {
     List<Table> tables = new ArrayList<>();
     try (Statement statement = source.createStatement();
         ResultSet rows = statement.executeQuery(TABLES)) {

@@ -17,9 +17,9 @@ import org.jspecify.annotations.Nullable;
  * connection that never answers is ended here.
  */
 final class CopyProgress implements AutoCloseable {
-  /** Longer than a checkpoint's worst, shorter than a person's patience. */
   private static final Duration LOOK = Duration.ofSeconds(1);
 
+  /** Longer than a checkpoint's worst, shorter than a person's patience. */
   private static final Duration STANDSTILL = Duration.ofSeconds(60);
 
   private final Beside source;
@@ -46,7 +46,7 @@ final class CopyProgress implements AutoCloseable {
   }
 
   /** Begins to look, on a thread of its own, until it is closed. */
-  CopyProgress begin() {
+  CopyProgress watch() {
     looking.start();
     return this;
   }
@@ -115,8 +115,8 @@ final class CopyProgress implements AutoCloseable {
       first = known;
     }
     last = known;
-    return new Progress(line(known), known.bytesDone(), known.bytes(), null, null, null, null, null)
-        .after(looks.get());
+    return new Progress(
+        line(known), known.bytesDone(), known.bytes(), null, null, null, null, null);
   }
 
   /** Ends the sessions of the work. */

@@ -39,6 +39,11 @@ final class CopySessions {
           + " SET xmloption = content; SET synchronous_commit = on; "
           + SORT_MEMORY;
 
+  private static final Map<String, String> SIMPLE = Map.of("preferQueryMode", "simple");
+
+  private static final Map<String, String> REPLICATION =
+      Map.of("replication", "database", "preferQueryMode", "simple");
+
   private final Databases databases;
   private final Move move;
   private final String application;
@@ -90,40 +95,27 @@ final class CopySessions {
 
   /** A session that creates a slot, however long it has to wait for open transactions. */
   Connection creator(String name) throws SQLException {
-    return prepared(
-        databases.open(
-            move.source(),
-            name,
-            Duration.ZERO,
-            Map.of("replication", "database", "preferQueryMode", "simple")),
-        PINNED + "; SET lock_timeout = 0");
-  }
-
-  /** A session that reads from the source, without a limit for one answer. */
-  Connection source() throws SQLException {
-    Connection source =
-        databases.open(
-            move.source(), application(), Duration.ZERO, Map.of("preferQueryMode", "simple"));
-    return prepared(source, PINNED);
-  }
-
-  /** A session that writes to the target, without a limit for one answer. */
-  Connection target() throws SQLException {
-    Connection target =
-        databases.open(
-            move.target(), application(), Duration.ZERO, Map.of("preferQueryMode", "simple"));
-    return prepared(target, PINNED + "; " + WRITING);
+    return prepared(open(Side.SOURCE, name, REPLICATION), PINNED + "; SET lock_timeout = 0");
   }
 
   /** A session on the source that speaks the replication protocol. */
   Connection replication() throws SQLException {
-    Connection replication =
-        databases.open(
-            move.source(),
-            application(),
-            Duration.ZERO,
-            Map.of("replication", "database", "preferQueryMode", "simple"));
-    return prepared(replication, PINNED);
+    return prepared(open(Side.SOURCE, application, REPLICATION), PINNED);
+  }
+
+  /** A session that reads from the source, without a limit for one answer. */
+  Connection source() throws SQLException {
+    return prepared(open(Side.SOURCE, application, SIMPLE), PINNED);
+  }
+
+  /** A session that writes to the target, without a limit for one answer. */
+  Connection target() throws SQLException {
+    return prepared(open(Side.TARGET, application, SIMPLE), PINNED + "; " + WRITING);
+  }
+
+  private Connection open(Side side, String name, Map<String, String> properties)
+      throws SQLException {
+    return databases.open(move.on(side), name, Duration.ZERO, properties);
   }
 
   /** A session for short looks beside the work. */

@@ -107,7 +107,8 @@ final class Heartbeats {
     abort.run();
   }
 
-  private static void abort(Connection connection) {
+  /** Ends a session without asking it, also while a statement of it runs on another thread. */
+  static void abort(Connection connection) {
     try {
       connection.abort(Runnable::run);
     } catch (SQLException e) {

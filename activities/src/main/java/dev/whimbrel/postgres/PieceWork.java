@@ -132,11 +132,7 @@ final class PieceWork {
       keys = keys(key.size());
     }
     execute(target, "CLOSE whimbrel_touched");
-    try (PreparedStatement forget =
-        target.prepareStatement("DELETE FROM whimbrel.copy_touched WHERE relation = ?")) {
-      forget.setString(1, piece.relation());
-      forget.executeUpdate();
-    }
+    new CopyList(target).forgetTouched(piece.relation());
     return rows;
   }
 

@@ -47,21 +47,13 @@ final class SnapshotHolder {
       AtomicReference<String> kept = new AtomicReference<>("");
       Heartbeats.during(
           () -> Progress.of("snapshot %d is held%s".formatted(generation, kept.get())),
-          () -> abort(session),
+          () -> Heartbeats.abort(session),
           () -> {
             while (true) {
               kept.set(", %s of WAL kept".formatted(kept(session)));
               Pause.of(LOOK);
             }
           });
-    }
-  }
-
-  private static void abort(Connection session) {
-    try {
-      session.abort(Runnable::run);
-    } catch (SQLException e) {
-      // It is gone already, which is what was wanted.
     }
   }
 

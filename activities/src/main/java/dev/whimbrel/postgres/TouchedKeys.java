@@ -4,13 +4,11 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -56,6 +54,10 @@ final class TouchedKeys {
   /** A table of the stream; one that is not copied has an empty name. */
   private record Relation(String table, List<String> columns, List<String> key, boolean marker) {
     static final Relation UNKNOWN = new Relation("", List.of(), List.of(), false);
+
+    boolean isKey(int column) {
+      return column < columns.size() && key.contains(columns.get(column));
+    }
   }
 
   /** Tables whose changes cannot be told by keys: emptied, or changed and without a key. */
@@ -138,21 +140,12 @@ final class TouchedKeys {
   }
 
   private Relation relation(ByteBuffer message) {
-    String schema = text(message);
-    String name = text(message);
-    message.get();
-    int count = message.getShort();
-    List<String> columns = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      message.get();
-      columns.add(text(message));
-      message.getInt();
-      message.getInt();
-    }
-    if (Quoting.shown(schema, name).equals(Markers.table(Side.SOURCE))) {
+    PgOutput.Relation sent = PgOutput.relation(message);
+    List<String> columns = sent.columns().stream().map(PgOutput.Column::name).toList();
+    if (Quoting.shown(sent.schema(), sent.name()).equals(Markers.table(Side.SOURCE))) {
       return new Relation("", columns, List.of("id"), true);
     }
-    CopyTables.Keyed table = tables.get(CopyTables.name(schema, name));
+    CopyTables.Keyed table = tables.get(CopyTables.name(sent.schema(), sent.name()));
     return table == null
         ? Relation.UNKNOWN
         : new Relation(table.relation(), columns, table.key(), false);
@@ -161,18 +154,11 @@ final class TouchedKeys {
   /** One image of a row: old key, old row or new row. */
   private void row(Relation relation, ByteBuffer message, PreparedStatement insert)
       throws SQLException {
-    message.get();
-    int count = message.getShort();
+    List<PgOutput.Value> sent = PgOutput.row(message, relation::isKey);
     Map<String, @Nullable String> values = new HashMap<>();
-    for (int i = 0; i < count; i++) {
-      String column = i < relation.columns().size() ? relation.columns().get(i) : "";
-      byte kind = message.get();
-      if (kind == 't' || kind == 'b') {
-        byte[] bytes = new byte[message.getInt()];
-        message.get(bytes);
-        if (relation.key().contains(column)) {
-          values.put(column, new String(bytes, StandardCharsets.UTF_8));
-        }
+    for (int i = 0; i < sent.size(); i++) {
+      if (sent.get(i).text() != null) {
+        values.put(relation.columns().get(i), sent.get(i).text());
       }
     }
     changes++;
@@ -192,15 +178,5 @@ final class TouchedKeys {
         waiting = 0;
       }
     }
-  }
-
-  private static String text(ByteBuffer message) {
-    int start = message.position();
-    while (message.get() != 0) {
-      // a name ends with a zero
-    }
-    byte[] bytes = new byte[message.position() - start - 1];
-    message.get(start, bytes);
-    return new String(bytes, StandardCharsets.UTF_8);
   }
 }

@@ -141,21 +141,14 @@ class PostgresCopyTest {
               FROM generate_series(1, 2000) i""");
     schema.createTables(move);
     copy.prepareCopy(move);
-    try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
-      copy.openGeneration(holder.request);
-      copy.copyPieces(holder.request);
-    }
+    copyAll(move, 1);
     pair.source()
         .execute(
             "keys",
             "UPDATE \"Odd Keys\" SET n = n + 1000 WHERE f::int % 50 = 0",
             "DELETE FROM \"Odd Keys\" WHERE f::int % 70 = 0");
 
-    CopyOpening opening;
-    try (Holder holder = new Holder(copy, new CopyRequest(move, 2))) {
-      opening = copy.openGeneration(holder.request);
-      copy.copyPieces(holder.request);
-    }
+    CopyOpening opening = copyAll(move, 2);
 
     assertThat(opening.bytesAgain()).isZero();
     assertSame("keys", "\"Odd Keys\"");
@@ -176,10 +169,7 @@ class PostgresCopyTest {
             "ALTER TABLE emptied ADD PRIMARY KEY (id)");
     schema.createTables(move);
     copy.prepareCopy(move);
-    try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
-      copy.openGeneration(holder.request);
-      copy.copyPieces(holder.request);
-    }
+    copyAll(move, 1);
     pair.source()
         .execute(
             "anew",
@@ -188,11 +178,7 @@ class PostgresCopyTest {
             "INSERT INTO emptied VALUES (7)",
             "UPDATE small SET text = 'all of them'");
 
-    CopyOpening opening;
-    try (Holder holder = new Holder(copy, new CopyRequest(move, 2))) {
-      opening = copy.openGeneration(holder.request);
-      copy.copyPieces(holder.request);
-    }
+    CopyOpening opening = copyAll(move, 2);
 
     assertThat(opening.bytesAgain()).isPositive();
     assertThat(onTarget("anew", "SELECT count(*) FROM whimbrel.copy_touched")).isEqualTo("0");
@@ -234,6 +220,15 @@ class PostgresCopyTest {
     assertThatThrownBy(() -> copy.prepareCopy(move))
         .hasMessageContaining("Cannot copy public.t: the table holds rows on the target already");
     replication.unsubscribe(move);
+  }
+
+  /** Copies whatever is left from one snapshot. */
+  private CopyOpening copyAll(Move move, int generation) {
+    try (Holder holder = new Holder(copy, new CopyRequest(move, generation))) {
+      CopyOpening opening = copy.openGeneration(holder.request);
+      copy.copyPieces(holder.request);
+      return opening;
+    }
   }
 
   private static void big(String database) throws Exception {
