@@ -94,7 +94,7 @@ final class CopyJob {
     }
     Piece piece = taken.get();
     progress.begin(piece, now);
-    long rows = new PieceWork(now.source(), target, pipe, request.move()).run(piece);
+    long rows = new PieceWork(now, pipe, request.move()).run(piece);
     list.done(piece, rows);
     target.commit();
     pieces++;

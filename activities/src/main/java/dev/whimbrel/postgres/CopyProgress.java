@@ -209,8 +209,8 @@ final class CopyProgress implements AutoCloseable {
     if (working == null || piece == null) {
       return;
     }
-    Seen writer = target.look(working.writer());
-    Seen reader = source.look(working.reader());
+    Seen writer = target.look(working.to().process());
+    Seen reader = source.look(working.from().process());
     long bytes = pipe.bytes();
     if (bytes != bytesBefore || writer == Seen.AT_WORK || reader == Seen.AT_WORK) {
       bytesBefore = bytes;

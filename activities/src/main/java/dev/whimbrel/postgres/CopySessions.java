@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.Map;
 
 /**
@@ -103,9 +104,21 @@ final class CopySessions {
     return prepared(open(Side.SOURCE, application, REPLICATION), PINNED);
   }
 
-  /** A session that reads from the source, without a limit for one answer. */
-  Connection source() throws SQLException {
-    return prepared(open(Side.SOURCE, application, SIMPLE), PINNED);
+  /** A session that reads rows from the source, without a limit for one answer. */
+  RowSession rowsFromSource() throws SQLException {
+    return RowSession.open(sockets -> prepared(rows(Side.SOURCE, sockets), PINNED));
+  }
+
+  /** A session that writes rows to the target, without a limit for one answer. */
+  RowSession rowsToTarget() throws SQLException {
+    return RowSession.open(
+        sockets -> prepared(rows(Side.TARGET, sockets), PINNED + "; " + WRITING));
+  }
+
+  private Connection rows(Side side, OpenSockets sockets) throws SQLException {
+    Map<String, String> properties = new HashMap<>(SIMPLE);
+    properties.putAll(sockets.properties());
+    return open(side, application, properties);
   }
 
   /** A session that writes to the target, without a limit for one answer. */

@@ -28,7 +28,49 @@ final class CopyTables {
           + " AND a.attnum = ANY (k.indkey[0:k.indnkeyatts - 1]) WHERE c.relkind = 'r'"
           + " ORDER BY 3, a.attnum";
 
+  /**
+   * Types whose binary form has been the same in every version, and holds nothing that only its own
+   * server understands: a {@code regclass} is an OID there, {@code money} depends on settings, an
+   * array of a type of one's own names that type's OID.
+   */
+  private static final String SAME_IN_BINARY =
+      "'bool', 'int2', 'int4', 'int8', 'float4', 'float8', 'numeric', 'text', 'varchar', 'bpchar',"
+          + " 'char', 'name', 'bytea', 'uuid', 'date', 'time', 'timetz', 'timestamp', 'timestamptz',"
+          + " 'interval', 'json', 'jsonb', 'inet', 'cidr', 'macaddr', 'macaddr8', 'bit', 'varbit',"
+          + " 'oid', 'point', 'line', 'lseg', 'box', 'path', 'polygon', 'circle', 'int4range',"
+          + " 'int8range', 'numrange', 'daterange', 'tsrange', 'tstzrange'";
+
+  /** A domain is as its base; an enum travels as its label. */
+  private static final String COLUMNS =
+      "SELECT pg_catalog.quote_ident(a.attname), (WITH RECURSIVE base AS ("
+          + "SELECT t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace"
+          + " FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid UNION ALL"
+          + " SELECT t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace"
+          + " FROM base JOIN pg_catalog.pg_type t ON t.oid = base.typbasetype"
+          + " WHERE base.typtype = 'd')"
+          + " SELECT pg_catalog.bool_or(base.typtype = 'e' OR base.typnamespace ="
+          + " 'pg_catalog'::regnamespace AND coalesce(element.typname, base.typname) IN ("
+          + SAME_IN_BINARY
+          + ")) FROM base LEFT JOIN pg_catalog.pg_type element ON element.typarray = base.oid"
+          + " WHERE base.typtype <> 'd')"
+          + " FROM pg_catalog.pg_attribute a"
+          + " WHERE a.attrelid = ? AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
+          + " ORDER BY a.attnum";
+
   private CopyTables() {}
+
+  /**
+   * The columns of a table that travel.
+   *
+   * @param names quoted, in the order of the table
+   * @param binary whether the binary form of each is the same on every server
+   */
+  record CopyColumns(List<String> names, boolean binary) {
+    /** The names behind one another, each behind a prefix. */
+    String list(String prefix) {
+      return String.join(", ", names.stream().map(name -> prefix + name).toList());
+    }
+  }
 
   /**
    * A table and the columns of its key, in the order of the table.
@@ -93,22 +135,20 @@ final class CopyTables {
     return columns;
   }
 
-  /** The columns that hold what was written, quoted; generated ones are computed by the target. */
-  static List<String> columns(Connection source, long table) throws SQLException {
-    List<String> columns = new ArrayList<>();
-    try (PreparedStatement select =
-        source.prepareStatement(
-            "SELECT pg_catalog.quote_ident(attname) FROM pg_catalog.pg_attribute"
-                + " WHERE attrelid = ? AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
-                + " ORDER BY attnum")) {
+  /** The columns that hold what was written; generated ones are computed by the target. */
+  static CopyColumns columns(Connection source, long table) throws SQLException {
+    List<String> names = new ArrayList<>();
+    boolean binary = true;
+    try (PreparedStatement select = source.prepareStatement(COLUMNS)) {
       select.setLong(1, table);
       try (ResultSet rows = select.executeQuery()) {
         while (rows.next()) {
-          columns.add(rows.getString(1));
+          names.add(rows.getString(1));
+          binary &= rows.getBoolean(2);
         }
       }
     }
-    return columns;
+    return new CopyColumns(names, binary);
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.postgres.CopyList.Piece;
+import dev.whimbrel.postgres.CopyTables.CopyColumns;
 import dev.whimbrel.postgres.CopyTables.KeyColumn;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -21,14 +22,16 @@ final class PieceWork {
    */
   private static final int KEYS_TOGETHER = 5000;
 
+  private final CopyPair pair;
   private final Connection source;
   private final Connection target;
   private final RowPipe pipe;
   private final Move move;
 
-  PieceWork(Connection source, Connection target, RowPipe pipe, Move move) {
-    this.source = source;
-    this.target = target;
+  PieceWork(CopyPair pair, RowPipe pipe, Move move) {
+    this.pair = pair;
+    this.source = pair.source();
+    this.target = pair.target();
     this.pipe = pipe;
     this.move = move;
   }
@@ -73,33 +76,40 @@ final class PieceWork {
   }
 
   private long rows(Piece piece) throws SQLException {
-    List<String> columns = CopyTables.columns(source, piece.sourceOid());
+    CopyColumns columns = CopyTables.columns(source, piece.sourceOid());
     if (piece.isWholeTable()) {
       // In the transaction that emptied the table, rows are stored as if a vacuum had seen them.
       execute(target, "TRUNCATE ONLY " + piece.relation());
-      String named = columns.isEmpty() ? "" : " (" + String.join(", ", columns) + ")";
-      return pipe.run(
-          source,
-          "COPY " + piece.relation() + named + " TO STDOUT",
-          target,
-          "COPY " + piece.relation() + named + " FROM STDIN WITH (FREEZE)");
+      return move(piece, columns, piece.relation() + named(columns), "FREEZE, ");
     }
     return copy(piece, columns, "ONLY " + piece.relation() + " AS t", range(piece));
   }
 
-  private long copy(Piece piece, List<String> columns, String from, String where)
+  private long copy(Piece piece, CopyColumns columns, String from, String where)
       throws SQLException {
+    String rows = "(SELECT %s FROM %s WHERE %s)".formatted(columns.list("t."), from, where);
+    return move(piece, columns, rows, "");
+  }
+
+  private long move(Piece piece, CopyColumns columns, String rows, String options)
+      throws SQLException {
+    String format = columns.binary() && understandsBinary() ? "binary" : "text";
     return pipe.run(
-        source,
-        "COPY (SELECT t."
-            + String.join(", t.", columns)
-            + " FROM "
-            + from
-            + " WHERE "
-            + where
-            + ") TO STDOUT",
-        target,
-        "COPY " + piece.relation() + " (" + String.join(", ", columns) + ") FROM STDIN");
+        pair.from(),
+        "COPY %s TO STDOUT WITH (FORMAT %s)".formatted(rows, format),
+        pair.to(),
+        "COPY %s FROM STDIN WITH (%sFORMAT %s)"
+            .formatted(piece.relation() + named(columns), options, format));
+  }
+
+  /** An older target takes infinite intervals for long ones. */
+  private boolean understandsBinary() throws SQLException {
+    return target.getMetaData().getDatabaseMajorVersion()
+        >= source.getMetaData().getDatabaseMajorVersion();
+  }
+
+  private static String named(CopyColumns columns) {
+    return columns.names().isEmpty() ? "" : " (" + columns.list("") + ")";
   }
 
   private static String range(Piece piece) {
@@ -116,7 +126,7 @@ final class PieceWork {
    * be copied come with their range.
    */
   private long changes(Piece piece) throws SQLException {
-    List<String> columns = CopyTables.columns(source, piece.sourceOid());
+    CopyColumns columns = CopyTables.columns(source, piece.sourceOid());
     List<KeyColumn> key = CopyTables.key(source, piece.sourceOid());
     String ranges = copiedRanges(piece);
     delete(piece, key);

@@ -1,19 +1,25 @@
 package dev.whimbrel.postgres;
 
-import java.io.ByteArrayOutputStream;
-import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
-import org.postgresql.PGConnection;
-import org.postgresql.copy.CopyIn;
-import org.postgresql.copy.CopyOut;
+import org.postgresql.core.BaseConnection;
+import org.postgresql.core.TransactionState;
+import org.postgresql.util.PSQLException;
+import org.postgresql.util.PSQLState;
 
 /**
  * Rows from one server to the other, in memory: what the target does not take yet, the source does
- * not send. Counts bytes, for progress and so that a standstill is noticed.
+ * not send. Counts bytes, for progress and so that a standstill is noticed. It needs the same
+ * little memory for rows of any size.
  */
 final class RowPipe {
-  private static final int MESSAGE = 64 * 1024;
+  /** How long a server's own words are waited for where its connection broke. */
+  private static final Duration LAST_WORDS = Duration.ofSeconds(2);
 
   private final AtomicLong bytes = new AtomicLong();
 
@@ -23,52 +29,98 @@ final class RowPipe {
   }
 
   /**
-   * Runs {@code COPY … TO STDOUT} into {@code COPY … FROM STDIN}.
+   * Runs {@code COPY … TO STDOUT} into {@code COPY … FROM STDIN}. Where it fails, neither session
+   * is of any use.
    *
    * @return rows that the target took
    */
-  long run(Connection source, String out, Connection target, String in) throws SQLException {
-    CopyOut rows = source.unwrap(PGConnection.class).getCopyAPI().copyOut(out);
-    CopyIn taken = target.unwrap(PGConnection.class).getCopyAPI().copyIn(in);
-    ByteArrayOutputStream message = new ByteArrayOutputStream(MESSAGE);
+  long run(RowSession source, String out, RowSession target, String in) throws SQLException {
+    requireTransaction(source);
+    requireTransaction(target);
     try {
-      for (byte[] row = rows.readFromCopy(); row != null; row = rows.readFromCopy()) {
-        bytes.addAndGet(row.length);
-        if (row.length >= MESSAGE) {
-          flush(message, taken);
-          taken.writeToCopy(row, 0, row.length);
-        } else {
-          message.writeBytes(row);
-          if (message.size() >= MESSAGE) {
-            flush(message, taken);
-          }
-        }
+      CopyStream from = new CopyStream(source);
+      CopyStream into = new CopyStream(target);
+      into.begin(in, 'G');
+      from.begin(out, 'H');
+      FutureTask<Long> taken = new FutureTask<>(into::awaitEnd);
+      Thread listener = new Thread(taken, "copy-answer");
+      listener.setDaemon(true);
+      listener.start();
+      long sent;
+      try {
+        sent = pump(from, into, taken);
+        into.end();
+      } catch (SQLException e) {
+        throw lastWords(taken, e);
       }
-      flush(message, taken);
-      return taken.endCopy();
-    } catch (SQLException e) {
-      giveUp(taken);
-      giveUp(rows);
+      long rows = answer(taken);
+      if (rows != sent) {
+        throw new PSQLException(
+            "the source sent %d rows, the target took %d".formatted(sent, rows),
+            PSQLState.DATA_ERROR);
+      }
+      return rows;
+    } catch (SQLException | RuntimeException e) {
+      source.abort();
+      target.abort();
       throw e;
     }
   }
 
-  private static void flush(ByteArrayOutputStream message, CopyIn taken) throws SQLException {
-    if (message.size() > 0) {
-      byte[] together = message.toByteArray();
-      taken.writeToCopy(together, 0, together.length);
-      message.reset();
+  /** A failure could not take back what was copied outside of one. */
+  private static void requireTransaction(RowSession session) throws SQLException {
+    if (session.connection().unwrap(BaseConnection.class).getTransactionState()
+        != TransactionState.OPEN) {
+      throw new IllegalStateException("Rows move in open transactions only");
     }
   }
 
-  /** The failure that led here is the one to tell. */
-  private static void giveUp(org.postgresql.copy.CopyOperation operation) {
-    try {
-      if (operation.isActive()) {
-        operation.cancelCopy();
+  /** Moves all rows, and says how many the source had. */
+  private long pump(CopyStream from, CopyStream into, FutureTask<Long> taken) throws SQLException {
+    byte[] piece = new byte[CopyStream.PIECE];
+    int length = from.read(piece);
+    while (length > 0) {
+      if (taken.isDone()) {
+        answer(taken);
+        throw new PSQLException(
+            "the target ended COPY before its rows did", PSQLState.PROTOCOL_VIOLATION);
       }
-    } catch (SQLException e) {
-      // Its session is given up with it.
+      into.write(piece, length);
+      bytes.addAndGet(length);
+      length = from.read(piece);
+    }
+    return from.awaitEnd();
+  }
+
+  /** What a server says of a failure tells more than that its connection broke. */
+  private static SQLException lastWords(FutureTask<Long> taken, SQLException broken) {
+    if (!PSQLState.CONNECTION_FAILURE.getState().equals(broken.getSQLState())) {
+      return broken;
+    }
+    try {
+      taken.get(LAST_WORDS.toMillis(), TimeUnit.MILLISECONDS);
+      return broken;
+    } catch (ExecutionException e) {
+      return e.getCause() instanceof SQLException said ? said : broken;
+    } catch (TimeoutException e) {
+      return broken;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return broken;
+    }
+  }
+
+  private static long answer(FutureTask<Long> taken) throws SQLException {
+    try {
+      return taken.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof SQLException said) {
+        throw said;
+      }
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new SQLException("interrupted while the target took rows", e);
     }
   }
 }

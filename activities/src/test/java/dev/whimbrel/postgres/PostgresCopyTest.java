@@ -298,7 +298,7 @@ class PostgresCopyTest {
       CopyList list = new CopyList(pair.target());
       for (long i = 0; i < count; i++) {
         CopyList.Piece piece = list.take().orElseThrow();
-        long rows = new PieceWork(pair.source(), pair.target(), new RowPipe(), move).run(piece);
+        long rows = new PieceWork(pair, new RowPipe(), move).run(piece);
         list.done(piece, rows);
         pair.target().commit();
       }

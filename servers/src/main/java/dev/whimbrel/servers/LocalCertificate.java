@@ -80,6 +80,20 @@ public final class LocalCertificate {
     return directory.resolve("certificate.pem");
   }
 
+  /** The private key, as OpenSSL reads it, for servers that this JVM starts. */
+  String privateKey() {
+    try {
+      return pem("PRIVATE KEY", keys.getKey(ALIAS, PASSWORD).getEncoded());
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("Cannot read the local certificate's key", e);
+    }
+  }
+
+  private static String pem(String what, byte[] encoded) {
+    String base64 = Base64.getMimeEncoder(64, new byte[] {'\n'}).encodeToString(encoded);
+    return "-----BEGIN %s-----%n%s%n-----END %s-----%n".formatted(what, base64, what);
+  }
+
   /** A key store with the certificate alone, in PKCS12, for {@code javax.net.ssl.trustStore}. */
   public Path trustStore() {
     return directory.resolve("trust.p12");
@@ -127,11 +141,7 @@ public final class LocalCertificate {
       try (var out = Files.newOutputStream(trustStore())) {
         trusted.store(out, PASSWORD);
       }
-      String base64 =
-          Base64.getMimeEncoder(64, new byte[] {'\n'})
-              .encodeToString(keys.getCertificate(ALIAS).getEncoded());
-      Files.writeString(
-          pem(), "-----BEGIN CERTIFICATE-----\n" + base64 + "\n-----END CERTIFICATE-----\n");
+      Files.writeString(pem(), pem("CERTIFICATE", keys.getCertificate(ALIAS).getEncoded()));
     } catch (GeneralSecurityException e) {
       throw new IllegalStateException("Cannot write the local certificate", e);
     } catch (IOException e) {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -303,6 +304,27 @@ public final class PostgresServer implements AutoCloseable {
       properties.setProperty("password", rolePassword);
     }
     return DriverManager.getConnection(jdbcUrl(database), properties);
+  }
+
+  /** Offers encryption from now on, by the certificate of this JVM. */
+  public void offerTls() {
+    LocalCertificate certificate = LocalCertificate.make();
+    try {
+      own("server.crt", Files.readString(certificate.pem()));
+      own("server.key", certificate.privateKey());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    execute("postgres", "ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()");
+  }
+
+  /** A file that nobody but the server may read. */
+  private void own(String name, String content) throws IOException {
+    Path file = data().resolve(name);
+    Files.createFile(
+        file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    Files.writeString(file, content);
+    Files.setOwner(file, Files.getOwner(data()));
   }
 
   /** Creates an empty database. */
