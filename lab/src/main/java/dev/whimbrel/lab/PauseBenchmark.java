@@ -1,7 +1,5 @@
 package dev.whimbrel.lab;
 
-import ch.qos.logback.classic.Level;
-import ch.qos.logback.classic.Logger;
 import dev.whimbrel.lab.Product.Ran;
 import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.servers.ChildProcess;
@@ -10,9 +8,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.logging.LogManager;
 import java.util.stream.Stream;
-import org.slf4j.LoggerFactory;
 
 /**
  * Measures how long a switchover holds up eight writers. Each round makes two fresh PostgreSQL 15
@@ -21,7 +17,7 @@ import org.slf4j.LoggerFactory;
  * Ends with 1 if a write was lost or doubled, or a client behind a pooler saw an error; times
  * decide nothing.
  */
-public final class PauseBenchmark {
+final class PauseBenchmark {
   private static final String USAGE =
       "Usage: lab/benchmark [--scenario pooled|direct|pooled-far|direct-far|all]"
           + " [--rounds N] [--rate WRITES_A_SECOND] [--rows ROWS_AN_INSERT]";
@@ -73,29 +69,23 @@ public final class PauseBenchmark {
     }
   }
 
-  /** Runs the benchmark. */
-  public static void main(String[] arguments) {
+  /** Runs the benchmark; returns its exit code. */
+  static int run(String[] arguments) {
     Options options;
     try {
       options = Options.of(arguments);
     } catch (IllegalArgumentException e) {
       System.err.println(USAGE);
-      System.exit(2);
-      return;
+      return 2;
     }
-    ((Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME)).setLevel(Level.OFF);
-    LogManager.getLogManager().reset();
     PauseBenchmark benchmark = new PauseBenchmark(options);
-    int code;
     try {
       benchmark.run();
-      code = benchmark.good ? 0 : 1;
+      return benchmark.good ? 0 : 1;
     } catch (IllegalStateException | UncheckedIOException | SQLException e) {
       System.err.println("The benchmark failed: " + e.getMessage());
-      code = 1;
+      return 1;
     }
-    System.out.flush();
-    System.exit(code);
   }
 
   private void run() throws SQLException {

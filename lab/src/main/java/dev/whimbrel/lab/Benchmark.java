@@ -1,0 +1,26 @@
+package dev.whimbrel.lab;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import java.util.Arrays;
+import java.util.List;
+import java.util.logging.LogManager;
+import org.slf4j.LoggerFactory;
+
+/** The benchmarks of the lab: {@code copy} for the bulk copy, else the switchover's pause. */
+public final class Benchmark {
+  private Benchmark() {}
+
+  /** Runs one of them. */
+  public static void main(String[] arguments) {
+    ((Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME)).setLevel(Level.OFF);
+    LogManager.getLogManager().reset();
+    List<String> all = Arrays.asList(arguments);
+    int code =
+        !all.isEmpty() && all.get(0).equals("copy")
+            ? CopyBenchmark.run(all.subList(1, all.size()))
+            : PauseBenchmark.run(arguments);
+    System.out.flush();
+    System.exit(code);
+  }
+}

@@ -1,0 +1,140 @@
+package dev.whimbrel.lab;
+
+import java.io.UncheckedIOException;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * Measures how long Whimbrel and others copy a database of several gigabytes and build its indexes,
+ * between the same two PostgreSQL 15 servers, with the same number of jobs, in turns. Ends with 1
+ * if a copy differs from the original; times decide nothing.
+ */
+final class CopyBenchmark {
+  private static final String USAGE =
+      "Usage: lab/benchmark copy [--gigabytes N] [--rounds N] [--jobs N] [--killed]";
+
+  private final Options options;
+  private final Map<String, List<Duration>> figures = new LinkedHashMap<>();
+  private boolean good = true;
+
+  private CopyBenchmark(Options options) {
+    this.options = options;
+  }
+
+  private record Options(int gigabytes, int rounds, int jobs, boolean killed) {
+    static Options of(List<String> arguments) {
+      int gigabytes = 4;
+      int rounds = 3;
+      int jobs = 4;
+      boolean killed = false;
+      for (int i = 0; i < arguments.size(); i++) {
+        switch (arguments.get(i)) {
+          case "--gigabytes" -> gigabytes = Integer.parseInt(arguments.get(++i));
+          case "--rounds" -> rounds = Integer.parseInt(arguments.get(++i));
+          case "--jobs" -> jobs = Integer.parseInt(arguments.get(++i));
+          case "--killed" -> killed = true;
+          default -> throw new IllegalArgumentException(arguments.get(i));
+        }
+      }
+      if (gigabytes < 1 || rounds < 1 || jobs < 1) {
+        throw new IllegalArgumentException("too small");
+      }
+      return new Options(gigabytes, rounds, jobs, killed);
+    }
+  }
+
+  /** Runs the benchmark with the arguments behind {@code copy}; returns its exit code. */
+  static int run(List<String> arguments) {
+    Options options;
+    try {
+      options = Options.of(arguments);
+    } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+      System.err.println(USAGE);
+      return 2;
+    }
+    CopyBenchmark benchmark = new CopyBenchmark(options);
+    try {
+      benchmark.run();
+      return benchmark.good ? 0 : 1;
+    } catch (IllegalStateException | UncheckedIOException | SQLException e) {
+      System.err.println("The benchmark failed: " + e.getMessage());
+      return 1;
+    }
+  }
+
+  private void run() throws SQLException {
+    List<CopyTool> tools = new ArrayList<>(List.of(new CopyByWhimbrel()));
+    tools.addAll(
+        options.killed()
+            ? Stream.of(List.of(30), List.of(60), List.of(90), List.of(30, 60, 90))
+                .map(CopyByWhimbrel::new)
+                .toList()
+            : CopyPrograms.all());
+    try (CopyWorld world = new CopyWorld(options.jobs())) {
+      CopyData.create(world.source(), options.gigabytes());
+      System.out.println(CopyData.describe(world.source()) + ", " + options.jobs() + " jobs");
+      List<String> original = CopyData.content(world.source());
+      for (int round = 1; round <= options.rounds(); round++) {
+        for (CopyTool tool : tools) {
+          one(world, tool, round, original);
+        }
+        // Nobody always comes behind the same other one.
+        Collections.rotate(tools, 1);
+      }
+    }
+    print();
+  }
+
+  private void one(CopyWorld world, CopyTool tool, int round, List<String> original)
+      throws SQLException {
+    world.empty();
+    Duration took = tool.copy(world);
+    List<String> copy = CopyData.content(world.target());
+    tool.tidy(world);
+    boolean same = copy.equals(original);
+    good &= same;
+    figures.computeIfAbsent(tool.word(), word -> new ArrayList<>()).add(took);
+    System.out.printf(
+        Locale.ROOT,
+        "  %d. %s: %.1f s%s%n",
+        round,
+        tool.word(),
+        seconds(took),
+        same ? "" : "; DIFFERS: " + copy + " instead of " + original);
+  }
+
+  private void print() {
+    System.out.printf("%n| tool | rounds | seconds | of whimbrel's |%n|---|---|---|---|%n");
+    double ours = median(figures.get("whimbrel"));
+    figures.forEach(
+        (word, took) ->
+            System.out.printf(
+                Locale.ROOT,
+                "| `%s` | %d | %.1f (%.1f–%.1f) | %.2f |%n",
+                word,
+                took.size(),
+                median(took),
+                seconds(Collections.min(took)),
+                seconds(Collections.max(took)),
+                median(took) / ours));
+  }
+
+  private static double median(List<Duration> took) {
+    List<Duration> sorted = took.stream().sorted().toList();
+    int middle = sorted.size() / 2;
+    return sorted.size() % 2 == 1
+        ? seconds(sorted.get(middle))
+        : (seconds(sorted.get(middle - 1)) + seconds(sorted.get(middle))) / 2;
+  }
+
+  private static double seconds(Duration took) {
+    return took.toMillis() / 1000.0;
+  }
+}

@@ -1,0 +1,141 @@
+package dev.whimbrel.lab;
+
+import dev.whimbrel.migration.MigrationStatus;
+import dev.whimbrel.migration.MigrationStatus.StepRecord;
+import dev.whimbrel.servers.ChildProcess;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Predicate;
+
+/**
+ * Whimbrel: a worker and a runbook. Its copy is over when the stream runs and every index is built;
+ * then the migration is rolled back.
+ */
+final class CopyByWhimbrel implements CopyTool {
+  private static final Duration LIMIT = Duration.ofHours(2);
+  private static final String FIRST = "replicate.schema";
+  private static final String LAST = "replicate.indexes";
+
+  private final List<Integer> killedAt;
+  private int runs;
+
+  /** Undisturbed. */
+  CopyByWhimbrel() {
+    this(List.of());
+  }
+
+  /**
+   * With a worker that is killed, and started again at once.
+   *
+   * @param killedAt when, in percent of the rows' bytes
+   */
+  CopyByWhimbrel(List<Integer> killedAt) {
+    this.killedAt = killedAt;
+  }
+
+  @Override
+  public String word() {
+    return killedAt.isEmpty()
+        ? "whimbrel"
+        : "whimbrel, killed at "
+            + String.join(", ", killedAt.stream().map(percent -> percent + " %").toList());
+  }
+
+  @Override
+  public Duration copy(CopyWorld world) throws SQLException {
+    String name = "bench-" + killedAt.size() + "-" + ++runs;
+    String runbook = world.write(name + ".yaml", runbook(name, world)).toString();
+    List<ChildProcess> workers = new ArrayList<>();
+    workers.add(world.product().startWorker());
+    try (LabMigration migration = new LabMigration(world.temporal().target(), name)) {
+      Product.Ran started = world.product().run(LIMIT, "start", runbook);
+      if (started.exit() != 0) {
+        throw new IllegalStateException(
+            "start has ended with %d: %s%s"
+                .formatted(started.exit(), started.out(), started.err()));
+      }
+      for (int percent : killedAt) {
+        Poll.until(percent + " % of the rows", LIMIT, () -> copied(world) >= percent);
+        workers.get(workers.size() - 1).kill9();
+        workers.add(world.product().startWorker());
+      }
+      MigrationStatus copied =
+          migration.await("the copy", LIMIT, status -> step(status, LAST).ended() != null);
+      Product.Ran back = world.product().run("rollback", name);
+      migration.await("the way back", LIMIT, ended());
+      if (back.exit() != 0) {
+        throw new IllegalStateException("rollback: " + back.out() + back.err());
+      }
+      return Duration.between(began(copied), Objects.requireNonNull(step(copied, LAST).ended()));
+    } finally {
+      workers.forEach(ChildProcess::kill9);
+    }
+  }
+
+  private static Instant began(MigrationStatus status) {
+    return Objects.requireNonNull(step(status, FIRST).started());
+  }
+
+  private static Predicate<MigrationStatus> ended() {
+    return status -> status.state() == MigrationStatus.State.ENDED;
+  }
+
+  private static StepRecord step(MigrationStatus status, String id) {
+    return status.steps().stream()
+        .filter(step -> step.id().equals(id))
+        .findFirst()
+        .orElse(new StepRecord(id, null, null, null));
+  }
+
+  private static String runbook(String name, CopyWorld world) {
+    return """
+    name: %s
+    service: bench
+    source:
+      postgres: {url: "%s", storage: 100GB}
+    target:
+      postgres: {url: "%s", storage: 100GB}
+    connect: [manual]
+    replicate: {jobs: %d, soak: 1h, maxLag: 2s}
+    cutover: {approval: required, monitor: 1s}
+    rollback: {window: 1h}
+    decommission: {approval: required}
+    approvers: [ana@example.com]
+    """
+        .formatted(
+            name,
+            world.source().url(CopyData.DATABASE),
+            world.target().url(CopyData.DATABASE),
+            world.jobs());
+  }
+
+  /** Percent of the rows' bytes that are copied. */
+  private static long copied(CopyWorld world) {
+    try (Connection connection = world.target().connect(CopyData.DATABASE);
+        Statement statement = connection.createStatement()) {
+      try (ResultSet there =
+          statement.executeQuery("SELECT to_regclass('whimbrel.copy_piece') IS NOT NULL")) {
+        there.next();
+        if (!there.getBoolean(1)) {
+          return 0;
+        }
+      }
+      try (ResultSet row =
+          statement.executeQuery(
+              "SELECT coalesce(100 * sum(bytes) FILTER (WHERE done_at IS NOT NULL) / sum(bytes), 0)"
+                  + " FROM whimbrel.copy_piece WHERE kind = 'rows'")) {
+        row.next();
+        return row.getLong(1);
+      }
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
