@@ -74,7 +74,7 @@ public interface ComputeProvider {
    */
   void snapshot(String migration, WantedSnapshot wanted, Optional<Snapshot> from);
 
-  /** Deletes a snapshot; one that is gone is fine. */
+  /** Begins to delete a snapshot; one that is gone is fine. */
   void delete(Snapshot snapshot);
 
   /**

@@ -29,6 +29,10 @@ public record Snapshot(
     /** It can be used. */
     COMPLETE,
     /** It never will be. */
-    FAILED
+    FAILED,
+    /**
+     * It is being deleted: its name is free, and it costs nothing any more, only when it is gone.
+     */
+    DELETING
   }
 }

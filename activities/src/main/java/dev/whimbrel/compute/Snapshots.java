@@ -3,10 +3,12 @@ package dev.whimbrel.compute;
 import dev.whimbrel.activity.Failures;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * Snapshots of disks, copied to the target's place. Clouds may make two where an answer was lost or
@@ -41,18 +43,25 @@ final class Snapshots {
     String what = (from.isPresent() ? "the copy of " : "the snapshot of ") + wanted.disk();
     looks.look("looking for " + what);
     Optional<Snapshot> found = of(wanted, from);
-    if (found.isEmpty()) {
-      looks.requireTime();
-      provider.snapshot(migration, wanted, from);
-      found = of(wanted, from);
-    }
+    Optional<Long> begun = Optional.empty();
     while (found.isEmpty() || pending(what, found.get()).isPresent()) {
-      looks.waitMore(
-          found.flatMap(each -> pending(what, each)).orElse(what + " is not seen yet"),
-          "see why the cloud does not finish it, then retry");
+      if (found.isEmpty() && begun.map(this::shouldBeSeen).orElse(true)) {
+        looks.requireTime();
+        provider.snapshot(migration, wanted, from);
+        begun = Optional.of(System.nanoTime());
+      } else {
+        looks.waitMore(
+            found.flatMap(each -> pending(what, each)).orElse(what + " is not seen yet"),
+            "see why the cloud does not finish it, then retry");
+      }
       found = of(wanted, from);
     }
     return found.get();
+  }
+
+  /** What was begun so long ago and is not there has been deleted since. */
+  private boolean shouldBeSeen(long begun) {
+    return System.nanoTime() - begun > looks.pace().visible().toNanos();
   }
 
   private Optional<String> pending(String what, Snapshot snapshot) {
@@ -66,10 +75,16 @@ final class Snapshots {
           "delete it and retry, so that it is made anew",
           provider.byHand("delete-snapshot", snapshot.id()));
     }
-    return Optional.of("%s is at %s".formatted(what, snapshot.progress()));
+    return Optional.of(
+        snapshot.state() == Snapshot.State.DELETING
+            ? "%s, %s, is being deleted".formatted(what, snapshot.id())
+            : "%s is at %s".formatted(what, snapshot.progress()));
   }
 
-  /** The snapshot that counts; what is too many is deleted. */
+  /**
+   * The snapshot that counts; what is too many is deleted. One that goes counts only where there is
+   * no other.
+   */
   private Optional<Snapshot> of(WantedSnapshot wanted, Optional<Snapshot> from) {
     String place = from.isPresent() ? wanted.to() : wanted.from();
     List<Snapshot> all =
@@ -78,14 +93,19 @@ final class Snapshots {
             .filter(each -> each.copy() == from.isPresent())
             .sorted(OLDEST_FIRST)
             .toList();
-    for (Snapshot surplus : all.subList(Math.min(1, all.size()), all.size())) {
+    List<Snapshot> staying = all.stream().filter(Snapshots::stays).toList();
+    for (Snapshot surplus : staying.subList(Math.min(1, staying.size()), staying.size())) {
       looks.requireTime();
       provider.delete(surplus);
     }
-    return all.stream().findFirst();
+    return staying.stream().findFirst().or(() -> all.stream().findFirst());
   }
 
-  /** Deletes what the migration has made. */
+  private static boolean stays(Snapshot snapshot) {
+    return snapshot.state() != Snapshot.State.DELETING;
+  }
+
+  /** Deletes what the migration has made, and waits until it is gone. */
   List<String> remove() {
     List<String> lines = new ArrayList<>();
     Set<String> places = new TreeSet<>();
@@ -94,13 +114,25 @@ final class Snapshots {
       places.add(wanted.to());
     }
     for (String place : places) {
-      looks.look("looking for snapshots in " + place);
-      for (Snapshot snapshot : provider.snapshots(migration, place)) {
-        looks.requireTime();
-        provider.delete(snapshot);
-        lines.add(snapshot.id() + " was deleted");
-      }
+      Set<String> seen = new LinkedHashSet<>();
+      looks.until(() -> notGone(place, seen), "see why it does not go, then retry");
+      seen.forEach(id -> lines.add(id + " was deleted"));
     }
     return lines;
+  }
+
+  /** Begins to delete what is there and was not seen before. */
+  private Optional<String> notGone(String place, Set<String> seen) {
+    looks.look("looking for snapshots in " + place);
+    List<Snapshot> there = provider.snapshots(migration, place);
+    for (Snapshot snapshot : there) {
+      if (seen.add(snapshot.id()) && stays(snapshot)) {
+        looks.requireTime();
+        provider.delete(snapshot);
+      }
+    }
+    return there.isEmpty()
+        ? Optional.empty()
+        : Optional.of(there.stream().map(Snapshot::id).collect(Collectors.joining(", ")) + " goes");
   }
 }

@@ -9,8 +9,10 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.servers.ArmFault;
 import dev.whimbrel.servers.AzureMachines;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -92,6 +94,53 @@ class AzureSnapshotsTest {
     assertThat(help.cause()).endsWith("has failed: CopySourceNotFound (The source is gone.)");
     assertThat(help.command()).startsWith("az snapshot delete --ids /subscriptions/");
     assertThat(made(migration)).hasSize(2);
+  }
+
+  @Test
+  void saysThatTheyWereDeletedOnlyWhenTheyAreGone() {
+    world.compute.provisionMachines(request);
+    world.arm().operations().pace(Duration.ofMillis(400), 1);
+
+    String line = world.compute.removeMachines(request).line();
+
+    assertThat(made(migration)).isEmpty();
+    assertThat(line).contains("-copy was deleted").contains("-snapshot was deleted");
+  }
+
+  @Test
+  void makesAnewWhatAnEarlierAttemptIsStillDeleting() {
+    world.compute.provisionMachines(request);
+    Map<String, JsonNode> before = made(migration);
+    world.arm().operations().pace(Duration.ofSeconds(1), 1);
+    world.arm().fault("DELETE Microsoft.Compute/snapshots", ArmFault.lostAfter());
+    assertThat(AzureWorld.fails(() -> world.compute.removeMachines(request))).isTrue();
+
+    world.compute.provisionMachines(request);
+
+    Map<String, JsonNode> now = made(migration);
+    assertThat(now).hasSize(2);
+    assertThat(
+            now.keySet().stream().filter(each -> !Objects.equals(now.get(each), before.get(each))))
+        .as("made anew")
+        .hasSize(1);
+  }
+
+  @Test
+  void asksForHelpWhereOneCannotBeDeleted() {
+    world.compute.provisionMachines(request);
+    world
+        .arm()
+        .fault(
+            "DELETE Microsoft.Compute/snapshots",
+            ArmFault.operationFails("ResourceInUse", "A restore point uses it."));
+
+    Failures.Help help = AzureWorld.help(() -> world.compute.removeMachines(request));
+    world.compute.removeMachines(request);
+
+    assertThat(help.cause())
+        .startsWith("Cannot delete the snapshot /subscriptions/")
+        .contains("ResourceInUse (A restore point uses it.)");
+    assertThat(made(migration)).isEmpty();
   }
 
   @Test

@@ -188,7 +188,7 @@ final class AzureSteps {
         ? new Step(
             begin,
             () -> world.compute.removeMachines(request),
-            () -> world.awaitNone("snapshots", made))
+            () -> assertThat(world.of("snapshots", made)).isEmpty())
         : new Step(() -> {}, begin, () -> assertThat(world.of("snapshots", made)).hasSize(2));
   }
 
@@ -257,7 +257,7 @@ final class AzureSteps {
     String name =
         world.of(type, prefix).keySet().stream().max(Comparator.naturalOrder()).orElseThrow();
     remove.run();
-    world.awaitNone(type, prefix);
+    assertThat(world.of(type, prefix)).isEmpty();
     return name;
   }
 

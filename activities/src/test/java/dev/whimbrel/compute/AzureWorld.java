@@ -169,15 +169,6 @@ final class AzureWorld implements AfterEachCallback, AfterAllCallback {
         .isEmpty();
   }
 
-  /** Azure ends the deletion of a snapshot a little later. */
-  void awaitNone(String type, String prefix) {
-    long deadline = System.nanoTime() + QUICK.limit().toNanos();
-    while (System.nanoTime() < deadline && !of(type, prefix).isEmpty()) {
-      Thread.onSpinWait();
-    }
-    assertThat(of(type, prefix)).isEmpty();
-  }
-
   String power(String id) {
     return machines.resource(id).map(each -> each.at("/properties/power").asText()).orElse("gone");
   }

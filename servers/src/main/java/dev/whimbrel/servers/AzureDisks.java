@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Managed disks, and their snapshots with copies between locations. */
 final class AzureDisks {
+  private static final String DELETING = "Deleting";
   private static final String COPIED_SINCE = "copiedSince";
   private static final String COPY_FAILS = "copyFails";
 
@@ -88,7 +89,12 @@ final class AzureDisks {
               .formatted(
                   there.get().path("name").asText(), there.get().path("managedBy").asText()));
     }
-    return operations.begin(request, 202, null, () -> store.remove(key));
+    if (!request.id().lastType().equals("snapshots")) {
+      return operations.begin(request, 202, null, () -> store.remove(key));
+    }
+    settle(key, DELETING);
+    return operations.begin(
+        request, 202, null, () -> store.remove(key), () -> settle(key, "Failed"));
   }
 
   private ArmAnswer snapshot(
@@ -97,6 +103,12 @@ final class AzureDisks {
     String location = request.body().path("location").asText();
     String source = creation.path("sourceResourceId").asText();
     String option = creation.path("createOption").asText();
+    if (there
+        .map(each -> each.at("/properties/provisioningState").asText())
+        .filter(DELETING::equals)
+        .isPresent()) {
+      return ArmAnswer.error(409, "Conflict", "The snapshot is being deleted.");
+    }
     if (there.isPresent()) {
       JsonNode before = there.get().at("/properties/creationData");
       return before.path("sourceResourceId").asText().equalsIgnoreCase(source)

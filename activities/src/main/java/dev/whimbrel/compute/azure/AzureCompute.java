@@ -41,7 +41,7 @@ public final class AzureCompute implements ComputeProvider {
     this.machines = new VirtualMachines(clients);
     this.interfaces = new Interfaces(clients, spec, machines);
     this.launch = new Launch(clients, spec, machines, interfaces);
-    this.snapshots = new DiskSnapshots(clients, spec);
+    this.snapshots = new DiskSnapshots(clients, spec, operations);
     this.costs = new Costs(clients, machines);
   }
 

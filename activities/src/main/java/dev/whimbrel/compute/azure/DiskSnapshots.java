@@ -27,11 +27,13 @@ final class DiskSnapshots {
 
   private final AzureClients clients;
   private final ProvisionSpec.Azure spec;
+  private final Operations operations;
   private final Map<String, String> locations = new ConcurrentHashMap<>();
 
-  DiskSnapshots(AzureClients clients, ProvisionSpec.Azure spec) {
+  DiskSnapshots(AzureClients clients, ProvisionSpec.Azure spec, Operations operations) {
     this.clients = clients;
     this.spec = spec;
+    this.operations = operations;
   }
 
   List<WantedSnapshot> wanted() {
@@ -106,6 +108,7 @@ final class DiskSnapshots {
   }
 
   private Optional<SnapshotInner> get(String name) {
+    operations.look(id(name).id());
     return ComputeCalls.find(
         "Cannot read the snapshot " + id(name).id(),
         scope(),
@@ -137,6 +140,9 @@ final class DiskSnapshots {
 
   private static Snapshot.State state(SnapshotInner found) {
     String provisioning = String.valueOf(found.provisioningState());
+    if (provisioning.equals("Deleting")) {
+      return Snapshot.State.DELETING;
+    }
     if (found.copyCompletionError() != null || provisioning.equals("Failed")) {
       return Snapshot.State.FAILED;
     }
@@ -199,10 +205,16 @@ final class DiskSnapshots {
 
   void delete(String snapshot) {
     ResourceId id = ResourceId.of(snapshot, ResourceId.SNAPSHOT);
+    String what = "Cannot delete the snapshot " + snapshot;
     ComputeCalls.find(
-        "Cannot delete the snapshot " + snapshot,
-        id.scope(),
-        () -> clients.compute(id.subscription()).getSnapshots().beginDelete(id.group(), id.name()));
+            what,
+            id.scope(),
+            () ->
+                clients
+                    .compute(id.subscription())
+                    .getSnapshots()
+                    .beginDelete(id.group(), id.name()))
+        .ifPresent(poller -> operations.remember(snapshot, what, id.scope(), poller));
   }
 
   private ResourceId id(String name) {
