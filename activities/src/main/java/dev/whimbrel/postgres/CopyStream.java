@@ -165,7 +165,7 @@ final class CopyStream {
 
   private static void skipOrFail(Message message) throws SQLException {
     switch (message.type()) {
-      case 'E' -> throw new PSQLException(new ServerErrorMessage(utf8(message)));
+      case 'E' -> throw new PSQLException(new ServerErrorMessage(message.body()));
       case 'N', 'S', 'A', 'c' -> {
         // a notice, a setting that has changed, a notification, the end of the rows
       }
@@ -177,13 +177,9 @@ final class CopyStream {
     }
   }
 
-  private static String utf8(Message message) {
-    return new String(message.body(), StandardCharsets.UTF_8);
-  }
-
   /** The text of a message, without the byte that ends it. */
   private static String text(Message message) {
-    return utf8(message).replace("\0", "");
+    return message.body().replace("\0", "");
   }
 
   /** One whole message that is no row. */
@@ -200,7 +196,7 @@ final class CopyStream {
     for (int at = 0; at < length; ) {
       at += take(body, at, length - at);
     }
-    return new Message(type, body);
+    return new Message(type, new String(body, StandardCharsets.UTF_8));
   }
 
   /** Takes what has arrived, at least one byte and at most so many. */
@@ -243,5 +239,5 @@ final class CopyStream {
         e);
   }
 
-  private record Message(char type, byte[] body) {}
+  private record Message(char type, String body) {}
 }

@@ -40,7 +40,7 @@ final class CopyData {
           status text NOT NULL, total numeric(12,2) NOT NULL, details jsonb NOT NULL)""",
         "CREATE TABLE documents (id uuid, account int NOT NULL, body text NOT NULL, scan bytea)",
         """
-        INSERT INTO accounts SELECT i, 'account ' || i, 'account' || i || '@example.com', '2020-01-01'::date + i % 2000
+        INSERT INTO accounts SELECT i, 'account ' || i, 'account' || i || '@example.com', '2020-01-01'::date + i %% 2000
           FROM generate_series(1, %d) i"""
             .formatted(ACCOUNTS),
         """
