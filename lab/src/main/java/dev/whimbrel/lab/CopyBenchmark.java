@@ -4,6 +4,7 @@ import java.io.UncheckedIOException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -112,7 +113,7 @@ final class CopyBenchmark {
 
   private void print() {
     System.out.printf("%n| tool | rounds | seconds | of whimbrel's |%n|---|---|---|---|%n");
-    double ours = median(figures.get("whimbrel"));
+    double ours = median(figures.getOrDefault("whimbrel", List.of()));
     figures.forEach(
         (word, took) ->
             System.out.printf(
@@ -126,7 +127,7 @@ final class CopyBenchmark {
                 median(took) / ours));
   }
 
-  private static double median(List<Duration> took) {
+  private static double median(Collection<Duration> took) {
     List<Duration> sorted = took.stream().sorted().toList();
     int middle = sorted.size() / 2;
     return sorted.size() % 2 == 1

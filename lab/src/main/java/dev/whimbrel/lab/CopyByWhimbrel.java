@@ -12,7 +12,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.function.Predicate;
 
 /**
  * Whimbrel: a worker and a runbook. Its copy is over when the stream runs and every index is built;
@@ -69,7 +68,7 @@ final class CopyByWhimbrel implements CopyTool {
       MigrationStatus copied =
           migration.await("the copy", LIMIT, status -> step(status, LAST).ended() != null);
       Product.Ran back = world.product().run("rollback", name);
-      migration.await("the way back", LIMIT, ended());
+      migration.await("the way back", LIMIT, CopyByWhimbrel::isOver);
       if (back.exit() != 0) {
         throw new IllegalStateException("rollback: " + back.out() + back.err());
       }
@@ -83,8 +82,8 @@ final class CopyByWhimbrel implements CopyTool {
     return Objects.requireNonNull(step(status, FIRST).started());
   }
 
-  private static Predicate<MigrationStatus> ended() {
-    return status -> status.state() == MigrationStatus.State.ENDED;
+  private static boolean isOver(MigrationStatus status) {
+    return status.state() == MigrationStatus.State.ENDED;
   }
 
   private static StepRecord step(MigrationStatus status, String id) {
