@@ -1,6 +1,7 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Side;
+import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -41,8 +42,8 @@ final class Beside implements AutoCloseable {
         open = now;
       }
       return now;
-    } catch (SQLException e) {
-      return null; // the work's own session says what is wrong with the server
+    } catch (SQLException | ApplicationFailure e) {
+      return null; // the work's own session says what is wrong with the server, or the secret
     }
   }
 

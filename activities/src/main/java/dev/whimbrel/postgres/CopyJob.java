@@ -94,9 +94,11 @@ final class CopyJob {
     }
     Piece piece = taken.get();
     progress.begin(piece, now);
+    now.beginPiece();
     long rows = new PieceWork(now, pipe, request.move()).run(piece);
     list.done(piece, rows);
     target.commit();
+    now.endPiece();
     pieces++;
     progress.end();
     return true;

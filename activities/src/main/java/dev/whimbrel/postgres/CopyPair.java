@@ -3,6 +3,7 @@ package dev.whimbrel.postgres;
 import dev.whimbrel.activity.CopyRequest;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 
 /**
  * The two sessions of one who copies: the source's sees the snapshot, the target's is in a
@@ -48,6 +49,18 @@ record CopyPair(RowSession from, RowSession to) {
   /** Writes to the target. */
   Connection target() {
     return to.connection();
+  }
+
+  /** Answers of a piece may take as long as they need: {@link CopyProgress} watches it. */
+  void beginPiece() throws SQLException {
+    from.patience(Duration.ZERO);
+    to.patience(Duration.ZERO);
+  }
+
+  /** Between pieces nothing takes long. */
+  void endPiece() throws SQLException {
+    from.patience(CopySessions.ANSWER);
+    to.patience(CopySessions.ANSWER);
   }
 
   /** Ends both without asking them. */

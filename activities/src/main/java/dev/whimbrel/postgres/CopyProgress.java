@@ -33,7 +33,7 @@ final class CopyProgress implements AutoCloseable {
   private volatile @Nullable CopyPair pair;
   private volatile @Nullable String failing;
   private long bytesBefore;
-  private Instant moved = Instant.now();
+  private volatile Instant moved = Instant.now();
   private volatile Progress latest = Progress.of("beginning to copy");
   private volatile boolean stopped;
   private final Thread looking = new Thread(this::keepLooking, "copy-looks");
@@ -53,9 +53,9 @@ final class CopyProgress implements AutoCloseable {
 
   /** A piece is begun, in these sessions. */
   void begin(Piece begins, CopyPair in) {
+    moved = Instant.now();
     pair = in;
     piece = begins;
-    moved = Instant.now();
   }
 
   /** The piece is over. Says what it was. */
@@ -99,6 +99,8 @@ final class CopyProgress implements AutoCloseable {
         Thread.sleep(LOOK.toMillis());
       }
     } catch (InterruptedException e) {
+      // Closed: nobody asks any more.
+    } finally {
       source.close();
       target.close();
     }

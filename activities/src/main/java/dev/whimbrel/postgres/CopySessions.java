@@ -35,6 +35,9 @@ final class CopySessions {
 
   private static final Duration HOLDER = Duration.ofSeconds(30);
 
+  /** Longer than the wait for a lock. */
+  static final Duration ANSWER = Duration.ofSeconds(90);
+
   private static final String WRITING =
       "SET default_transaction_read_only = off; SET check_function_bodies = off;"
           + " SET xmloption = content; SET synchronous_commit = on; "
@@ -104,12 +107,12 @@ final class CopySessions {
     return prepared(open(Side.SOURCE, application, REPLICATION), PINNED);
   }
 
-  /** A session that reads rows from the source, without a limit for one answer. */
+  /** A session that reads rows from the source; an answer may take {@link #ANSWER}. */
   RowSession rowsFromSource() throws SQLException {
     return RowSession.open(sockets -> prepared(rows(Side.SOURCE, sockets), PINNED));
   }
 
-  /** A session that writes rows to the target, without a limit for one answer. */
+  /** A session that writes rows to the target; an answer may take {@link #ANSWER}. */
   RowSession rowsToTarget() throws SQLException {
     return RowSession.open(
         sockets -> prepared(rows(Side.TARGET, sockets), PINNED + "; " + WRITING));
@@ -118,7 +121,7 @@ final class CopySessions {
   private Connection rows(Side side, OpenSockets sockets) throws SQLException {
     Map<String, String> properties = new HashMap<>(SIMPLE);
     properties.putAll(sockets.properties());
-    return open(side, application, properties);
+    return databases.open(move.on(side), application, ANSWER, properties);
   }
 
   /** A session that writes to the target, without a limit for one answer. */

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Side;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -25,6 +26,7 @@ final class CopyStream {
   /** More than any notice or error; longer is no message. */
   private static final int LONGEST_MESSAGE = 16 << 20;
 
+  private final Side side;
   private final InputStream in;
   private final OutputStream out;
   private final byte[] arrived = new byte[2 * PIECE];
@@ -34,7 +36,13 @@ final class CopyStream {
   /** What is left of the message whose rows are being read. */
   private long left;
 
-  CopyStream(RowSession session) throws SQLException {
+  /**
+   * The rows of a session.
+   *
+   * @param side for messages
+   */
+  CopyStream(RowSession session, Side side) throws SQLException {
+    this.side = side;
     try {
       in = session.top().getInputStream();
       out = session.top().getOutputStream();
@@ -173,7 +181,7 @@ final class CopyStream {
           throw new PSQLException(
               "the server sent a message of type '%c' that does not belong into COPY"
                   .formatted(message.type()),
-              PSQLState.PROTOCOL_VIOLATION);
+              PSQLState.DATA_ERROR);
     }
   }
 
@@ -190,7 +198,7 @@ final class CopyStream {
     if (length < 0 || length > LONGEST_MESSAGE) {
       throw new PSQLException(
           "the server sent a message of type '%c' with %d bytes".formatted(type, length),
-          PSQLState.PROTOCOL_VIOLATION);
+          PSQLState.DATA_ERROR);
     }
     byte[] body = new byte[length];
     for (int at = 0; at < length; ) {
@@ -232,9 +240,10 @@ final class CopyStream {
     }
   }
 
-  private static SQLException lost(IOException e) {
+  private SQLException lost(IOException e) {
     return new PSQLException(
-        "the connection was lost while rows moved: " + e.getMessage(),
+        "the connection to the %s was lost while rows moved: %s"
+            .formatted(side.word(), e.getMessage()),
         PSQLState.CONNECTION_FAILURE,
         e);
   }

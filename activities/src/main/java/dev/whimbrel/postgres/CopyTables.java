@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -52,25 +53,16 @@ final class CopyTables {
           + " 'pg_catalog'::regnamespace AND coalesce(element.typname, base.typname) IN ("
           + SAME_IN_BINARY
           + ")) FROM base LEFT JOIN pg_catalog.pg_type element ON element.typarray = base.oid"
-          + " WHERE base.typtype <> 'd')"
+          + " WHERE base.typtype <> 'd'),"
+          + " (WITH RECURSIVE base AS (SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t"
+          + " WHERE t.oid = a.atttypid UNION ALL SELECT t.oid, t.typbasetype"
+          + " FROM base JOIN pg_catalog.pg_type t ON t.oid = base.typbasetype)"
+          + " SELECT pg_catalog.string_agg(base.oid::regtype::text, ' ') FROM base)"
           + " FROM pg_catalog.pg_attribute a"
-          + " WHERE a.attrelid = ? AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
+          + " WHERE a.attrelid = ?::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
           + " ORDER BY a.attnum";
 
   private CopyTables() {}
-
-  /**
-   * The columns of a table that travel.
-   *
-   * @param names quoted, in the order of the table
-   * @param binary whether the binary form of each is the same on every server
-   */
-  record CopyColumns(List<String> names, boolean binary) {
-    /** The names behind one another, each behind a prefix. */
-    String list(String prefix) {
-      return String.join(", ", names.stream().map(name -> prefix + name).toList());
-    }
-  }
 
   /**
    * A table and the columns of its key, in the order of the table.
@@ -136,19 +128,31 @@ final class CopyTables {
   }
 
   /** The columns that hold what was written; generated ones are computed by the target. */
-  static CopyColumns columns(Connection source, long table) throws SQLException {
-    List<String> names = new ArrayList<>();
+  static CopyColumns columns(Connection connection, long table) throws SQLException {
+    Map<String, String> types = new LinkedHashMap<>();
     boolean binary = true;
-    try (PreparedStatement select = source.prepareStatement(COLUMNS)) {
+    try (PreparedStatement select = connection.prepareStatement(COLUMNS)) {
       select.setLong(1, table);
       try (ResultSet rows = select.executeQuery()) {
         while (rows.next()) {
-          names.add(rows.getString(1));
+          types.put(rows.getString(1), rows.getString(3));
           binary &= rows.getBoolean(2);
         }
       }
     }
-    return new CopyColumns(names, binary);
+    return new CopyColumns(types, binary);
+  }
+
+  /** As {@link #columns(Connection, long)}, by the name that SQL has for the table. */
+  static CopyColumns columns(Connection connection, String relation) throws SQLException {
+    try (PreparedStatement select =
+        connection.prepareStatement("SELECT coalesce(?::regclass::oid::bigint, 0)")) {
+      select.setString(1, relation);
+      try (ResultSet row = select.executeQuery()) {
+        row.next();
+        return columns(connection, row.getLong(1));
+      }
+    }
   }
 
   /**

@@ -63,6 +63,18 @@ final class OpenSockets implements AutoCloseable {
     return below;
   }
 
+  /** Ends what was opened, also where the driver is not done with it. */
+  void abort() {
+    Socket below = plain;
+    if (below != null) {
+      try {
+        below.close();
+      } catch (IOException e) {
+        // It is of no use any more, which is what was wanted.
+      }
+    }
+  }
+
   /** Remembers no more sockets: the driver makes others to cancel a statement. */
   @Override
   public void close() {

@@ -2,7 +2,6 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.postgres.CopyList.Piece;
-import dev.whimbrel.postgres.CopyTables.CopyColumns;
 import dev.whimbrel.postgres.CopyTables.KeyColumn;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -21,6 +20,13 @@ final class PieceWork {
    * Keys that are looked up together: one round trip, and a statement of some hundred kilobytes.
    */
   private static final int KEYS_TOGETHER = 5000;
+
+  /**
+   * So many characters of keys make a statement of a few megabytes at most, however long each is.
+   */
+  private static final int CHARACTERS_TOGETHER = 1 << 20;
+
+  private static final int KEYS_FETCHED = 250;
 
   private final CopyPair pair;
   private final Connection source;
@@ -80,7 +86,7 @@ final class PieceWork {
     if (piece.isWholeTable()) {
       // In the transaction that emptied the table, rows are stored as if a vacuum had seen them.
       execute(target, "TRUNCATE ONLY " + piece.relation());
-      return move(piece, columns, piece.relation() + named(columns), "FREEZE, ");
+      return move(piece, columns, piece.relation() + columns.named(), "FREEZE, ");
     }
     return copy(piece, columns, "ONLY " + piece.relation() + " AS t", range(piece));
   }
@@ -93,23 +99,18 @@ final class PieceWork {
 
   private long move(Piece piece, CopyColumns columns, String rows, String options)
       throws SQLException {
-    String format = columns.binary() && understandsBinary() ? "binary" : "text";
+    boolean binary =
+        columns.binary(
+            CopyTables.columns(target, piece.relation()),
+            source.getMetaData().getDatabaseMajorVersion(),
+            target.getMetaData().getDatabaseMajorVersion());
+    String format = binary ? "binary" : "text";
     return pipe.run(
         pair.from(),
         "COPY %s TO STDOUT WITH (FORMAT %s)".formatted(rows, format),
         pair.to(),
         "COPY %s FROM STDIN WITH (%sFORMAT %s)"
-            .formatted(piece.relation() + named(columns), options, format));
-  }
-
-  /** An older target takes infinite intervals for long ones. */
-  private boolean understandsBinary() throws SQLException {
-    return target.getMetaData().getDatabaseMajorVersion()
-        >= source.getMetaData().getDatabaseMajorVersion();
-  }
-
-  private static String named(CopyColumns columns) {
-    return columns.names().isEmpty() ? "" : " (" + columns.list("") + ")";
+            .formatted(piece.relation() + columns.named(), options, format));
   }
 
   private static String range(Piece piece) {
@@ -173,16 +174,33 @@ final class PieceWork {
   /** The next keys, none at the end. */
   private List<String[]> keys(int parts) throws SQLException {
     List<String[]> keys = new ArrayList<>();
+    long characters = 0;
+    int before = -1;
+    while (keys.size() > before
+        && keys.size() < KEYS_TOGETHER
+        && characters < CHARACTERS_TOGETHER) {
+      before = keys.size();
+      characters += fetch(keys, parts);
+    }
+    return keys;
+  }
+
+  /** Adds some keys; returns how long they are. */
+  private long fetch(List<String[]> keys, int parts) throws SQLException {
+    long characters = 0;
     try (Statement fetch = target.createStatement();
         ResultSet rows =
-            fetch.executeQuery("FETCH FORWARD " + KEYS_TOGETHER + " FROM whimbrel_touched")) {
+            fetch.executeQuery("FETCH FORWARD " + KEYS_FETCHED + " FROM whimbrel_touched")) {
       while (rows.next()) {
         String[] values = new String[parts];
         System.arraycopy(rows.getArray(1).getArray(), 0, values, 0, parts);
         keys.add(values);
+        for (String value : values) {
+          characters += value.length();
+        }
       }
     }
-    return keys;
+    return characters;
   }
 
   /** The table, joined with the keys that are looked up. */

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
@@ -38,11 +39,11 @@ final class RowPipe {
     requireTransaction(source);
     requireTransaction(target);
     try {
-      CopyStream from = new CopyStream(source);
-      CopyStream into = new CopyStream(target);
+      CopyStream from = new CopyStream(source, Side.SOURCE);
+      CopyStream into = new CopyStream(target, Side.TARGET);
       into.begin(in, 'G');
       from.begin(out, 'H');
-      FutureTask<Long> taken = new FutureTask<>(into::awaitEnd);
+      FutureTask<Long> taken = new FutureTask<>(() -> listen(into, source));
       Thread listener = new Thread(taken, "copy-answer");
       listener.setDaemon(true);
       listener.start();
@@ -67,6 +68,16 @@ final class RowPipe {
     }
   }
 
+  /** What the target refuses ends the source's part too, which may have nothing to send yet. */
+  private static long listen(CopyStream into, RowSession source) throws SQLException {
+    try {
+      return into.awaitEnd();
+    } catch (SQLException e) {
+      source.abort();
+      throw e;
+    }
+  }
+
   /** A failure could not take back what was copied outside of one. */
   private static void requireTransaction(RowSession session) throws SQLException {
     if (session.connection().unwrap(BaseConnection.class).getTransactionState()
@@ -82,8 +93,7 @@ final class RowPipe {
     while (length > 0) {
       if (taken.isDone()) {
         answer(taken);
-        throw new PSQLException(
-            "the target ended COPY before its rows did", PSQLState.PROTOCOL_VIOLATION);
+        throw new PSQLException("the target ended COPY before its rows did", PSQLState.DATA_ERROR);
       }
       into.write(piece, length);
       bytes.addAndGet(length);

@@ -1,9 +1,11 @@
 package dev.whimbrel.postgres;
 
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
 import java.net.Socket;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import org.postgresql.PGConnection;
 
 /**
@@ -20,10 +22,35 @@ record RowSession(Connection connection, int process, Socket top, Socket bottom)
   /** Opens a session. */
   static RowSession open(Opening opening) throws SQLException {
     try (OpenSockets sockets = OpenSockets.waiting()) {
-      Connection connection = opening.with(sockets);
-      int process = connection.unwrap(PGConnection.class).getBackendPID();
-      return new RowSession(connection, process, sockets.top(), sockets.bottom());
+      try {
+        Connection connection = opening.with(sockets);
+        int process = connection.unwrap(PGConnection.class).getBackendPID();
+        return new RowSession(connection, process, sockets.top(), sockets.bottom());
+      } catch (SQLException e) {
+        // The driver may still wait for an answer, on a thread of its own.
+        sockets.abort();
+        throw reason(e);
+      } catch (RuntimeException e) {
+        sockets.abort();
+        throw e;
+      }
     }
+  }
+
+  /** The driver hides what its encryption says behind the class that it could not make. */
+  private static SQLException reason(SQLException e) {
+    for (Throwable cause = e.getCause(); cause != null; cause = cause.getCause()) {
+      if (cause instanceof InvocationTargetException hidden
+          && hidden.getCause() instanceof SQLException said) {
+        return said;
+      }
+    }
+    return e;
+  }
+
+  /** How long one answer may take from now on; zero for no limit. */
+  void patience(Duration limit) throws SQLException {
+    connection.setNetworkTimeout(Runnable::run, Math.toIntExact(limit.toMillis()));
   }
 
   /** Opens the driver's connection with the properties of these sockets. */

@@ -105,6 +105,40 @@ class RowPipeTest {
   }
 
   @Test
+  void sendsAsTextWhereTheTargetHasOtherTypesOrIsOlder() throws Exception {
+    move("types", "");
+    servers
+        .source()
+        .execute(
+            "types",
+            "CREATE DOMAIN code AS int",
+            "CREATE TABLE t (a int8, b bytea)",
+            "CREATE TABLE d (c code)");
+    servers
+        .target()
+        .execute(
+            "types",
+            "CREATE DOMAIN code AS date",
+            "CREATE TABLE t (b bytea, a float8)",
+            "CREATE TABLE d (c code)");
+    try (var source = servers.source().connect("types");
+        var target = servers.target().connect("types")) {
+      CopyColumns here = CopyTables.columns(source, "public.t");
+      CopyColumns there = CopyTables.columns(target, "public.t");
+
+      assertThat(here.binary(there, 15, 16)).isFalse();
+      assertThat(here.binary(here, 15, 15)).isTrue();
+      assertThat(here.binary(here, 16, 15)).isFalse();
+      assertThat(
+              CopyTables.columns(source, "public.d")
+                  .binary(CopyTables.columns(target, "public.d"), 15, 16))
+          .isFalse();
+      servers.target().execute("types", "ALTER TABLE t ALTER a TYPE int8");
+      assertThat(here.binary(CopyTables.columns(target, "public.t"), 15, 16)).isTrue();
+    }
+  }
+
+  @Test
   void movesRowsThroughEncryptedSessions() throws Exception {
     Move move = move("tls", "?sslmode=require");
     both("tls", "CREATE TABLE t (id int, text text)");
@@ -202,7 +236,7 @@ class RowPipeTest {
                           open.to,
                           "COPY public.t FROM STDIN"))
           .isInstanceOf(SQLException.class)
-          .hasMessageMatching("(?s).*(terminating connection|connection was lost).*");
+          .hasMessageMatching("(?s).*(terminating connection|connection to the target was lost).*");
     }
   }
 
@@ -309,7 +343,8 @@ class RowPipeTest {
       long oid =
           Long.parseLong(
               Pairs.value(servers.source(), database, "SELECT '" + table + "'::regclass::oid"));
-      return CopyTables.columns(source, oid).binary();
+      CopyColumns columns = CopyTables.columns(source, oid);
+      return columns.binary(columns, 15, 16);
     }
   }
 

@@ -5,6 +5,7 @@ import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A parsed {@code postgresql://user@host:port/database?sslmode=…}.
@@ -17,6 +18,10 @@ import java.util.Map;
  */
 public record PostgresUrl(
     String user, String host, int port, String database, Map<String, String> parameters) {
+
+  /** Properties of the driver by which somebody else would make its sockets. */
+  private static final Set<String> SOCKETS =
+      Set.of("socketFactory", "socketFactoryArg", "sslfactory", "sslfactoryarg");
 
   /**
    * Parses a URL.
@@ -62,7 +67,13 @@ public record PostgresUrl(
           throw new IllegalArgumentException(
               "a password must not stand in the URL; write it as password: env:NAME or file:/path");
         }
-        parameters.put(key, decode(pair.substring(equals + 1)));
+        String value = decode(pair.substring(equals + 1));
+        if (SOCKETS.contains(key) || key.equals("gssEncMode") && value.equals("require")) {
+          throw new IllegalArgumentException(
+              "expected no %s: the bulk copy speaks through sockets of its own; encrypt by sslmode=verify-full and sslrootcert"
+                  .formatted(key));
+        }
+        parameters.put(key, value);
       }
     }
     String host = uri.getHost().replaceAll("^\\[|]$", "");

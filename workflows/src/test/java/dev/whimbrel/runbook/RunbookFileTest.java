@@ -172,6 +172,22 @@ class RunbookFileTest {
   }
 
   @Test
+  void refusesParametersByWhichSomebodyElseWouldMakeTheSockets() {
+    String text =
+        """
+        name: shop
+        service: shop
+        source: {postgres: {url: "postgresql://u@h/d?sslmode=require&sslfactory=com.example.Factory"}}
+        target: {postgres: {url: "postgresql://u@h/d?gssEncMode=require"}}
+        """;
+
+    assertThat(mistakesIn(text))
+        .anyMatch(
+            line -> line.contains("source.postgres.url: expected no sslfactory: the bulk copy"))
+        .anyMatch(line -> line.contains("target.postgres.url: expected no gssEncMode"));
+  }
+
+  @Test
   void neverRepeatsASecretWhereverItStands() {
     List<String> slips =
         List.of(
