@@ -97,6 +97,7 @@ public record Nameserver(String label, InetSocketAddress address, boolean recurs
     try {
       SimpleResolver resolver = new SimpleResolver(address);
       resolver.setTimeout(PATIENCE);
+      resolver.setIoClientFactory(new OwnConnection());
       answer = resolver.send(query);
     } catch (IOException e) {
       throw Failures.transientFailure(

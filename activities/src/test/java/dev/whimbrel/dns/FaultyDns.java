@@ -3,6 +3,7 @@ package dev.whimbrel.dns;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.DatagramPacket;
 import java.net.DatagramSocket;
@@ -21,15 +22,20 @@ import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Section;
 import org.xbill.DNS.Type;
 
-/** A wire to a DNS server, over UDP and TCP on one port, on which one message can go wrong. */
+/**
+ * A wire to a DNS server, over UDP and TCP on one port, on which messages can go wrong. Each
+ * connection has a thread of its own, so that a message that is held up holds up no other.
+ */
 final class FaultyDns implements AutoCloseable {
   private static final int LONGEST = 65_535;
   private static final int PATIENCE_MILLIS = 5_000;
+  private static final int ALWAYS = 1_000;
 
   /** What can go wrong. */
   enum Fault {
     REQUEST_LOST("the request is lost"),
     ANSWER_LOST("done, answer lost"),
+    HANGS("the connection stays open, and no answer comes"),
     SERVFAIL("SERVFAIL"),
     REFUSED("REFUSED");
 
@@ -44,13 +50,18 @@ final class FaultyDns implements AutoCloseable {
     }
   }
 
+  private record Planted(String call, Optional<Fault> fault, Runnable deed) {}
+
   private final InetAddress here = InetAddress.getLoopbackAddress();
   private final int behind;
   private final DatagramSocket udp;
   private final ServerSocket tcp;
-  private @Nullable String call;
-  private @Nullable Fault fault;
-  private boolean happened;
+  private @Nullable Planted planted;
+  private int skip;
+  private int times;
+  private boolean lastWord;
+  private boolean cut;
+  private int happened;
 
   FaultyDns(int behind) {
     this.behind = behind;
@@ -74,29 +85,64 @@ final class FaultyDns implements AutoCloseable {
     return tcp.getLocalPort();
   }
 
-  /** Lets the next message of a kind go wrong, such as {@code A} or {@code UPDATE}. */
-  synchronized void next(String wrongCall, Fault newFault) {
-    call = wrongCall;
-    fault = newFault;
-    happened = false;
+  /** Lets one message of a kind go wrong, such as {@code A} or {@code UPDATE}, after so many. */
+  void next(String call, int after, Fault fault) {
+    plant(new Planted(call, Optional.of(fault), () -> {}), after, 1, false);
   }
 
-  /** Whether what was asked for has gone wrong. */
-  synchronized boolean happened() {
+  /** Lets every message of a kind go wrong, after so many. */
+  void always(String call, int after, Fault fault) {
+    plant(new Planted(call, Optional.of(fault), () -> {}), after, ALWAYS, false);
+  }
+
+  /** From this message on nothing comes through any more, as for a worker that was killed. */
+  void killed(String call, int after, Fault fault) {
+    plant(new Planted(call, Optional.of(fault), () -> {}), after, 1, true);
+  }
+
+  /**
+   * As {@link #killed}, with a message that is still on its way: the deed may wait, then it
+   * arrives.
+   */
+  void killedWithAMessageOnItsWay(String call, int after, Runnable deed) {
+    plant(new Planted(call, Optional.of(Fault.ANSWER_LOST), deed), after, 1, true);
+  }
+
+  /** Somebody does something while the message is on its way; the deed may wait. */
+  void meanwhile(String call, int after, Runnable deed) {
+    plant(new Planted(call, Optional.empty(), deed), after, 1, false);
+  }
+
+  private synchronized void plant(Planted what, int after, int howOften, boolean theLastWord) {
+    planted = what;
+    skip = after;
+    times = howOften;
+    lastWord = theLastWord;
+    cut = false;
+    happened = 0;
+  }
+
+  /** From here on everything goes well. Returns how many messages went wrong. */
+  synchronized int heal() {
+    planted = null;
+    cut = false;
     return happened;
   }
 
-  private synchronized Optional<Fault> faultOf(Message request) {
+  private synchronized Optional<Planted> planted(Message request) {
+    if (cut) {
+      return Optional.of(new Planted("", Optional.of(Fault.REQUEST_LOST), () -> {}));
+    }
     String kind =
         request.getHeader().getOpcode() == Opcode.UPDATE
             ? "UPDATE"
             : Type.string(request.getSection(Section.QUESTION).get(0).getType());
-    if (fault == null || !kind.equals(call)) {
+    Planted now = planted;
+    if (now == null || !kind.equals(now.call()) || skip-- > 0 || times-- <= 0) {
       return Optional.empty();
     }
-    Fault now = fault;
-    fault = null;
-    happened = true;
+    happened++;
+    cut = lastWord;
     return Optional.of(now);
   }
 
@@ -108,7 +154,7 @@ final class FaultyDns implements AutoCloseable {
         udp.receive(packet);
         byte[] request = Arrays.copyOf(packet.getData(), packet.getLength());
         Optional<byte[]> answer = answer(request, this::overUdp);
-        if (answer.isPresent()) {
+        if (answer.filter(each -> each.length > 0).isPresent()) {
           udp.send(
               new DatagramPacket(answer.get(), answer.get().length, packet.getSocketAddress()));
         }
@@ -120,15 +166,28 @@ final class FaultyDns implements AutoCloseable {
 
   private void connections() {
     while (!tcp.isClosed()) {
-      try (Socket client = tcp.accept()) {
-        byte[] request = read(client);
-        Optional<byte[]> answer = answer(request, this::overTcp);
-        if (answer.isPresent()) {
-          write(client, answer.get());
-        }
+      try {
+        Socket client = tcp.accept();
+        start(() -> connection(client));
       } catch (IOException e) {
         // As above.
       }
+    }
+  }
+
+  private void connection(Socket client) {
+    try (client) {
+      Optional<byte[]> answer = answer(read(client), this::overTcp);
+      if (answer.isEmpty()) {
+        return;
+      }
+      if (answer.get().length == 0) {
+        client.getInputStream().transferTo(OutputStream.nullOutputStream()); // until it is left
+        return;
+      }
+      write(client, answer.get());
+    } catch (IOException e) {
+      // As above.
     }
   }
 
@@ -136,18 +195,21 @@ final class FaultyDns implements AutoCloseable {
     byte[] ask(byte[] request) throws IOException;
   }
 
+  /** Nothing where the connection ends, no byte where it stays open. */
   private Optional<byte[]> answer(byte[] request, Server server) throws IOException {
     Message message = new Message(request);
-    Optional<Fault> wrong = faultOf(message);
-    if (wrong.isEmpty()) {
+    Optional<Planted> wrong = planted(message);
+    wrong.ifPresent(each -> each.deed().run());
+    if (wrong.flatMap(Planted::fault).isEmpty()) {
       return Optional.of(server.ask(request));
     }
-    return switch (wrong.get()) {
+    return switch (wrong.get().fault().get()) {
       case REQUEST_LOST -> Optional.empty();
       case ANSWER_LOST -> {
         server.ask(request);
         yield Optional.empty();
       }
+      case HANGS -> Optional.of(new byte[0]);
       case SERVFAIL -> Optional.of(refusal(message, Rcode.SERVFAIL));
       case REFUSED -> Optional.of(refusal(message, Rcode.REFUSED));
     };
@@ -157,6 +219,7 @@ final class FaultyDns implements AutoCloseable {
     Message answer = new Message(request.getHeader().getID());
     Header header = answer.getHeader();
     header.setFlag(Flags.QR);
+    header.setOpcode(request.getHeader().getOpcode());
     header.setRcode(rcode);
     answer.addRecord(request.getQuestion(), Section.QUESTION);
     return answer.toWire();

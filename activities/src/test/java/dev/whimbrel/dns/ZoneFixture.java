@@ -19,12 +19,26 @@ final class ZoneFixture implements AutoCloseable {
   static final List<String> SOURCE = List.of("203.0.113.10", "2001:db8:1::10");
   static final List<String> TARGET = List.of("198.51.100.20", "2001:db8:2::20");
 
-  final BindServer bind = server();
-  final Secrets secrets = new Secrets(Map.of("TSIG", bind.keySecret(), "BAD", "d3Jvbmc="));
-  final RegistryDns dns = new RegistryDns(secrets);
+  final BindServer bind;
+  final Secrets secrets;
+  final RegistryDns dns;
+
+  ZoneFixture() {
+    this(server());
+  }
+
+  ZoneFixture(BindServer bind) {
+    this.bind = bind;
+    this.secrets = new Secrets(Map.of("TSIG", bind.keySecret(), "BAD", "d3Jvbmc="));
+    this.dns = new RegistryDns(secrets);
+  }
 
   /** One more server for the same zone, which follows nobody. */
   static BindServer server(String... more) {
+    return zone(more).start();
+  }
+
+  static BindServer.Builder zone(String... more) {
     BindServer.Builder zone =
         BindServer.zone("example.test")
             .record("shop 3600 IN A 203.0.113.10")
@@ -32,7 +46,7 @@ final class ZoneFixture implements AutoCloseable {
             .record("other 300 IN A 192.0.2.7")
             .record("alias IN CNAME shop");
     Stream.of(more).forEach(zone::record);
-    return zone.start();
+    return zone;
   }
 
   DnsSpec.Rfc2136 spec(String keySecret, BindServer... authoritative) {

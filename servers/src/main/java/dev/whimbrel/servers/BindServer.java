@@ -66,6 +66,7 @@ public final class BindServer implements AutoCloseable {
   public static final class Builder {
     private final String zone;
     private final List<String> records = new ArrayList<>();
+    private String grant = "zonesub ANY";
 
     private Builder(String zone) {
       this.zone = zone;
@@ -74,6 +75,12 @@ public final class BindServer implements AutoCloseable {
     /** A line of the zone file, such as {@code shop 3600 IN A 192.0.2.10}. */
     public Builder record(String line) {
       records.add(line);
+      return this;
+    }
+
+    /** What its key may change instead of everything, as in {@code name other.example.test. A}. */
+    public Builder granting(String rule) {
+      grant = rule;
       return this;
     }
 
@@ -92,8 +99,8 @@ public final class BindServer implements AutoCloseable {
         throw new UncheckedIOException(e);
       }
       String options =
-          "type primary; file \"%s\"; update-policy { grant \"%s\" zonesub ANY; };"
-              .formatted(file, KEY);
+          "type primary; file \"%s\"; update-policy { grant \"%s\" %s; };"
+              .formatted(file, KEY, grant);
       return new BindServer(zone, newSecret(), directory, options).answering();
     }
 

@@ -9,6 +9,7 @@ import dev.whimbrel.dns.Health;
 import dev.whimbrel.dns.Mark;
 import dev.whimbrel.dns.NameState;
 import dev.whimbrel.dns.Nameserver;
+import dev.whimbrel.dns.OwnConnection;
 import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.secrets.Secrets;
 import java.io.IOException;
@@ -26,10 +27,13 @@ public final class Rfc2136Provider implements DnsProvider {
   /** An update is written to disk before it is answered; more than this is a broken connection. */
   private static final Duration PATIENCE = Duration.ofSeconds(5);
 
+  private static final int MOST_UNANSWERED = 2;
+
   private final DnsSpec.Rfc2136 spec;
   private final Nameserver primary;
   private final Name zone;
   private final @Nullable TSIG key;
+  private int unanswered;
 
   /**
    * A provider for one zone. Asks nothing yet.
@@ -83,15 +87,28 @@ public final class Rfc2136Provider implements DnsProvider {
     SimpleResolver server = new SimpleResolver(primary.address());
     // Over UDP a lost answer is asked for again, and the update would be made twice.
     server.setTCP(true);
+    server.setIoClientFactory(new OwnConnection());
     server.setTimeout(PATIENCE);
     server.setTSIGKey(key);
     Message answer;
     try {
       answer = server.send(update);
     } catch (IOException e) {
+      return unanswered(wanted);
+    }
+    unanswered = 0;
+    return new Answers(spec, wanted.name()).judge(answer, key != null);
+  }
+
+  /** One lost answer may be chance; whoever gets none at all is told so. */
+  private Change unanswered(NameState wanted) {
+    unanswered++;
+    if (unanswered < MOST_UNANSWERED || read(wanted.name()).mark().equals(wanted.mark())) {
       return Change.UNKNOWN;
     }
-    return new Answers(spec, wanted.name()).judge(answer, key != null);
+    throw Failures.transientFailure(
+        "DNS server %s answers queries, but none of %d updates of %s over TCP (each has %d s), and they were not made"
+            .formatted(spec.server(), unanswered, wanted.name(), PATIENCE.toSeconds()));
   }
 
   @Override
