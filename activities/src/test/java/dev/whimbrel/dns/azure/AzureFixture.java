@@ -186,7 +186,7 @@ final class AzureFixture implements AutoCloseable {
   @Override
   public void close() {
     try (azure) {
-      FaultTable.requireRows(azure.arm().called(), "azure", "azure-records");
+      FaultTable.requireRows(azure.arm().called(), "azure", "azure-records", "azure-races");
     }
   }
 }
