@@ -265,18 +265,82 @@ class Route53FaultsTest {
 
   @Test
   @Order(5)
+  void aBatchOfAKilledWorkerArrivesAfterTheWayBackWasTaken() {
+    DnsMove move = zone.move(name);
+    DnsSnapshot found = zone.dns.findRecords(move);
+    zone.dns.setTtl(lower(move, found));
+    Route53Front.Held held = zone.route53.front().hold(CHANGE);
+    CompletableFuture<Optional<ApplicationFailure>> killed =
+        CompletableFuture.supplyAsync(() -> failure(() -> zone.dns.shift(share(move, found, 25))));
+    held.awaitArrival();
+
+    zone.dns.shift(share(move, found, 0));
+    zone.dns.setTtl(restore(move, found));
+    int calls = zone.route53.front().journal(CHANGE).size();
+    zone.route53.front().fail("ListResourceRecordSets", Route53Fault.DENIED, EVERY_TIME);
+    held.release();
+    killed.join();
+    zone.route53.front().failNoMore();
+
+    assertThat(zone.route53.front().journal(CHANGE).get(calls).status()).isEqualTo(400);
+    assertThat(zone.route53.raw(name)).isEqualTo(asFound);
+    assertThat(zone.route53.raw(Mark.nameFor(name))).isEmpty();
+    table.row(
+        CHANGE,
+        "the worker is killed before the change; its batch arrives when the way back was taken",
+        "The late batch is refused, since the mark is gone; everything stays as found.",
+        "");
+    zone.dns.setTtl(lower(move, found));
+    goOnAndBack(move, found);
+  }
+
+  @Test
+  @Order(6)
+  void somebodyElseChangesARecordWhileItIsRead() {
+    DnsMove move = zone.move(name);
+    DnsSnapshot found = zone.dns.findRecords(move);
+    zone.dns.setTtl(lower(move, found));
+    Route53Front.Held held = zone.route53.front().hold("ListResourceRecordSets");
+    CompletableFuture<Optional<ApplicationFailure>> shift =
+        CompletableFuture.supplyAsync(() -> failure(() -> zone.dns.shift(share(move, found, 25))));
+    held.awaitArrival();
+    zone.route53.somebodyElseWrites(name, "A", 300, "192.0.2.99");
+    List<String> theirs = zone.route53.raw(name);
+    held.release();
+
+    Optional<ApplicationFailure> failure = shift.join();
+
+    assertThat(zone.route53.raw(name)).isEqualTo(theirs);
+    assertThat(failure).isPresent();
+    assertThat(printed(failure.get())).contains("was changed by somebody else: expected ");
+    table.row(
+        "ListResourceRecordSets",
+        "somebody else changes a record while it is on its way",
+        "Parked; their change stays.",
+        printed(failure.get()));
+    zone.route53.somebodyElseWrites(name, "A", 60, "203.0.113.10", "203.0.113.9");
+    goOnAndBack(move, found);
+  }
+
+  @Test
+  @Order(7)
   void aWorkerIsKilledAfterItsChangeAndTheWayBackIsTaken() {
     DnsMove move = zone.move(name);
     DnsSnapshot found = zone.dns.findRecords(move);
     zone.dns.setTtl(lower(move, found));
     List<String> lowered = zone.route53.raw(name);
-    zone.dns.shift(share(move, found, 25));
+    // The batch is made; whatever the worker asks for after that goes nowhere.
+    zone.route53.front().fail("GetChange", Route53Fault.DENIED, EVERY_TIME);
+    Optional<ApplicationFailure> killed = failure(() -> zone.dns.shift(share(move, found, 25)));
+    zone.route53.front().failNoMore();
+    int made = zone.route53.raw(name).size();
 
     zone.dns.shift(share(move, found, 25));
     int weighted = zone.route53.raw(name).size();
     zone.dns.shift(share(move, found, 0));
 
-    assertThat(weighted).isEqualTo(4);
+    assertThat(killed).isPresent();
+    assertThat(List.of(made, weighted)).containsExactly(4, 4);
     assertThat(zone.route53.raw(name)).isEqualTo(lowered);
     table.row(
         CHANGE,
