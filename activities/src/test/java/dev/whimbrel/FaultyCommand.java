@@ -28,7 +28,7 @@ public final class FaultyCommand {
         DONE_AND_HANGS) work "$@"; sleep 600 ;;
         RUBBISH) work "$@"; echo 'no figure' ;;
         SILENT) ;;
-        WAITS) touch '%2$s.waits'; while test -f '%2$s.waits'; do sleep 0.05; done; work "$@" ;;
+        WAITS) echo $$ > '%2$s.pid'; mv '%2$s.pid' '%2$s.waits'; while test -f '%2$s.waits'; do sleep 0.05; done; work "$@" ;;
         *) work "$@" ;;
       esac
       """;
@@ -107,7 +107,17 @@ public final class FaultyCommand {
     }
   }
 
-  /** Lets the run go on that waits. */
+  /** Waits until the run that waits is gone without having been let go. */
+  public void awaitGone() throws IOException {
+    long pid = Long.parseLong(Files.readString(beside("waits")).strip());
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (ProcessHandle.of(pid).filter(ProcessHandle::isAlive).isPresent()) {
+      assertThat(System.nanoTime()).as("%s, process %d, is gone", file, pid).isLessThan(deadline);
+      Thread.onSpinWait();
+    }
+  }
+
+  /** Lets the run go on that waits, if there is one. */
   public void letGo() throws IOException {
     Files.delete(beside("waits"));
   }

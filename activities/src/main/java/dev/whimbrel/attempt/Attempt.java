@@ -15,6 +15,7 @@ import io.temporal.client.ActivityCompletionException;
 import io.temporal.client.WorkflowClient;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
@@ -249,6 +250,23 @@ public final class Attempt {
       Thread.currentThread().interrupt();
       throw Failures.transientFailure("Interrupted: this worker is stopping");
     }
+  }
+
+  /**
+   * What a command of the team's own gets to know, as environment variables. {@code
+   * WHIMBREL_MIGRATION} is the workflow's id without its prefix. {@code WHIMBREL_ORDER} is a number
+   * that is greater in each later step, the way back among them, and the same in every attempt of
+   * one: a command that refuses one smaller than it has seen cannot come too late. Nothing outside
+   * of an activity.
+   */
+  public Map<String, String> variables() {
+    return context == null
+        ? Map.of()
+        : Map.of(
+            "WHIMBREL_MIGRATION",
+            context.getInfo().getWorkflowId().replaceFirst("^migration-", ""),
+            "WHIMBREL_ORDER",
+            Long.toString(context.getInfo().getScheduledTimestamp()));
   }
 
   /** When this activity was asked for; now, outside of one. */

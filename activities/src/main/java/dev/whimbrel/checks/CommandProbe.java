@@ -8,11 +8,13 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** Runs a command that must end with 0, without a shell. */
 public final class CommandProbe {
+  private static final String UNSTARTED = "it cannot be started on this worker: ";
   private static final int LAST_LINES = 5;
   private static final int LONGEST_LINE = 300;
 
@@ -39,23 +41,24 @@ public final class CommandProbe {
   /** As {@link #output}, for one who does not care what it prints. */
   public static Optional<String> run(List<String> command, Duration limit)
       throws IOException, InterruptedException {
-    return output(command, limit).failure();
+    return output(command, limit, Map.of()).failure();
   }
 
   /**
    * Runs a command; ends it, and everything it started, at its limit or when this thread is
-   * interrupted.
+   * interrupted. Where this worker is killed, the command gets SIGTERM on Linux.
    *
+   * @param environment variables for it, beside the worker's own
    * @throws IOException when it cannot be started on this worker; the message says so
    */
-  public static Ended output(List<String> command, Duration limit)
+  public static Ended output(List<String> command, Duration limit, Map<String, String> environment)
       throws IOException, InterruptedException {
     Process process;
     try {
-      process = new ProcessBuilder(command).redirectErrorStream(true).start();
+      process = AttachedProcess.start(command, environment);
       process.getOutputStream().close();
     } catch (IOException e) {
-      throw new IOException("it cannot be started on this worker: " + e.getMessage(), e);
+      throw new IOException(UNSTARTED + e.getMessage(), e);
     }
     Deque<String> output = new ArrayDeque<>();
     Thread reader = new Thread(() -> read(process, output), "command output");
@@ -68,6 +71,13 @@ public final class CommandProbe {
       }
       // What the command left running may hold its output open: it is not waited for.
       reader.join(OUTPUT.toMillis());
+      Optional<String> unstarted =
+          ended
+              ? AttachedProcess.notStarted(process.exitValue(), lastLine(output))
+              : Optional.empty();
+      if (unstarted.isPresent()) {
+        throw new IOException(UNSTARTED + unstarted.get());
+      }
       if (ended && process.exitValue() == 0) {
         return new Ended(Optional.empty(), lastLine(output));
       }

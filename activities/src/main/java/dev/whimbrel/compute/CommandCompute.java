@@ -77,7 +77,7 @@ final class CommandCompute {
     looks.look(words(command));
     looks.requireTime();
     try {
-      return CommandProbe.run(command, limit);
+      return CommandProbe.output(command, limit, looks.variables()).failure();
     } catch (IOException e) {
       throw Failures.needsHelp(
           "%s: '%s': %s".formatted(key, words(command), e.getMessage()),

@@ -3,6 +3,7 @@ package dev.whimbrel.compute;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.attempt.Attempt;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 
@@ -84,6 +85,11 @@ final class Looks {
   /** As {@link Attempt#beating}. */
   <T> T beating(Supplier<T> work) {
     return attempt.beating(work);
+  }
+
+  /** As {@link Attempt#variables}. */
+  Map<String, String> variables() {
+    return attempt.variables();
   }
 
   /** Rests between two looks. */

@@ -16,6 +16,8 @@ public record Health(State state, String line) {
     SERVED,
     /** It does not, whatever the weights say. */
     OUT,
+    /** It is out, and so is every other side: the service answers with all of them. */
+    ALL_OUT,
     /** Nobody could say. */
     NOT_KNOWN
   }

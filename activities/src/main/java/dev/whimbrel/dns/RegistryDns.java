@@ -208,33 +208,44 @@ public final class RegistryDns implements Dns {
         if (!health.isEmpty()) {
           attempt.beat(request.line() + Health.behind(health), looks);
         }
-        unserved = out(health);
+        unserved = out(request, health);
       } catch (ApplicationFailure e) {
         if (!Failures.TRANSIENT.equals(e.getType())) {
           throw e;
         }
         // A time when nobody could look never counts as good, so it must not pass unseen either.
-        unserved = Optional.of("nobody can see what they get: " + e.getOriginalMessage());
+        unserved =
+            Optional.of(
+                "nobody can see whether clients get %s: %s"
+                    .formatted(request.line(), e.getOriginalMessage()));
         attempt.beat(e.getOriginalMessage(), looks);
       }
-      requireServed(request, unserved, trouble);
+      requireServed(unserved, trouble);
       attempt.restBeating(between, looks);
     }
   }
 
   /** What a health check has taken out. */
-  private static Optional<String> out(List<Health> health) {
+  private static Optional<String> out(ShiftRequest request, List<Health> health) {
     return health.stream()
         .filter(each -> each.state() == Health.State.OUT)
-        .map(Health::line)
-        .findFirst();
+        .map(each -> "clients do not get %s: %s".formatted(request.line(), each.line()))
+        .findFirst()
+        .or(
+            () ->
+                health.stream()
+                    .filter(each -> each.state() == Health.State.ALL_OUT)
+                    .map(
+                        each ->
+                            "every side is out, so that clients are led to all of them by %s: %s"
+                                .formatted(request.line(), each.line()))
+                    .findFirst());
   }
 
-  private static void requireServed(ShiftRequest request, Optional<String> out, Trouble trouble) {
-    if (trouble.lasts(out.isPresent())) {
+  private static void requireServed(Optional<String> wrong, Trouble trouble) {
+    if (trouble.lasts(wrong.isPresent())) {
       throw Failures.needsHelp(
-          "For more than %d s clients do not get %s: %s"
-              .formatted(trouble.longest().toSeconds(), request.line(), out.orElse("")),
+          "For more than %d s %s".formatted(trouble.longest().toSeconds(), wrong.orElse("")),
           "mend that side's stack or its health check, or roll back; then retry: the bake begins"
               + " anew",
           null);

@@ -143,7 +143,8 @@ final class CommandTraffic implements TrafficProvider {
               return daemon;
             });
     try {
-      Future<Ended> running = thread.submit(() -> CommandProbe.output(command, limit));
+      Future<Ended> running =
+          thread.submit(() -> CommandProbe.output(command, limit, attempt.variables()));
       Ended ended = await(running, command, attempt);
       if (ended.failure().isPresent()) {
         throw Failures.transientFailure("`%s` %s".formatted(shown(command), ended.failure().get()));

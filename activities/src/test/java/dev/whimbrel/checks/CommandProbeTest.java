@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,6 +40,29 @@ class CommandProbeTest {
     assertThatThrownBy(() -> CommandProbe.run(List.of("/no/such/suite"), SOON))
         .isInstanceOf(IOException.class)
         .hasMessageStartingWith("it cannot be started on this worker: ");
+  }
+
+  @Test
+  void tellsACommandThatMayNotBeRunFromOneThatFails(@TempDir Path directory) throws Exception {
+    Path file = Files.writeString(directory.resolve("suite"), "#!/bin/sh\n");
+
+    assertThatThrownBy(() -> CommandProbe.run(List.of(file.toString()), SOON))
+        .isInstanceOf(IOException.class)
+        .hasMessageStartingWith("it cannot be started on this worker: ")
+        .hasMessageContaining(file.toString());
+    assertThat(CommandProbe.run(shell("echo setpriv; exit 127"), SOON))
+        .contains("ended with 127; it said: setpriv");
+  }
+
+  @Test
+  void handsVariablesOnBesideTheWorkersOwn() throws Exception {
+    assertThat(
+            CommandProbe.output(
+                    shell("echo $WHIMBREL_MIGRATION $PATH"),
+                    SOON,
+                    Map.of("WHIMBREL_MIGRATION", "shop"))
+                .lastLine())
+        .isEqualTo("shop " + System.getenv("PATH"));
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.whimbrel.FaultTable;
 import dev.whimbrel.FaultyCommand;
 import dev.whimbrel.FaultyCommand.Fault;
+import dev.whimbrel.KilledWorker;
 import dev.whimbrel.runbook.ProvisionSpec;
 import io.temporal.failure.ApplicationFailure;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -66,6 +68,9 @@ class CommandFaultsTest {
     somebodyElseRemovesThem();
     workerIsKilledWhileItRuns("do", make);
     workerIsKilledWhileItRuns("undo", undo);
+    aLateDoMakesNothingAfterItsUndo();
+    theCommandOfAKilledWorkerDoesNotCareForSignals("do", make);
+    theCommandOfAKilledWorkerDoesNotCareForSignals("undo", undo);
 
     assertThat(directory.resolve("bystander")).hasContent("7\n");
     table.check();
@@ -94,8 +99,70 @@ class CommandFaultsTest {
     goesOnAndBack("do");
   }
 
-  /** The command of a worker that was killed is nobody's child any more, and goes on. */
   private void workerIsKilledWhileItRuns(String name, FaultyCommand command) throws Exception {
+    if (!name.equals("do")) {
+      compute().make();
+    }
+    boolean before = Files.exists(machine());
+    killTheWorkerWhile(name, command);
+
+    assertThat(Files.exists(machine())).isEqualTo(before);
+    table.row(
+        name,
+        "worker killed while it runs",
+        "ended by SIGTERM, before it has done anything; another worker runs it again",
+        "");
+    goesOnAndBack(name);
+  }
+
+  private void aLateDoMakesNothingAfterItsUndo() throws Exception {
+    killTheWorkerWhile("do", make);
+
+    compute().remove();
+
+    assertThat(machine()).doesNotExist();
+    table.row(
+        "do",
+        "worker killed while it runs; then the way back is taken",
+        "ended by SIGTERM; nothing is made after the undo",
+        "");
+    goesOnAndBack("do");
+  }
+
+  private void killTheWorkerWhile(String name, FaultyCommand command) throws Exception {
+    command.next(Fault.WAITS);
+    try (KilledWorker worker =
+        KilledWorker.start(
+            CommandFaultsTest.class,
+            name,
+            make.words().get(0),
+            check.words().get(0),
+            undo.words().get(0))) {
+      command.awaitWaits();
+      worker.kill();
+    }
+    command.awaitGone();
+    command.letGo(); // nobody is left to notice
+  }
+
+  /** What a worker does that is killed: {@code do} or {@code undo}, then the three commands. */
+  public static void main(String[] arguments) {
+    CommandCompute compute =
+        new CommandCompute(
+            new ProvisionSpec.Command(
+                List.of(arguments[1]), List.of(arguments[2]), List.of(arguments[3])),
+            new Looks(SHORT),
+            Duration.ofMinutes(5));
+    if (arguments[0].equals("do")) {
+      compute.make();
+    } else {
+      compute.remove();
+    }
+  }
+
+  /** Such a one is nobody's child any more, and goes on. */
+  private void theCommandOfAKilledWorkerDoesNotCareForSignals(String name, FaultyCommand command)
+      throws Exception {
     if (!name.equals("do")) {
       compute().make();
     }
@@ -109,7 +176,7 @@ class CommandFaultsTest {
     assertThat(left.waitFor(20, TimeUnit.SECONDS)).isTrue();
     table.row(
         name,
-        "worker killed while it runs; it ends after another worker has run it",
+        "worker killed while it runs, and it ignores SIGTERM; it ends after another worker has run it",
         "run once more, to the same end",
         "");
     goesOnAndBack(name);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.whimbrel.FaultTable;
 import dev.whimbrel.FaultyCommand;
 import dev.whimbrel.FaultyCommand.Fault;
+import dev.whimbrel.KilledWorker;
 import dev.whimbrel.attempt.Attempt;
 import dev.whimbrel.runbook.TrafficSpec;
 import io.temporal.failure.ApplicationFailure;
@@ -63,6 +64,8 @@ class CommandFaultsTest {
     workerIsKilledBeforeItReports();
     workerIsStopped();
     workerIsKilledWhileItRuns();
+    aLateSetNeverUndoesTheWayBack();
+    theCommandOfAKilledWorkerDoesNotCareForSignals();
 
     assertThat(directory.resolve("bystander")).hasContent("7\n");
     table.check();
@@ -134,8 +137,55 @@ class CommandFaultsTest {
     goesOnAndBack();
   }
 
-  /** The command of a worker that was killed is nobody's child any more, and goes on. */
   private void workerIsKilledWhileItRuns() throws Exception {
+    killTheWorkerWhileItSets25();
+
+    assertThat(attempt(25)).isEmpty();
+
+    table.row(
+        "set",
+        "worker killed while it runs",
+        "ended by SIGTERM, before it has set anything; another worker runs it again",
+        "");
+    goesOnAndBack();
+  }
+
+  private void aLateSetNeverUndoesTheWayBack() throws Exception {
+    killTheWorkerWhileItSets25();
+
+    assertThat(attempt(0)).isEmpty();
+
+    assertThat(share()).hasContent("0\n");
+    table.row(
+        "set",
+        "worker killed while it runs; then the way back is taken",
+        "ended by SIGTERM; the share stays as the way back has set it",
+        "");
+    goesOnAndBack();
+  }
+
+  private void killTheWorkerWhileItSets25() throws Exception {
+    set.next(Fault.WAITS);
+    try (KilledWorker worker =
+        KilledWorker.start(CommandFaultsTest.class, set.words().get(0), read.words().get(0))) {
+      set.awaitWaits();
+      worker.kill();
+    }
+    set.awaitGone();
+    set.letGo(); // nobody is left to notice
+    assertThat(share()).hasContent("0\n");
+  }
+
+  /** What a worker does that is killed: it sets 25 with the command of the first argument. */
+  public static void main(String[] arguments) {
+    new CommandTraffic(
+            new TrafficSpec.Command(List.of(arguments[0]), List.of(arguments[1])),
+            Duration.ofMinutes(5))
+        .set(25, new Attempt());
+  }
+
+  /** Such a one is nobody's child any more, and goes on. */
+  private void theCommandOfAKilledWorkerDoesNotCareForSignals() throws Exception {
     set.next(Fault.WAITS);
     CompletableFuture<Void> left =
         new ProcessBuilder(setting(25)).start().onExit().thenAccept(ended -> {});
@@ -147,7 +197,7 @@ class CommandFaultsTest {
 
     table.row(
         "set",
-        "worker killed while it runs; it ends after another worker has run it",
+        "worker killed while it runs, and it ignores SIGTERM; it ends after another worker has run it",
         "set once more to the same share",
         "");
     goesOnAndBack();

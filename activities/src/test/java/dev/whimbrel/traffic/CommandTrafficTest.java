@@ -8,8 +8,11 @@ import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.ShareRequest;
+import dev.whimbrel.activity.Traffic;
 import dev.whimbrel.runbook.TrafficSpec;
+import io.temporal.activity.ActivityOptions;
 import io.temporal.failure.ApplicationFailure;
+import io.temporal.testing.TestActivityEnvironment;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -108,6 +111,50 @@ class CommandTrafficTest {
                 Finding.Level.WARNING,
                 "expected a share of 0 before the migration, found 7: a rollback sets 0."));
     assertThat(Files.readString(share)).isEqualTo("7\n");
+  }
+
+  @Test
+  void aShareThatCannotBeReadForLongIsTroubleDuringTheBake() {
+    RegistryTraffic impatient = new RegistryTraffic(Duration.ofMillis(20), Duration.ofMillis(200));
+
+    assertThatThrownBy(() -> impatient.holdShare(with(set(), List.of("false"), 25)))
+        .isInstanceOfSatisfying(
+            ApplicationFailure.class,
+            failure -> assertThat(failure.getType()).isEqualTo(Failures.NEEDS_HELP))
+        .hasMessageContaining(
+            "clients do not get the target's share of 25 %: `false` ended with 1, without output");
+  }
+
+  @Test
+  void planSaysThatItCouldNotLookWhereTheReadFailsForTheMoment() {
+    assertThatThrownBy(() -> traffic.planShare(with(set(), List.of("false"), 5)))
+        .isInstanceOfSatisfying(
+            ApplicationFailure.class,
+            failure -> assertThat(failure.getType()).isEqualTo(Failures.TRANSIENT))
+        .hasMessageContaining("`false` ended with 1");
+  }
+
+  @Test
+  void tellsACommandWhoseMigrationItIsAndWhichStepCameLater() throws Exception {
+    TestActivityEnvironment environment = TestActivityEnvironment.newInstance();
+    try {
+      environment.registerActivitiesImplementations(traffic);
+      Traffic worker =
+          environment.newActivityStub(
+              Traffic.class,
+              ActivityOptions.newBuilder()
+                  .setStartToCloseTimeout(Duration.ofMinutes(2))
+                  .setHeartbeatTimeout(Duration.ofMinutes(1))
+                  .build());
+      List<String> set =
+          sh("echo $0 > %1$s; echo $WHIMBREL_MIGRATION $WHIMBREL_ORDER > %1$s.by".formatted(share));
+
+      worker.shiftShare(with(set, read(), 25));
+
+      assertThat(Files.readString(Path.of(share + ".by"))).matches("[A-Za-z0-9-]+ \\d+\n");
+    } finally {
+      environment.close();
+    }
   }
 
   private ShareRequest to(int percent) {

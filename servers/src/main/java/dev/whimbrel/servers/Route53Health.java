@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 
@@ -11,9 +12,16 @@ import java.util.stream.Collectors;
 final class Route53Health {
   private static final List<String> REGIONS = List.of("eu-west-1", "us-east-1", "ap-southeast-1");
 
+  private final Set<String> unobserved = ConcurrentHashMap.newKeySet();
   private final Map<String, Boolean> states = new ConcurrentHashMap<>();
 
+  /** Nobody has looked yet. */
+  void unobserved(String id) {
+    unobserved.add(id);
+  }
+
   void set(String id, boolean good) {
+    unobserved.remove(id);
     states.put(id, good);
   }
 
@@ -33,6 +41,7 @@ final class Route53Health {
             : "Failure: Connection timed out. The endpoint or the internet connection is down, or requests are being blocked by your firewall.";
     String observations =
         REGIONS.stream()
+            .filter(region -> !unobserved.contains(id))
             .map(
                 region ->
                     "<HealthCheckObservation><Region>%s</Region><IPAddress>192.0.2.5</IPAddress><StatusReport><Status>%s</Status><CheckedTime>%s</CheckedTime></StatusReport></HealthCheckObservation>"

@@ -226,6 +226,11 @@ public final class Route53Service implements AutoCloseable {
     return lastPart(Route53Xml.at(created, "HealthCheck", "Id").getTextContent());
   }
 
+  /** No checker says anything about a health check, as when it was just made or is disabled. */
+  public void nobodyLooksAt(String id) {
+    health.unobserved(id);
+  }
+
   /** From now on a health check is good, or not. */
   public void health(String id, boolean good) {
     health.set(id, good);

@@ -7,6 +7,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.migration.MigrationStatus.State;
+import io.temporal.activity.Activity;
 import io.temporal.client.WorkflowOptions;
 import io.temporal.testing.TestWorkflowEnvironment;
 import io.temporal.worker.Worker;
@@ -63,6 +64,23 @@ class PlanTest {
 
     assertThat(report.findings()).hasSize(1);
     assertThat(world.journal()).containsOnlyOnce("plan the names");
+  }
+
+  @Test
+  void saysThatItHasNotLookedWhereALookTakesTooLong() {
+    // It goes on for longer than anybody waits, and its worker never says how it ended.
+    world.during("planNames", () -> Activity.getExecutionContext().doNotCompleteOnReturn());
+
+    PreflightReport report = plan(new Runbooks());
+
+    assertThat(report.findings())
+        .singleElement()
+        .satisfies(
+            finding -> {
+              assertThat(finding.level()).isEqualTo(Finding.Level.WARNING);
+              assertThat(finding.line())
+                  .startsWith("names: not looked at, which says nothing about the runbook: ");
+            });
   }
 
   @Test

@@ -118,12 +118,18 @@ final class Endpoints {
         profile.endpoints().stream()
             .map(EndpointInner::endpointMonitorStatus)
             .anyMatch(LEFT_OUT::contains);
+    // Where nothing else is left, Traffic Manager answers with all that is degraded.
+    boolean allOut =
+        profile.endpoints().stream()
+            .map(EndpointInner::endpointMonitorStatus)
+            .allMatch(EndpointMonitorStatus.DEGRADED::equals);
     boolean known =
         profile.endpoints().stream()
             .map(EndpointInner::endpointMonitorStatus)
             .allMatch(EndpointMonitorStatus.ONLINE::equals);
+    Health.State state = out ? Health.State.OUT : Health.State.NOT_KNOWN;
     return new Health(
-        out ? Health.State.OUT : known ? Health.State.SERVED : Health.State.NOT_KNOWN,
+        allOut ? Health.State.ALL_OUT : known ? Health.State.SERVED : state,
         "probes of %s: %s".formatted(called, health(profile)));
   }
 

@@ -52,12 +52,23 @@ final class HostedZone {
     /** Below this share of content checkers, Route 53 takes an endpoint for dead. */
     private static final double CONTENT_ENOUGH = 0.18;
 
+    /**
+     * A check that was just made, or is disabled, has none: Route 53 takes its endpoint for good.
+     */
+    boolean isObserved() {
+      return checkers > 0;
+    }
+
     boolean isGood() {
-      return checkers > 0 && content > CONTENT_ENOUGH * checkers;
+      return isObserved() && content > CONTENT_ENOUGH * checkers;
     }
 
     /** {@code 3 of 3 checkers are content with the target}. */
     String line(Side side) {
+      if (!isObserved()) {
+        return "no checker has looked at the %s yet, which Route 53 takes for good, or for bad where the check is inverted"
+            .formatted(side.word());
+      }
       return "%d of %d checkers are content with the %s".formatted(content, checkers, side.word());
     }
   }

@@ -125,7 +125,7 @@ final class ZoneFindings {
   private void health(Side side, String check) {
     HostedZone.Health health = zone.health(check);
     String figures = health.line(side);
-    if (health.isGood()) {
+    if (health.isGood() || !health.isObserved()) {
       add(Level.NOTE, "healthcheck/" + check, figures + ".", null);
     } else {
       add(

@@ -10,6 +10,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot;
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.dns.DnsProvider;
+import dev.whimbrel.dns.Health;
 import dev.whimbrel.dns.RegistryDns;
 import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.secrets.Secrets;
@@ -17,6 +19,7 @@ import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
 import dev.whimbrel.servers.Route53Fault;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -76,6 +79,37 @@ class Route53HealthTest {
             "For more than 1 s clients do not get 25 %% to the target: 0 of 3 checkers are content with the target (%s)"
                 .formatted(check));
     assertThat(help.remedy()).endsWith("then retry: the bake begins anew");
+  }
+
+  @Test
+  void saysThatEverySideIsOutWhereRoute53AnswersWithAllOfThem() {
+    String ofSource = zone.route53.createHealthCheck();
+    dns.shift(share(move, found, 0));
+    DnsMove both = zone.move(zone.spec(new DnsSpec.HealthChecks(ofSource, check)), SHOP);
+    dns.shift(share(both, found, 5));
+    zone.route53.health(check, false);
+    zone.route53.health(ofSource, false);
+
+    Failures.Help help = helpFrom(() -> dns.holdNames(share(both, found, 5)));
+
+    assertThat(help.cause())
+        .isEqualTo(
+            "For more than 1 s every side is out, so that clients are led to all of them by 5 %% to the target: 0 of 3 checkers are content with the source (%s)"
+                .formatted(ofSource));
+  }
+
+  @Test
+  void isNotKnownWhereNobodyHasLookedYet() {
+    zone.route53.nobodyLooksAt(check);
+
+    assertThat(dns.awaitPropagation(share(move, found, 25)).line())
+        .endsWith(
+            "; no checker has looked at the target yet, which Route 53 takes for good, or for bad where the check is inverted (%s)"
+                .formatted(check));
+    DnsProvider provider = new Route53Access().provider(move.dns().route53(), "shop");
+    assertThat(provider.health(List.of(provider.read(SHOP))))
+        .extracting(Health::state)
+        .containsExactly(Health.State.NOT_KNOWN);
   }
 
   @Test
