@@ -129,9 +129,16 @@ public final class AzureCalls {
   }
 
   private static RuntimeException judged(String what, AzureRight right, HttpResponseException e) {
-    int status = e.getResponse() == null ? 0 : e.getResponse().getStatusCode();
-    HttpHeaders headers = e.getResponse() == null ? null : e.getResponse().getHeaders();
-    return judged(what, right, status, code(e).orElse(""), detail(e), wait(headers));
+    if (e.getResponse() == null) {
+      return MissingToken.judged(what, right, e);
+    }
+    return judged(
+        what,
+        right,
+        e.getResponse().getStatusCode(),
+        code(e).orElse(""),
+        detail(e),
+        wait(e.getResponse().getHeaders()));
   }
 
   private static RuntimeException judged(
@@ -154,20 +161,10 @@ public final class AzureCalls {
     if (PASSING.contains(code) || status == 429 || status >= 500) {
       return Failures.transientFailure(message, wait);
     }
-    if (status == 0) {
-      return Failures.needsHelp(
-          message,
-          "give the worker credentials that Azure's default chain finds; they need the role %s on %s"
-              .formatted(right.role(), right.scope()),
-          "az login");
-    }
     return new Refused(message, status, code);
   }
 
   private static String words(int status, String code) {
-    if (status == 0) {
-      return "nothing, as there are no credentials";
-    }
     return code.isEmpty() ? Integer.toString(status) : status + " " + code;
   }
 

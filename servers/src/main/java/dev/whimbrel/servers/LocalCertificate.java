@@ -105,7 +105,7 @@ public final class LocalCertificate {
   }
 
   /** What a server of this JVM answers TLS with. */
-  SSLContext serving() {
+  public SSLContext serving() {
     try {
       KeyManagerFactory factory =
           KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());

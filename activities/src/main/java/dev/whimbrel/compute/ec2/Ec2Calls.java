@@ -1,12 +1,13 @@
 package dev.whimbrel.compute.ec2;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.aws.LackingCredentials;
 import io.temporal.failure.ApplicationFailure;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
-import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.core.exception.SdkException;
 
 /** Makes calls in one region, and says what their errors mean. */
@@ -102,9 +103,14 @@ final class Ec2Calls {
   ApplicationFailure failure(String operation, String what, SdkException e) {
     String code = code(e);
     String where = "%s %s in %s".formatted(operation, what, region);
-    if (e instanceof SdkClientException && String.valueOf(e.getMessage()).contains("credentials")) {
+    Optional<LackingCredentials> lacking = LackingCredentials.in(e);
+    if (lacking.filter(LackingCredentials::mayPass).isPresent()) {
+      return Failures.transientFailure(
+          "%s: this worker gets no AWS credentials now: %s".formatted(where, lacking.get().why()));
+    }
+    if (lacking.isPresent()) {
       return help(
-          where + ": this worker has no AWS credentials",
+          "%s: this worker has no AWS credentials: %s".formatted(where, lacking.get().why()),
           "give the worker credentials as AWS's SDKs find them: a role, AWS_PROFILE or environment",
           "aws sts get-caller-identity");
     }

@@ -1,6 +1,8 @@
 package dev.whimbrel.dns.route53;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.aws.LackingCredentials;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.awscore.exception.AwsServiceException;
@@ -66,6 +68,20 @@ final class Refusals {
       return Failures.transientFailure(
           "Route 53 cannot do %s now: %s".formatted(what, said(failure)));
     }
+    Optional<LackingCredentials> lacking = LackingCredentials.in(failure);
+    if (lacking.filter(LackingCredentials::mayPass).isPresent()) {
+      return Failures.transientFailure(
+          "Route 53 was not asked for %s, as this worker gets no credentials now: %s"
+              .formatted(what, lacking.get().why()));
+    }
+    if (lacking.isPresent()) {
+      return Failures.needsHelp(
+          "Route 53 was not asked for %s, as this worker has no credentials: %s"
+              .formatted(what, lacking.get().why()),
+          "give the workers credentials by the SDK's default chain (AWS_PROFILE, a role of the"
+              + " machine, or AWS_ACCESS_KEY_ID), or mend the source that is named, then retry",
+          "aws sts get-caller-identity");
+    }
     if (lacksCredentials(failure)) {
       return Failures.needsHelp(
           "Route 53 takes no credentials of this worker for %s: %s".formatted(what, said(failure)),
@@ -100,11 +116,9 @@ final class Refusals {
   }
 
   private static boolean lacksCredentials(SdkException failure) {
-    @Nullable String message = failure.getMessage();
     return failure instanceof AwsServiceException
         ? NO_CREDENTIALS.contains(code(failure))
-        // The SDK has no type for it.
-        : message != null && message.startsWith("Unable to load credentials");
+        : LackingCredentials.in(failure).isPresent();
   }
 
   /** {@code Throttling: Rate exceeded}, without request ids, which differ at each call. */
