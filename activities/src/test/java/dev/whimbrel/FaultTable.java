@@ -34,8 +34,11 @@ public final class FaultTable {
 
       Each row was made by a test: the call in the first column went wrong as the second says, in the middle of a step, against
       a stand-in that is as strict as the real service. Afterwards the step ran again without the fault, and the way back was
-      taken: every time names and weights were as found, to the last byte, each machine was made once, and bystanders
-      were untouched.
+      taken: every time names and weights were as found, to the last byte, each machine and snapshot was made once, nothing of
+      the migration's was left, and bystanders were untouched.
+
+      Stopping and ending the source's machines lies behind the point of no return and has no way back; a plan and a list of
+      costs have none to take. What was adopted is left as it is.
 
       At Azure and Route 53 a call that any test makes and that has no rows here fails that test.
       """;

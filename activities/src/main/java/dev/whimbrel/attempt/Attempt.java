@@ -147,6 +147,11 @@ public final class Attempt {
     return onTheWall.compareTo(used) > 0 ? onTheWall : used;
   }
 
+  /** Which attempt of its activity this is, from 1. */
+  public int number() {
+    return context == null ? 1 : context.getInfo().getAttempt();
+  }
+
   /** How long this activity has been under way, all of its attempts together. */
   public Duration sinceFirstAttempt() {
     return context == null

@@ -7,6 +7,7 @@ import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.activity.OldMachines;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.RetireRequest;
+import dev.whimbrel.attempt.Attempt;
 import dev.whimbrel.compute.azure.AzureClients;
 import dev.whimbrel.compute.azure.AzureCompute;
 import dev.whimbrel.compute.ec2.AwsClients;
@@ -135,15 +136,7 @@ public final class RegistryCompute implements Compute {
 
   @Override
   public Outcome listCosts(RetireRequest request) {
-    List<String> lines = new ArrayList<>();
-    for (Old old : oldSide(request.retire())) {
-      old.provider()
-          .costs(request.migration(), old.ids())
-          .forEach(line -> lines.add("%s: %s".formatted(old.provider().place(), line)));
-    }
-    return lines.isEmpty()
-        ? new Outcome("nothing that the old machines used costs money any more")
-        : new Outcome("still costs money: " + String.join("; ", lines));
+    return new OldCosts(new Attempt(), request.migration()).of(oldSide(request.retire()));
   }
 
   /** Work that takes long, with what it has to say. */
@@ -186,12 +179,10 @@ public final class RegistryCompute implements Compute {
                     "export AWS_REGION=…"));
   }
 
-  private record Old(ComputeProvider provider, List<String> ids) {}
-
-  private List<Old> oldSide(RetireSpec retire) {
-    List<Old> old = new ArrayList<>();
+  private List<OldSide> oldSide(RetireSpec retire) {
+    List<OldSide> old = new ArrayList<>();
     if (!retire.ec2().isEmpty()) {
-      old.add(new Old(Ec2Compute.in(aws, region(retire)), retire.ec2()));
+      old.add(new OldSide(Ec2Compute.in(aws, region(retire)), retire.ec2()));
     }
     Map<String, List<String>> azureIds =
         retire.azure().stream()
@@ -199,7 +190,7 @@ public final class RegistryCompute implements Compute {
                 Collectors.groupingBy(
                     AzureCompute::subscriptionOf, TreeMap::new, Collectors.toList()));
     azureIds.forEach(
-        (subscription, ids) -> old.add(new Old(AzureCompute.in(azure, subscription), ids)));
+        (subscription, ids) -> old.add(new OldSide(AzureCompute.in(azure, subscription), ids)));
     return old;
   }
 

@@ -137,10 +137,18 @@ class AzureFaultsTest {
     Optional<ApplicationFailure> failure = FaultTable.failure(step.run());
     world.arm().clearFaults();
     failure.ifPresent(AzureFaultsTest::requireUseful);
+    List<String> notKnown = steps.notKnown();
     step.run().run();
-
+    assertThat(steps.notKnown()).isEmpty();
     step.doneOnce().run();
-    table.row(operation, meets.fault(), became(failure), printed(failure));
+
+    step.back().run();
+    steps.assertNothingLeft();
+    table.row(
+        operation,
+        meets.fault(),
+        notKnown.isEmpty() ? became(failure) : "the step goes on without it, and says so",
+        notKnown.isEmpty() ? printed(failure) : String.join(" ", notKnown));
   }
 
   static Stream<Arguments> kills() {
@@ -165,8 +173,10 @@ class AzureFaultsTest {
     step.doneOnce().run();
     goOn.countDown();
     killed.get(20, TimeUnit.SECONDS);
-
     step.doneOnce().run();
+
+    step.back().run();
+    steps.assertNothingLeft();
     table.row(
         operation,
         done
@@ -188,12 +198,48 @@ class AzureFaultsTest {
     failure.ifPresent(AzureFaultsTest::requireKind);
     steps.leave();
     step.run().run();
-
     step.doneOnce().run();
+
+    step.back().run();
+    steps.assertNothingLeft();
     table.row(
         operation,
         AzureSteps.words(operation),
         failure.isEmpty() ? "the step went on" : "parks, and theirs is as it was; done once after",
+        printed(failure));
+  }
+
+  static Stream<Arguments> takenAway() {
+    return Stream.of(
+        Arguments.of(
+            "PUT Microsoft.Compute/virtualMachines", 0, "deletes the machine's network interface"),
+        Arguments.of("PUT Microsoft.Compute/snapshots", 0, "deletes the disk"),
+        Arguments.of("PUT Microsoft.Compute/snapshots", 1, "deletes the original"));
+  }
+
+  @Order(4)
+  @ParameterizedTest(name = "{0}: somebody else {2}")
+  @MethodSource("takenAway")
+  void somebodyElseTakesAwayWhatItNeeds(String operation, int skip, String what) {
+    Step step = steps.making(operation);
+    world.arm().fault(operation, skip, 1, ArmFault.before(steps.takenAway(what)));
+
+    Optional<ApplicationFailure> failure = FaultTable.failure(step.run());
+    world.arm().clearFaults();
+    failure.ifPresent(AzureFaultsTest::requireKind);
+    boolean forGood = what.equals("deletes the disk");
+    if (!forGood) {
+      step.run().run();
+      step.doneOnce().run();
+    }
+
+    step.back().run();
+    steps.assertNothingLeft();
+    assertThat(failure).isPresent();
+    table.row(
+        operation,
+        "somebody else %s between look and change".formatted(what),
+        forGood ? "parks; the way back leaves nothing" : became(failure),
         printed(failure));
   }
 

@@ -173,6 +173,37 @@ class AzureProvisioningTest {
   }
 
   @Test
+  void asksThatNoInterfaceIsChangedAndReadsBackWhoseItIs() {
+    world.machines.heedIfNoneMatch(false);
+    String put = "PUT Microsoft.Network/networkInterfaces";
+    Runnable theirs =
+        () ->
+            world
+                .of("networkinterfaces", migration)
+                .keySet()
+                .forEach(
+                    name ->
+                        world.machines.place(
+                            AzureMachines.id(
+                                AzureWorld.GROUP, "Microsoft.Network/networkInterfaces", name),
+                            AzureWorld.located(AzureWorld.TARGET)));
+    world.arm().fault(put, ArmFault.after(theirs));
+    world.arm().clearJournal();
+
+    Failures.Help help = AzureWorld.help(() -> world.compute.provisionMachines(request));
+    world.compute.removeMachines(request);
+    world.machines.heedIfNoneMatch(true);
+
+    assertThat(help.cause()).contains("does not carry this migration's tag: it is not touched");
+    assertThat(world.of("networkinterfaces", migration)).hasSize(1);
+    assertThat(world.of("virtualmachines", migration)).isEmpty();
+    assertThat(
+            world.arm().journal().stream().filter(each -> each.operation().equalsIgnoreCase(put)))
+        .extracting(ArmCall::ifNoneMatch)
+        .containsExactly("*");
+  }
+
+  @Test
   void startsItsOwnMachineThatStands() {
     world.compute.provisionMachines(request);
     world.compute.awaitMachines(request);

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.MachinesRequest;
+import dev.whimbrel.servers.ArmCall;
 import dev.whimbrel.servers.ArmFault;
 import dev.whimbrel.servers.AzureMachines;
 import java.time.Duration;
@@ -141,6 +142,41 @@ class AzureSnapshotsTest {
         .startsWith("Cannot delete the snapshot /subscriptions/")
         .contains("ResourceInUse (A restore point uses it.)");
     assertThat(made(migration)).isEmpty();
+  }
+
+  @Test
+  void asksThatNothingIsChangedAndReadsBackWhoseItIs() {
+    world.machines.heedIfNoneMatch(false);
+    String put = "PUT Microsoft.Compute/snapshots";
+    Runnable theirs =
+        () ->
+            made(migration)
+                .keySet()
+                .forEach(
+                    name ->
+                        world.machines.place(
+                            AzureMachines.id(AzureWorld.GROUP, "Microsoft.Compute/snapshots", name),
+                            AzureWorld.located(AzureWorld.SOURCE)));
+    world.arm().fault(put, ArmFault.after(theirs));
+    world.arm().clearJournal();
+
+    Failures.Help help = AzureWorld.help(() -> world.compute.provisionMachines(request));
+    String line = world.compute.removeMachines(request).line();
+    made(migration).keySet().forEach(this::erase);
+    world.machines.heedIfNoneMatch(true);
+
+    assertThat(help.cause())
+        .endsWith(
+            "a snapshot of this name is there, and does not carry this migration's tag: it is not touched");
+    assertThat(line).isEqualTo("nothing to do");
+    assertThat(
+            world.arm().journal().stream().filter(each -> each.operation().equalsIgnoreCase(put)))
+        .extracting(ArmCall::ifNoneMatch)
+        .containsExactly("*");
+  }
+
+  private void erase(String name) {
+    world.machines.erase(AzureMachines.id(AzureWorld.GROUP, "Microsoft.Compute/snapshots", name));
   }
 
   @Test

@@ -10,6 +10,7 @@ import dev.whimbrel.servers.Program;
 import io.temporal.failure.ApplicationFailure;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.Supplier;
@@ -17,6 +18,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -26,6 +31,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * nothing is lost, and the message says what to do. Makes its part of docs/provider-faults.md.
  */
 @Needs(Program.MOTO)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class Ec2FaultsTest {
   private static final int EVERY_TIME = 1000;
   private static Ec2World world;
@@ -71,9 +77,10 @@ class Ec2FaultsTest {
     /** Somebody else does it, between the step's look and its call. */
     static Case somebodyElse(String does) {
       return new Case(
-          "somebody else %s at the same moment".formatted(does),
-          (step, operation) ->
-              world.front().meanwhile(operation, step.others(does.split(" ", -1)[0])));
+          "somebody else %s at the same moment"
+              .formatted(does)
+              .replace("somebody else (another attempt)", "another attempt"),
+          (step, operation) -> world.front().meanwhile(operation, step.others(does)));
     }
 
     @Override
@@ -101,6 +108,9 @@ class Ec2FaultsTest {
               Fault.refused(400, "AccessDeniedException")),
           Case.every("request lost all the time", EVERY_TIME, Fault.REQUEST_LOST),
           Case.every("done, answer lost once", 1, Fault.ANSWER_LOST));
+
+  /** Those that every step is to meet at every call of it. */
+  private static final List<Case> FREQUENT = List.of(FAULTS.get(1), FAULTS.get(3), FAULTS.get(4));
 
   private static final List<Case> DEATHS =
       List.of(
@@ -161,13 +171,64 @@ class Ec2FaultsTest {
     all.add(Arguments.of("StopInstances", Case.somebodyElse("stops the machine")));
     all.add(Arguments.of("TerminateInstances", Case.somebodyElse("ends the machine")));
     all.add(Arguments.of("DeleteSnapshot", Case.somebodyElse("deletes the snapshot")));
+    all.add(Arguments.of("RunInstances", Case.somebodyElse("(another attempt) makes it")));
+    all.add(Arguments.of("CreateSnapshot", Case.somebodyElse("(another attempt) makes it")));
+    all.add(Arguments.of("CopySnapshot", Case.somebodyElse("(another attempt) makes it")));
+    all.add(Arguments.of("CopySnapshot", Case.somebodyElse("deletes the original")));
     return all.stream();
   }
 
+  @Order(1)
   @ParameterizedTest(name = "{0}: {1}")
   @MethodSource("cases")
   void aStepMeetsAFault(String operation, Case meets) {
-    Ec2Step step = Ec2Step.of(world, migration, operation);
+    meets(operation, operation, Ec2Step.of(world, migration, operation), meets);
+  }
+
+  /** The steps that make a call as well, and meet its most frequent faults there. */
+  private static final List<Map.Entry<String, String>> ELSEWHERE =
+      List.of(
+          Map.entry("DescribeInstances", "plan"),
+          Map.entry("DescribeInstances", "await"),
+          Map.entry("DescribeInstances", "start"),
+          Map.entry("DescribeInstances", "remove"),
+          Map.entry("DescribeInstances", "plan of the retirement"),
+          Map.entry("DescribeInstances", "stop"),
+          Map.entry("DescribeInstances", "look at the old machines"),
+          Map.entry("DescribeInstances", "terminate"),
+          Map.entry("DescribeInstances", "costs"),
+          Map.entry("DescribeSnapshots", "remove snapshots"),
+          Map.entry("DescribeSnapshots", "costs"),
+          Map.entry("RunInstances", "plan"),
+          Map.entry("StopInstances", "plan of the retirement"),
+          Map.entry("TerminateInstances", "plan of the retirement"),
+          Map.entry("TerminateInstances", "terminate"));
+
+  static Stream<Arguments> elsewhere() {
+    List<Arguments> all = new ArrayList<>();
+    for (Map.Entry<String, String> each : ELSEWHERE) {
+      FREQUENT.forEach(meets -> all.add(Arguments.of(each.getKey(), each.getValue(), meets)));
+      if (each.getValue().equals("terminate") && Ec2ProductCalls.changes(each.getKey())) {
+        DEATHS.forEach(meets -> all.add(Arguments.of(each.getKey(), each.getValue(), meets)));
+      }
+    }
+    return all.stream();
+  }
+
+  @Order(2)
+  @ParameterizedTest(name = "{0} in {1}: {2}")
+  @MethodSource("elsewhere")
+  void anotherStepMeetsIt(String operation, String name, Case meets) {
+    boolean dry = name.startsWith("plan") && Ec2ProductCalls.changes(operation);
+    meets(
+        operation,
+        "%s, %s%s".formatted(operation, name, dry ? " (dry run)" : ""),
+        Ec2Step.named(world, migration, name),
+        meets);
+  }
+
+  /** Then it comes again without the fault, and the way back is taken. */
+  private void meets(String operation, String call, Ec2Step step, Case meets) {
     step.before().run();
     world.front().forgetCalls();
     meets.comes().accept(step, operation);
@@ -178,17 +239,60 @@ class Ec2FaultsTest {
     ended.failure().ifPresent(Ec2FaultsTest::requireUseful);
     assertThat(ended.failure().isPresent() || !meets.kills()).isTrue();
     assertThat(step.run().get()).isEmpty();
-
     step.doneOnce().run();
+
+    step.back().run();
+    world.assertNothingLeft(migration);
     table.row(
-        operation,
+        call,
         meets.name(),
         meets.kills() ? "the next attempt looks first; done once" : became(meets, ended),
         meets.kills() ? "" : printed(ended));
   }
 
-  /** How a step ended, and what it said is not known. */
-  private record Ended(Optional<ApplicationFailure> failure, List<String> notKnown) {
+  @Test
+  @Order(3)
+  void somebodyElseMakesOneWithItsTags() {
+    Ec2Step step = Ec2Step.of(world, migration, "RunInstances");
+    world.front().meanwhile("RunInstances", step.others("makes one with its tags"));
+
+    Ended ended = Ended.of(step.run());
+    Ended again = Ended.of(step.run());
+    world.theyLeave();
+    assertThat(step.run().get()).isEmpty();
+    step.doneOnce().run();
+
+    step.back().run();
+    world.assertNothingLeft(migration);
+    assertThat(ended.failure()).isEmpty();
+    table.row(
+        "RunInstances",
+        "somebody else makes one with its tags at the same moment",
+        "done once; the next look parks until theirs, which nobody touches, is gone",
+        printed(again));
+  }
+
+  @Test
+  @Order(4)
+  void somebodyElseDeletesTheVolume() {
+    Ec2Step step = Ec2Step.of(world, migration, "CreateSnapshot");
+    world.front().meanwhile("CreateSnapshot", step.others("deletes the volume"));
+
+    Ended ended = Ended.of(step.run());
+    ended.failure().ifPresent(Ec2FaultsTest::requireUseful);
+
+    step.back().run();
+    world.assertNothingLeft(migration);
+    assertThat(ended.failure()).isPresent();
+    table.row(
+        "CreateSnapshot",
+        "somebody else deletes the volume at the same moment",
+        "parks; the way back leaves nothing",
+        printed(ended));
+  }
+
+  /** How a step ended, and what it said is not known or stands in the way. */
+  private record Ended(Optional<ApplicationFailure> failure, List<String> said) {
     static Ended of(Supplier<List<String>> step) {
       try {
         return new Ended(Optional.empty(), step.get());
@@ -209,8 +313,10 @@ class Ec2FaultsTest {
   }
 
   private static String became(Case meets, Ended ended) {
-    if (!ended.notKnown().isEmpty()) {
-      return "the plan goes on without it, and says so";
+    if (!ended.said().isEmpty()) {
+      return String.join(" ", ended.said()).contains("not known")
+          ? "the step goes on without it, and says so"
+          : "the plan names it, and nothing is begun";
     }
     return ended
         .failure()
@@ -220,7 +326,7 @@ class Ec2FaultsTest {
                     ? "the step is tried again; done once"
                     : "parks; done once after a retry")
         .orElse(
-            meets.name().startsWith("somebody else")
+            meets.name().endsWith("at the same moment")
                 ? "done once"
                 : "the SDK asked again; done once");
   }
@@ -235,6 +341,6 @@ class Ec2FaultsTest {
                     : each.getOriginalMessage()
                         + ". Fix: "
                         + each.getDetails().get(Failures.Help.class).remedy())
-        .orElse(String.join(" ", ended.notKnown()));
+        .orElse(String.join(" ", ended.said()));
   }
 }

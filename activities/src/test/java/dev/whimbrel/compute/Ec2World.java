@@ -53,6 +53,7 @@ final class Ec2World implements AutoCloseable {
   final String group = target.describeSecurityGroups().securityGroups().get(0).groupId();
   final RegistryCompute compute = new RegistryCompute(aws(), QUICK);
 
+  private final List<String> theirs = new ArrayList<>();
   private final List<Bystanders> bystanders =
       List.of(new Bystanders(target, image), new Bystanders(source, sourceImage));
   private final List<String> before = bystanders.stream().map(Bystanders::state).toList();
@@ -107,7 +108,10 @@ final class Ec2World implements AutoCloseable {
     return service.front();
   }
 
-  /** Clients as the product makes them, which find the stand-in by a profile file. */
+  /**
+   * Clients as the product makes them, which find the stand-in by a profile file, and do not pause
+   * for seconds before they ask again.
+   */
   AwsClients aws() {
     String profile =
         """
@@ -119,7 +123,7 @@ final class Ec2World implements AutoCloseable {
             .formatted(service.endpoint());
     ProfileFile file =
         ProfileFile.builder().content(profile).type(ProfileFile.Type.CREDENTIALS).build();
-    return new AwsClients(() -> file);
+    return new AwsClients(() -> file, Duration.ofMillis(20));
   }
 
   private Ec2Client client(String region) {
@@ -192,6 +196,41 @@ final class Ec2World implements AutoCloseable {
         .instances()
         .get(0)
         .instanceId();
+  }
+
+  /** A machine of somebody else that carries this migration's tags. */
+  void tagged(String migration, String machine) {
+    theirs.add(instance(target, "whimbrel:migration", migration, "whimbrel:machine", machine));
+  }
+
+  /**
+   * Whoever made machines with a migration's tags ends them; until then nobody has touched them.
+   */
+  void theyLeave() {
+    for (String each : theirs) {
+      assertThat(state(target, each)).isEqualTo("running");
+      target.terminateInstances(ask -> ask.instanceIds(each));
+    }
+    theirs.clear();
+  }
+
+  void deleteSnapshots(Ec2Client client, String migration) {
+    snapshots(client, migration)
+        .forEach(each -> client.deleteSnapshot(ask -> ask.snapshotId(each.snapshotId())));
+  }
+
+  /** That nothing of a migration is there any more. */
+  void assertNothingLeft(String migration) {
+    assertThat(alive(migration)).isEmpty();
+    for (Ec2Client client : List.of(source, target)) {
+      assertThat(snapshots(client, migration)).isEmpty();
+      assertThat(
+              client
+                  .describeVolumes(
+                      request -> request.filters(filter("tag:whimbrel:migration", migration)))
+                  .volumes())
+          .isEmpty();
+    }
   }
 
   String volume(Ec2Client client) {

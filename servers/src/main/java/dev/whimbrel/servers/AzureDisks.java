@@ -103,6 +103,9 @@ final class AzureDisks {
     String location = request.body().path("location").asText();
     String source = creation.path("sourceResourceId").asText();
     String option = creation.path("createOption").asText();
+    if (there.isPresent() && "*".equals(request.ifNoneMatch()) && store.heedsIfNoneMatch()) {
+      return AzureNetwork.isThere(request);
+    }
     if (there
         .map(each -> each.at("/properties/provisioningState").asText())
         .filter(DELETING::equals)

@@ -135,6 +135,14 @@ public final class AzureMachines implements ArmResources {
     store.unlock(scope);
   }
 
+  /**
+   * Whether network interfaces and snapshots refuse a PUT with {@code If-None-Match: *} where one
+   * is there; Microsoft describes the header for neither. At first they do.
+   */
+  public void heedIfNoneMatch(boolean heeds) {
+    store.heedIfNoneMatch(heeds);
+  }
+
   /** A resource as it is kept, with what clients never see. */
   public Optional<JsonNode> resource(String id) {
     synchronized (store) {

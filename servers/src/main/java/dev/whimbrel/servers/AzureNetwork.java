@@ -51,6 +51,9 @@ final class AzureNetwork {
     if (store.get(subnet).isEmpty()) {
       return missing(subnet, request);
     }
+    if (there.isPresent() && "*".equals(request.ifNoneMatch()) && store.heedsIfNoneMatch()) {
+      return isThere(request);
+    }
     String group = request.body().at("/properties/networkSecurityGroup/id").asText("");
     if (!group.isEmpty() && store.get(group).isEmpty()) {
       return missing(group, request);
@@ -99,6 +102,11 @@ final class AzureNetwork {
           .get(key)
           .ifPresent(each -> each.withObject("/properties").put("provisioningState", state));
     }
+  }
+
+  static ArmAnswer isThere(ArmRequest request) {
+    return ArmAnswer.error(
+        412, "PreconditionFailed", "The resource %s exists.".formatted(request.path()));
   }
 
   private static ArmAnswer missing(String id, ArmRequest request) {

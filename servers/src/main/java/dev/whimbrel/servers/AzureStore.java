@@ -17,6 +17,7 @@ import java.util.TreeSet;
 final class AzureStore {
   private final Map<String, ObjectNode> resources = new TreeMap<>();
   private final Set<String> locks = new TreeSet<>();
+  private boolean heedsIfNoneMatch = true;
 
   /** The key of a path that names a resource, or of the resource that an action is about. */
   static String key(ArmId id) {
@@ -54,6 +55,14 @@ final class AzureStore {
     Map<String, JsonNode> all = new TreeMap<>();
     resources.forEach((id, resource) -> all.put(id, resource.deepCopy()));
     return all;
+  }
+
+  synchronized void heedIfNoneMatch(boolean heeds) {
+    heedsIfNoneMatch = heeds;
+  }
+
+  synchronized boolean heedsIfNoneMatch() {
+    return heedsIfNoneMatch;
   }
 
   /** Nothing at or below this scope can be deleted from now on. */

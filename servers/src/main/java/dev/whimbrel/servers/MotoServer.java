@@ -1,10 +1,12 @@
 package dev.whimbrel.servers;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -14,6 +16,16 @@ import java.util.Map;
 final class MotoServer implements AutoCloseable {
   /** Python reads a thousand files at the first start. */
   private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  /**
+   * What Amazon offers here. Of its own, moto makes hundreds, with snapshots, at its first look.
+   */
+  private static final String IMAGES =
+      """
+      [{"ami_id": "ami-0123456789abcdef0", "name": "linux-x86_64", "architecture": "x86_64",
+        "owner_id": "801119661308", "public": true, "root_device_type": "ebs",
+        "virtualization_type": "hvm", "hypervisor": "xen"}]
+      """;
 
   private final Path directory = Directories.temporary("moto");
   private final int port = Ports.free();
@@ -25,6 +37,7 @@ final class MotoServer implements AutoCloseable {
             "moto on port " + port,
             List.of(program.toString(), "-H", "127.0.0.1", "-p", Integer.toString(port)),
             Map.of(
+                "MOTO_AMIS_PATH", images().toString(),
                 "MOTO_ENABLE_AMI_VALIDATION", "true",
                 "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true",
                 "MOTO_ENABLE_KEYPAIR_VALIDATION", "true"),
@@ -45,6 +58,14 @@ final class MotoServer implements AutoCloseable {
     } catch (RuntimeException e) {
       server.close();
       throw e;
+    }
+  }
+
+  private Path images() {
+    try {
+      return Files.writeString(directory.resolve("images.json"), IMAGES);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 

@@ -45,6 +45,9 @@ public interface Compute {
    */
   Outcome terminateMachines(RetireRequest request);
 
-  /** Lists what on the source's side still costs money. */
+  /**
+   * Lists what on the source's side still costs money. Where that cannot be read the line says that
+   * it is not known, and why.
+   */
   Outcome listCosts(RetireRequest request);
 }

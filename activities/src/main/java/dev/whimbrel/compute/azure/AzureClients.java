@@ -48,6 +48,7 @@ public final class AzureClients {
         each ->
             account()
                 .configured(ComputeManager.configure())
+                .withPolicy(new OnlyNew())
                 .authenticate(account().credential(), account().profile(each)));
   }
 

@@ -5,6 +5,7 @@ import com.azure.resourcemanager.compute.fluent.models.SnapshotInner;
 import com.azure.resourcemanager.compute.models.CreationData;
 import com.azure.resourcemanager.compute.models.DiskCreateOption;
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.azure.AzureCalls.Refused;
 import dev.whimbrel.compute.Snapshot;
 import dev.whimbrel.compute.WantedSnapshot;
 import dev.whimbrel.runbook.ProvisionSpec;
@@ -166,16 +167,9 @@ final class DiskSnapshots {
   void begin(String migration, WantedSnapshot wanted, Optional<Snapshot> from) {
     String name = Marks.snapshotName(migration, wanted.disk(), from.isPresent());
     ResourceId id = id(name);
-    Optional<SnapshotInner> there = get(name);
-    if (there.isPresent()) {
-      if (isOwn(migration, there.get())) {
-        return; // an attempt of the same time was faster
-      }
-      throw Failures.needsHelp(
-          "%s: a snapshot of this name is there, and does not carry this migration's tag: it is not touched"
-              .formatted(id.id()),
-          "rename or delete it, then retry",
-          "az snapshot show --ids " + id.id());
+    String source = from.map(Snapshot::id).orElse(wanted.disk());
+    if (isThere(migration, id, source)) {
+      return; // an attempt of the same time was faster
     }
     if (from.isEmpty() && wanted.from().equals(UNKNOWN)) {
       throw Failures.needsHelp(
@@ -190,17 +184,47 @@ final class DiskSnapshots {
                 new CreationData()
                     .withCreateOption(
                         from.isPresent() ? DiskCreateOption.COPY_START : DiskCreateOption.COPY)
-                    .withSourceResourceId(from.map(Snapshot::id).orElse(wanted.disk())));
+                    .withSourceResourceId(source));
     inner.withLocation(from.isPresent() ? wanted.to() : wanted.from());
     inner.withTags(Marks.tags(migration, null, Map.of()));
-    ComputeCalls.make(
-        "Cannot make the snapshot " + id.id(),
-        scope(),
-        () ->
-            clients
-                .compute(spec.subscription())
-                .getSnapshots()
-                .beginCreateOrUpdate(spec.resourceGroup(), name, inner));
+    try {
+      ComputeCalls.raw(
+          "Cannot make the snapshot " + id.id(),
+          scope(),
+          () ->
+              clients
+                  .compute(spec.subscription())
+                  .getSnapshots()
+                  .beginCreateOrUpdate(spec.resourceGroup(), name, inner, OnlyNew.mark()));
+    } catch (Refused e) {
+      if (e.status() != OnlyNew.IS_THERE) {
+        throw ComputeCalls.meaning(e, scope());
+      }
+    }
+    isThere(migration, id, source);
+  }
+
+  /** Whether there is one of that name, which must be the migration's own, and of that source. */
+  private boolean isThere(String migration, ResourceId id, String source) {
+    Optional<SnapshotInner> there = get(id.name());
+    if (there.isEmpty()) {
+      return false;
+    }
+    if (!isOwn(migration, there.get())) {
+      throw foreign(id, "does not carry this migration's tag");
+    }
+    String from = there.get().creationData().sourceResourceId();
+    if (from != null && !from.equalsIgnoreCase(source)) {
+      throw foreign(id, "was made of %s, not of %s".formatted(from, source));
+    }
+    return true;
+  }
+
+  private static RuntimeException foreign(ResourceId id, String why) {
+    return Failures.needsHelp(
+        "%s: a snapshot of this name is there, and %s: it is not touched".formatted(id.id(), why),
+        "rename or delete it, then retry",
+        "az snapshot show --ids " + id.id());
   }
 
   void delete(String snapshot) {

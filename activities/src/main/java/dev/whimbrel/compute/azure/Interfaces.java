@@ -1,12 +1,14 @@
 package dev.whimbrel.compute.azure;
 
 import com.azure.core.management.SubResource;
+import com.azure.core.util.Context;
 import com.azure.resourcemanager.network.fluent.models.NetworkInterfaceInner;
 import com.azure.resourcemanager.network.fluent.models.NetworkInterfaceIpConfigurationInner;
 import com.azure.resourcemanager.network.fluent.models.NetworkSecurityGroupInner;
 import com.azure.resourcemanager.network.fluent.models.SubnetInner;
 import com.azure.resourcemanager.network.models.ProvisioningState;
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.azure.AzureCalls.Refused;
 import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.ProvisionSpec.AzureMachine;
 import java.util.List;
@@ -27,8 +29,35 @@ final class Interfaces {
 
   /** Makes the interface of a machine, or finds it; the same at every attempt. */
   String make(String migration, AzureMachine wanted, Runnable requireTime) {
-    String name = Marks.interfaceName(migration, wanted.name());
-    ResourceId id = id(name);
+    ResourceId id = id(Marks.interfaceName(migration, wanted.name()));
+    Optional<NetworkInterfaceInner> there = own(migration, id);
+    if (there.isEmpty()) {
+      requireTime.run();
+      try {
+        put(migration, wanted, id, OnlyNew.mark());
+      } catch (Refused e) {
+        // An attempt of the same time, or one whose answer was lost, may have been faster.
+        if (e.status() != OnlyNew.IS_THERE) {
+          throw ComputeCalls.meaning(e, id.scope());
+        }
+      }
+      there = own(migration, id);
+    }
+    if (there.isPresent() && !isReady(there.get())) {
+      requireTime.run();
+      // What is there and not ready was begun by an attempt that did not end: the same is asked
+      // for.
+      try {
+        put(migration, wanted, id, Context.NONE);
+      } catch (Refused e) {
+        throw ComputeCalls.meaning(e, id.scope());
+      }
+    }
+    return there.map(NetworkInterfaceInner::id).orElse(id.id());
+  }
+
+  /** The interface of that name, which must be the migration's own. */
+  private Optional<NetworkInterfaceInner> own(String migration, ResourceId id) {
     Optional<NetworkInterfaceInner> there = machines.networkInterface(id);
     if (there.isPresent() && !isOwn(migration, there.get())) {
       throw Failures.needsHelp(
@@ -37,24 +66,27 @@ final class Interfaces {
           "rename or delete it, then retry",
           "az network nic show --ids " + id.id());
     }
-    if (there.isPresent() && ProvisioningState.SUCCEEDED.equals(there.get().provisioningState())) {
-      return there.get().id();
-    }
-    requireTime.run();
+    return there;
+  }
+
+  private static boolean isReady(NetworkInterfaceInner found) {
+    return ProvisioningState.SUCCEEDED.equals(found.provisioningState());
+  }
+
+  private void put(String migration, AzureMachine wanted, ResourceId id, Context context) {
     String what = "Cannot make the network interface " + id.id();
-    // What is there and not ready was begun by an attempt that did not end: the same is asked for.
     Operations.await(
         what,
         id.scope(),
-        ComputeCalls.make(
+        ComputeCalls.raw(
             what,
             id.scope(),
             () ->
                 clients
                     .network(spec.subscription())
                     .getNetworkInterfaces()
-                    .beginCreateOrUpdate(spec.resourceGroup(), name, inner(migration, wanted))));
-    return id.id();
+                    .beginCreateOrUpdate(
+                        spec.resourceGroup(), id.name(), inner(migration, wanted), context)));
   }
 
   private NetworkInterfaceInner inner(String migration, AzureMachine wanted) {

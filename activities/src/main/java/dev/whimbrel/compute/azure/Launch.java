@@ -33,7 +33,6 @@ import java.util.stream.Collectors;
  */
 final class Launch {
   private static final int LONGEST_USER_DATA = 48 * 1024;
-  private static final int PRECONDITION_FAILED = 412;
 
   private final AzureClients clients;
   private final ProvisionSpec.Azure spec;
@@ -80,7 +79,7 @@ final class Launch {
                       spec.resourceGroup(), wanted.name(), inner, null, "*", Context.NONE));
     } catch (Refused e) {
       // An attempt of the same time, or one whose answer was lost, may have been faster.
-      if (e.status() != PRECONDITION_FAILED) {
+      if (e.status() != OnlyNew.IS_THERE) {
         throw ComputeCalls.meaning(e, id.scope());
       }
     }

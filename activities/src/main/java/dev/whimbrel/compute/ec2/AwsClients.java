@@ -15,6 +15,7 @@ import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
 import software.amazon.awssdk.profiles.ProfileFile;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.regions.providers.DefaultAwsRegionProviderChain;
+import software.amazon.awssdk.retries.api.BackoffStrategy;
 import software.amazon.awssdk.services.ec2.Ec2Client;
 import software.amazon.awssdk.services.servicequotas.ServiceQuotasClient;
 import software.amazon.awssdk.services.sts.StsClient;
@@ -36,21 +37,26 @@ public final class AwsClients {
           .socketTimeout(TRY)
           .build();
   private final @Nullable Supplier<ProfileFile> profiles;
+  private final @Nullable Duration pause;
   private final Map<String, Ec2Client> ec2 = new ConcurrentHashMap<>();
   private final Map<String, Ec2Client> once = new ConcurrentHashMap<>();
+  private final Map<String, StsClient> sts = new ConcurrentHashMap<>();
+  private final Map<String, ServiceQuotasClient> quotas = new ConcurrentHashMap<>();
 
   /** Clients by the SDK's default chains. */
   public AwsClients() {
-    this(null);
+    this(null, null);
   }
 
   /**
    * Clients that read another profile file than the usual one.
    *
    * @param profiles null: the usual one
+   * @param pause between two tries of one call; null: the SDK's own, which grow to seconds
    */
-  public AwsClients(@Nullable Supplier<ProfileFile> profiles) {
+  public AwsClients(@Nullable Supplier<ProfileFile> profiles, @Nullable Duration pause) {
     this.profiles = profiles;
+    this.pause = pause;
   }
 
   /** For calls that may be made twice: the SDK retries what is throttled, failed or lost. */
@@ -73,11 +79,11 @@ public final class AwsClients {
   }
 
   StsClient sts(String region) {
-    return build(StsClient.builder(), region, true);
+    return sts.computeIfAbsent(region, each -> build(StsClient.builder(), each, true));
   }
 
   ServiceQuotasClient quotas(String region) {
-    return build(ServiceQuotasClient.builder(), region, true);
+    return quotas.computeIfAbsent(region, each -> build(ServiceQuotasClient.builder(), each, true));
   }
 
   private <B extends AwsClientBuilder<B, C>, C> C build(B builder, String region, boolean retried) {
@@ -85,6 +91,10 @@ public final class AwsClients {
         ClientOverrideConfiguration.builder().apiCallAttemptTimeout(TRY).apiCallTimeout(CALL);
     if (!retried) {
       override.retryStrategy(AwsRetryStrategy.doNotRetry());
+    } else if (pause != null) {
+      BackoffStrategy pauses = BackoffStrategy.fixedDelay(pause);
+      override.retryStrategy(
+          tries -> tries.backoffStrategy(pauses).throttlingBackoffStrategy(pauses));
     }
     if (profiles != null) {
       override.defaultProfileFileSupplier(profiles);

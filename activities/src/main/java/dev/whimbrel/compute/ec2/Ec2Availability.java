@@ -1,9 +1,11 @@
 package dev.whimbrel.compute.ec2;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Finding.Level;
 import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.ProvisionSpec.Ec2Machine;
+import io.temporal.failure.ApplicationFailure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -146,11 +148,11 @@ final class Ec2Availability {
   private void refused(List<Finding> findings, String migration, Ec2Machine machine) {
     SdkException refusal = launch.refusal(migration, machine);
     if (refusal != null) {
-      findings.add(
-          blocker(
-              machine.name(),
-              calls.failure("RunInstances", "as a dry run", refusal).getOriginalMessage() + ".",
-              null));
+      ApplicationFailure failure = calls.failure("RunInstances", "as a dry run", refusal);
+      if (failure.getType().equals(Failures.TRANSIENT)) {
+        throw failure; // it says nothing about the machine
+      }
+      findings.add(blocker(machine.name(), failure.getOriginalMessage() + ".", null));
     }
   }
 
