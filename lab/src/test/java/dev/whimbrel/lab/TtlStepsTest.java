@@ -3,23 +3,18 @@ package dev.whimbrel.lab;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.lab.Product.Ran;
+import dev.whimbrel.lab.TtlObserver.Copy;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
 import dev.whimbrel.servers.UnboundServer;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
-import org.xbill.DNS.Record;
 
 /** The TTL goes down in steps, and none begins while a resolver still keeps an older answer. */
 @Needs({Program.MINISTACK, Program.UNBOUND, Program.TEMPORAL, Program.PG_DUMP})
@@ -31,22 +26,21 @@ class TtlStepsTest {
   /** A resolver counts whole seconds down, and is asked a moment after the authority. */
   private static final int ROUNDING = 1;
 
-  /**
-   * What was answered at one moment.
-   *
-   * @param at {@link System#nanoTime}
-   * @param address where the name points to
-   * @param ttl the authority's TTL, or what is left of a resolver's copy
-   */
-  private record Answer(long at, String address, long ttl) {}
+  /** Less than half of the first TTL, so that some copy of it outlives the whole second one. */
+  private static final Duration APART = Duration.ofSeconds(5);
 
   @Test
   void noStepBeginsBeforeTheOldTtlHasRunOutAtACachingResolver() throws Exception {
     try (LabWorld world = LabWorld.build().onRealTemporal().atRoute53().ttl(FOUND).start();
         LabMigration migration = new LabMigration(world, "ttl");
-        UnboundServer resolver = UnboundServer.inFrontOf(LabWorld.ZONE, world.zone().port());
+        UnboundServer one = inFrontOf(world);
+        UnboundServer two = inFrontOf(world);
+        UnboundServer three = inFrontOf(world);
+        UnboundServer four = inFrontOf(world);
+        UnboundServer five = inFrontOf(world);
         ShopClients clients = ShopClients.forgetful(new Ledger(), world, 4, 50);
-        Observer observer = new Observer(world.zone(), resolver)) {
+        TtlObserver observer =
+            new TtlObserver(world.zone(), List.of(one, two, three, four, five), APART)) {
       world.product().startWorker();
       Path file = world.write(LabRunbook.quickest("ttl"));
       Files.writeString(file, Files.readString(file).replace("lower: 1,", "lower: " + STEPS + ","));
@@ -59,95 +53,43 @@ class TtlStepsTest {
       Poll.until("an answer of the target", LIMIT, observer::sawTheTarget);
       assertThat(clients.lastAddress()).isEqualTo(LabWorld.TARGET_ADDRESS);
 
+      assertThat(observer.keptAt(observer.firstWith(STEPS.get(0))))
+          .as("a copy of %d s that outlives the next TTL: without it the test proves little", FOUND)
+          .anyMatch(
+              copy ->
+                  copy.whole() >= FOUND - ROUNDING
+                      && copy.left().toSeconds() > STEPS.get(0) + ROUNDING);
       int before = FOUND;
       for (int step : STEPS) {
         long began = observer.firstWith(step);
-        assertThat(observer.longestKeptFrom(began))
-            .as("what the resolver still keeps when the TTL goes from %d to %d", before, step)
+        assertForgotten(
+            observer, began, before, "the TTL goes from %d to %d".formatted(before, step));
+        assertThat(observer.longestKeptFrom(began, FOUND))
+            .as("what a resolver still keeps when the TTL goes from %d to %d", before, step)
             .isLessThanOrEqualTo(before + ROUNDING);
         before = step;
       }
-      assertThat(observer.longestKeptFrom(observer.firstAtTheTarget()))
-          .as("what the resolver still keeps when the name is moved")
-          .isLessThanOrEqualTo(3 + ROUNDING);
+      long moved = observer.firstAtTheTarget();
+      assertForgotten(observer, moved, before, "the name is moved");
+      assertThat(observer.longestKeptFrom(moved, FOUND))
+          .as("what a resolver still keeps when the name is moved")
+          .isLessThanOrEqualTo(before + ROUNDING);
     }
   }
 
-  /** Asks the authority and a resolver ten times a second. */
-  private static final class Observer implements AutoCloseable {
-    private final List<Answer> authority = new CopyOnWriteArrayList<>();
-    private final List<Answer> resolver = new CopyOnWriteArrayList<>();
-    private final Thread thread;
-    private volatile boolean stopped;
+  /** No resolver still keeps what it took while a longer TTL than that was served. */
+  private static void assertForgotten(TtlObserver observer, long when, int longest, String what) {
+    List<Copy> kept = observer.keptAt(when);
+    assertThat(kept).as("copies kept when " + what).isNotEmpty();
+    assertThat(kept)
+        .as("copies kept when %s: none is older than the TTL of %d s", what, longest)
+        .allMatch(
+            copy ->
+                copy.whole() <= longest + ROUNDING
+                    || copy.left().compareTo(Duration.ofSeconds(ROUNDING)) <= 0);
+  }
 
-    Observer(LabZone zone, UnboundServer unbound) {
-      thread = new Thread(() -> observe(zone, unbound), "observer");
-      thread.setDaemon(true);
-      thread.start();
-    }
-
-    private void observe(LabZone zone, UnboundServer unbound) {
-      while (!stopped) {
-        try {
-          add(authority, zone.records(LabWorld.NAME, "A"));
-          add(resolver, unbound.records(LabWorld.NAME, "A"));
-          TimeUnit.MILLISECONDS.sleep(100);
-        } catch (UncheckedIOException e) {
-          // A lost packet; the next look comes soon.
-        } catch (InterruptedException e) {
-          Thread.currentThread().interrupt();
-          return;
-        }
-      }
-    }
-
-    private static void add(List<Answer> answers, List<Record> records) {
-      records.stream()
-          .findFirst()
-          .ifPresent(
-              each ->
-                  answers.add(new Answer(System.nanoTime(), each.rdataToString(), each.getTTL())));
-    }
-
-    boolean sawTheTarget() {
-      return last().map(Answer::address).filter(LabWorld.TARGET_ADDRESS::equals).isPresent();
-    }
-
-    private Optional<Answer> last() {
-      return new ArrayList<>(resolver).stream().reduce((first, second) -> second);
-    }
-
-    long firstWith(int ttl) {
-      return authority.stream().filter(a -> a.ttl() == ttl).findFirst().orElseThrow().at();
-    }
-
-    long firstAtTheTarget() {
-      return authority.stream()
-          .filter(a -> a.address().equals(LabWorld.TARGET_ADDRESS))
-          .findFirst()
-          .orElseThrow()
-          .at();
-    }
-
-    /** The longest rest of a copy from then on, until the TTL was raised again at the end. */
-    long longestKeptFrom(long from) {
-      long until =
-          authority.stream()
-              .filter(a -> a.at() > firstAtTheTarget() && a.ttl() == FOUND)
-              .mapToLong(Answer::at)
-              .findFirst()
-              .orElse(Long.MAX_VALUE);
-      return resolver.stream()
-          .filter(a -> a.at() >= from && a.at() < until)
-          .mapToLong(Answer::ttl)
-          .max()
-          .orElseThrow();
-    }
-
-    @Override
-    public void close() {
-      stopped = true;
-      thread.interrupt();
-    }
+  private static UnboundServer inFrontOf(LabWorld world) {
+    return UnboundServer.inFrontOf(LabWorld.ZONE, world.zone().port());
   }
 }
