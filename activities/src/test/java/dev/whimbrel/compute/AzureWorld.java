@@ -76,11 +76,20 @@ final class AzureWorld implements AfterEachCallback, AfterAllCallback {
     machines.catalogue().quota(TARGET, "standardBSFamily", QUOTA);
     machines.catalogue().quota(TARGET, "cores", QUOTA);
     before = machines.all();
-    compute = new RegistryCompute(new AwsClients(), clients(), QUICK);
+    compute = compute(QUICK);
   }
 
   ArmServer arm() {
     return service.arm();
+  }
+
+  /** What a worker's process needs in its environment to come here by the SDK's default chains. */
+  Map<String, String> environment() {
+    return service.environment();
+  }
+
+  RegistryCompute compute(Pace pace) {
+    return new RegistryCompute(new AwsClients(), clients(), pace);
   }
 
   private AzureClients clients() {

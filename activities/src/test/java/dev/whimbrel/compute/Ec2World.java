@@ -126,6 +126,14 @@ final class Ec2World implements AutoCloseable {
     return new AwsClients(() -> file, Duration.ofMillis(20));
   }
 
+  /** What a worker's process needs in its environment to come here by the SDK's default chains. */
+  Map<String, String> environment() {
+    return Map.of(
+        "AWS_ENDPOINT_URL", service.endpoint().toString(),
+        "AWS_ACCESS_KEY_ID", "test",
+        "AWS_SECRET_ACCESS_KEY", "test");
+  }
+
   private Ec2Client client(String region) {
     return Ec2Client.builder()
         .region(Region.of(region))

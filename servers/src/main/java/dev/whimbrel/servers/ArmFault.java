@@ -87,6 +87,11 @@ public record ArmFault(
     return new ArmFault(Kind.LOST_BEFORE, null, "", "", () -> {});
   }
 
+  /** The same; something happens just before the connection ends, such as the client's death. */
+  public static ArmFault lostBefore(Runnable deed) {
+    return new ArmFault(Kind.LOST_BEFORE, null, "", "", deed);
+  }
+
   public static ArmFault lostAfter() {
     return new ArmFault(Kind.LOST_AFTER, null, "", "", () -> {});
   }

@@ -188,6 +188,7 @@ public final class ArmServer implements AutoCloseable {
         return ArmAnswer.denied(request);
       }
       case LOST_BEFORE -> {
+        fault.deed().run();
         return null;
       }
       case LOST_AFTER -> {

@@ -79,6 +79,7 @@ public abstract class ServiceFront implements AutoCloseable {
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
   private final Faults faults = new Faults();
   private final Map<String, Runnable> deeds = new ConcurrentHashMap<>();
+  private final Map<String, Runnable> deedsAfter = new ConcurrentHashMap<>();
   private final List<Call> calls = new CopyOnWriteArrayList<>();
 
   /**
@@ -167,10 +168,19 @@ public abstract class ServiceFront implements AutoCloseable {
     deeds.put(operation, deed);
   }
 
+  /**
+   * Lets somebody do something after the next call of an operation was carried out, and before its
+   * answer is sent.
+   */
+  public void afterwards(String operation, Runnable deed) {
+    deedsAfter.put(operation, deed);
+  }
+
   /** Nothing goes wrong any more. */
   public void heal() {
     faults.clear();
     deeds.clear();
+    deedsAfter.clear();
   }
 
   private void serve(HttpExchange exchange) throws IOException {
@@ -193,6 +203,7 @@ public abstract class ServiceFront implements AutoCloseable {
         answer = now.status() == 0 ? null : error(asked, now.status(), now.code(), now.message());
       }
       calls.add(new Call(operation, summary(asked), ended(fault, answer)));
+      Optional.ofNullable(deedsAfter.remove(operation)).ifPresent(Runnable::run);
       if (answer == null) {
         return; // closing the exchange without an answer breaks the connection
       }
