@@ -240,17 +240,7 @@ class CanaryTest {
   }
 
   private static Runbooks withFile() {
-    Runbooks runbooks = new Runbooks().withCanary(25);
-    TrafficSpec.Haproxy bare =
-        Objects.requireNonNull(Objects.requireNonNull(runbooks.traffic).haproxy());
-    runbooks.traffic =
-        new TrafficSpec(
-            "haproxy",
-            new TrafficSpec.Haproxy(
-                bare.admin(), bare.backend(), bare.source(), bare.target(), "/etc/haproxy.cfg"),
-            null,
-            "refuse");
-    return runbooks;
+    return new Runbooks().withCanary(25).withFile();
   }
 
   @Test

@@ -41,6 +41,8 @@ class ReplayTest {
         "rolled-back",
         "canary",
         "canary-rolled-back",
+        "watched",
+        "watched-rolled-back",
         "copied",
         "copy",
         "copied-rolled-back"
@@ -106,6 +108,41 @@ class ReplayTest {
       stage.world.breaches.put(1, "9 of 30 failed, allowed 1%");
       stage.result();
       write("canary-rolled-back", stage.history());
+    }
+  }
+
+  /** With the ways that came after {@code canary}: a watched bake, old machines, zones, files. */
+  @Test
+  @EnabledIfSystemProperty(named = "whimbrel.record", matches = "watched")
+  void recordWatchedCanaries() throws IOException {
+    Runbooks runbooks = new Runbooks().withCanary(5, 25).withFile();
+    runbooks.atRoute53 = true;
+    runbooks.guards = List.of(Runbooks.guard("rollback"));
+    runbooks.retire =
+        new RetireSpec("eu-west-1", List.of("i-0abc"), List.of(), Duration.ofDays(7), "required");
+    try (Stage stage =
+        new Stage(
+            runbooks,
+            world -> {
+              world.losses.add("looked");
+              world.fail(
+                  "holdShare", Failures.needsHelp("app: server green is down", "mend it", null));
+            })) {
+      stage.awaitState(State.NEEDS_HELP);
+      stage.workflow().retry(new StepDecision("ana@example.com", null, null));
+      stage.awaitAt(Step.TERMINATE_APPROVAL, State.WAITING_FOR_APPROVAL);
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+      stage.result();
+      write("watched", stage.history());
+    }
+    runbooks.approval = "required";
+    try (Stage stage = Stage.watched(runbooks)) {
+      stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+      stage.awaitAt(Step.MONITOR, State.WAITING_FOR_TIME);
+      stage.world.breaches.put(1, "9 of 30 failed, allowed 1%");
+      stage.result();
+      write("watched-rolled-back", stage.history());
     }
   }
 

@@ -16,6 +16,7 @@ import dev.whimbrel.runbook.SideSpec;
 import dev.whimbrel.runbook.TrafficSpec;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Runbooks for tests: by default everything is configured and nobody needs to be asked. */
@@ -85,6 +86,23 @@ final class Runbooks {
             "https://shop.example.com/database",
             null,
             null);
+    return this;
+  }
+
+  /** The balancer's weights also stand in a file. */
+  Runbooks withFile() {
+    TrafficSpec.Haproxy bare = Objects.requireNonNull(Objects.requireNonNull(traffic).haproxy());
+    traffic =
+        new TrafficSpec(
+            "haproxy",
+            new TrafficSpec.Haproxy(
+                bare.admin(),
+                bare.backend(),
+                bare.source(),
+                bare.target(),
+                "/etc/haproxy/haproxy.cfg"),
+            null,
+            "refuse");
     return this;
   }
 
