@@ -23,9 +23,9 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * A process that provisions at Azure is killed with SIGKILL at each of its changes and at a
- * look; the step, run again by another process, ends with one machine, one interface, one
- * disk, one snapshot and one copy.
+ * A process that provisions at Azure is killed with SIGKILL at each of its changes and at a look;
+ * the step, run again by another process, ends with one machine, one interface, one disk, one
+ * snapshot and one copy.
  */
 class AzureKillTest {
   private static final String INTERFACE = "PUT Microsoft.Network/networkInterfaces";
@@ -88,13 +88,10 @@ class AzureKillTest {
     MachinesRequest request = request();
     Map<String, Integer> before = things();
     ArmFault death =
-        when.equals("before")
-            ? ArmFault.lostBefore(process::kill)
-            : ArmFault.after(process::kill);
+        when.equals("before") ? ArmFault.lostBefore(process::kill) : ArmFault.after(process::kill);
     world.arm().fault(point.operation(), point.earlier(), 1, death);
 
-    process.runToItsDeath(
-        directory, request, world.environment(), AzureService.jvmOptions());
+    process.runToItsDeath(directory, request, world.environment(), AzureService.jvmOptions());
     compute.provisionMachines(request);
 
     assertMadeOnce(before, request);
@@ -116,8 +113,7 @@ class AzureKillTest {
                   made.complete(null);
                 }));
 
-    process.runToItsDeath(
-        directory, request, world.environment(), AzureService.jvmOptions());
+    process.runToItsDeath(directory, request, world.environment(), AzureService.jvmOptions());
     made.get(60, TimeUnit.SECONDS);
 
     assertMadeOnce(before, request);

@@ -25,8 +25,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import software.amazon.awssdk.services.ec2.Ec2Client;
 
 /**
- * A process that provisions at EC2 is killed with SIGKILL at each of its changes and at a look; the step, run again by another process, ends with one machine, one volume, one snapshot
- * and one copy.
+ * A process that provisions at EC2 is killed with SIGKILL at each of its changes and at a look; the
+ * step, run again by another process, ends with one machine, one volume, one snapshot and one copy.
  */
 @Needs(Program.MOTO)
 class Ec2KillTest {

@@ -91,7 +91,9 @@ final class ProvisioningProcess {
         .orElseGet(() -> CompletableFuture.completedFuture(null));
   }
 
-  /** Provisions what a file asks for, again and again as Temporal would where that is called for. */
+  /**
+   * Provisions what a file asks for, again and again as Temporal would where that is called for.
+   */
   public static void main(String[] arguments) throws IOException {
     MachinesRequest request =
         GlobalDataConverter.get()

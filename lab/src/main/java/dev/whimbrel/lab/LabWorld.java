@@ -151,7 +151,12 @@ public final class LabWorld implements AutoCloseable {
 
     /** Keeps the service's name at Route 53. */
     Builder atRoute53() {
-      zone = plan -> new Route53Zone(plan.ttl);
+      return atRoute53(0);
+    }
+
+    /** Keeps the service's name at Route 53, with so many caching resolvers between. */
+    Builder atRoute53(int resolvers) {
+      zone = plan -> new Route53Zone(plan.ttl, resolvers);
       return this;
     }
 

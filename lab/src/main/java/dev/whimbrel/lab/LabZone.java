@@ -1,5 +1,6 @@
 package dev.whimbrel.lab;
 
+import dev.whimbrel.servers.UnboundServer;
 import java.util.List;
 import java.util.Map;
 import org.xbill.DNS.Record;
@@ -15,6 +16,11 @@ interface LabZone extends AutoCloseable {
 
   /** What it says about a name now. */
   List<Record> records(String name, String type);
+
+  /** Caching resolvers in front of that server, which the runbook names. */
+  default List<UnboundServer> resolvers() {
+    return List.of();
+  }
 
   /**
    * The records of the service's name as they are kept, to the last byte: equal where nothing

@@ -17,7 +17,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The service moves by canary, whatever sets the weights: what clients see at each weight is what
- * was asked for, and a rollback at each weight puts back what was found, to the last byte.
+ * was asked for, and a rollback at each weight, also after the hand-over, puts back what was found,
+ * to the last byte, and loses no write.
  */
 @Needs({Program.MINISTACK, Program.HAPROXY, Program.PGBOUNCER, Program.TEMPORAL, Program.PG_DUMP})
 @Isolated // What it measures is a share of a load that the machine must carry.
@@ -26,11 +27,17 @@ class CanaryMoveTest {
   private static final Duration LONG = Duration.ofMinutes(30);
   private static final int SAMPLES = 1_000;
   private static final String NAME = "canary";
+  private static final LabCanary SHORT = LabCanary.of(Duration.ofSeconds(1), 5, 25, 100);
 
   private enum By {
     ROUTE53,
     AZURE,
     HAPROXY;
+
+    /** A way back from all of the traffic is taken behind the hand-over, or before it. */
+    boolean goesBackAfterTheHandOver() {
+      return this != HAPROXY;
+    }
 
     LabWorld.Builder world() {
       LabWorld.Builder plan = LabWorld.build().onRealTemporal().pooled();
@@ -54,19 +61,24 @@ class CanaryMoveTest {
         assertThat(load).isNotNull();
         world.product().startWorker();
         for (int weight : List.of(5, 25, 100)) {
-          start(world, LabCanary.of(LONG, weight));
-          awaitBake(migration, weight);
+          boolean handedOver = weight == 100 && by.goesBackAfterTheHandOver();
+          if (handedOver) {
+            start(world, LabRunbook.quickest(NAME).with(SHORT).withWindow(LONG));
+            awaitWindow(migration);
+          } else {
+            start(world, LabRunbook.quickest(NAME).with(LabCanary.of(LONG, weight)));
+            awaitBake(migration, weight);
+          }
           assertSplit(world, weight);
 
-          Ran back = world.product().run("rollback", NAME, "--yes", "--reason", "a test");
+          MigrationStatus back = rollBack(world, migration);
 
-          assertThat(back.exit()).as(back.out() + back.err()).isZero();
-          assertThat(end(migration).result()).isEqualTo(Ending.ROLLED_BACK);
+          assertThat(back.switchover() != null).isEqualTo(handedOver);
           assertThat(exact(world)).as("after a rollback at %d %%", weight).isEqualTo(exact);
           assertThat(bystanders(world)).isEqualTo(bystanders);
           assertSplit(world, 0);
         }
-        start(world, LabCanary.of(Duration.ofSeconds(4), 5, 25, 100));
+        start(world, LabRunbook.quickest(NAME).with(SHORT));
 
         MigrationStatus end = end(migration);
 
@@ -78,6 +90,26 @@ class CanaryMoveTest {
       assertThat(judgement.wrongs()).isEmpty();
       assertThat(ledger.errors()).isEmpty();
     }
+  }
+
+  /** The target's writes are acknowledged by now, and have to come back too. */
+  private static void awaitWindow(LabMigration migration) {
+    MigrationStatus there =
+        migration.await(
+            "the window of the way back",
+            LIMIT,
+            status ->
+                status.state() == State.WAITING_FOR_TIME && "cutover.window".equals(status.step()));
+    assertThat(there.writesGoTo()).isEqualTo("target");
+  }
+
+  private static MigrationStatus rollBack(LabWorld world, LabMigration migration) {
+    Ran back = world.product().run("rollback", NAME, "--yes", "--reason", "a test");
+    assertThat(back.exit()).as(back.out() + back.err()).isZero();
+    MigrationStatus end = end(migration);
+    assertThat(end.result()).as(LabMigration.summary(end)).isEqualTo(Ending.ROLLED_BACK);
+    assertThat(end.writesGoTo()).isEqualTo("source");
+    return end;
   }
 
   private static void awaitBake(LabMigration migration, int weight) {
@@ -118,14 +150,11 @@ class CanaryMoveTest {
   }
 
   private static String bystanders(LabWorld world) {
-    return world.isBalanced() ? "" : world.zone().bystanders();
+    return world.isBalanced() ? world.balancer().bystanders() : world.zone().bystanders();
   }
 
-  private static void start(LabWorld world, LabCanary canary) {
-    Ran started =
-        world
-            .product()
-            .run("start", world.write(LabRunbook.quickest(NAME).with(canary)).toString());
+  private static void start(LabWorld world, LabRunbook runbook) {
+    Ran started = world.product().run("start", world.write(runbook).toString());
     assertThat(started.exit()).as(started.out() + started.err()).isZero();
   }
 }

@@ -10,8 +10,10 @@ import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.xbill.DNS.Record;
 
 /** A canary whose target gets worse than the source goes back by itself, whatever is waited for. */
 @Needs({Program.HAPROXY, Program.TEMPORAL, Program.PG_DUMP})
@@ -19,6 +21,10 @@ class GuardedCanaryTest {
   private static final Duration LIMIT = Duration.ofMinutes(3);
   private static final Duration OVER = Duration.ofSeconds(10);
   private static final String NAME = "guarded";
+
+  /** The fewest by which the product judges: each gives all of its clients one answer. */
+  private static final int RESOLVERS = 30;
+
   private static final LabRunbook RUNBOOK =
       LabRunbook.quickest(NAME).with(new LabCanary(List.of(25), Duration.ofSeconds(4), OVER));
 
@@ -30,6 +36,33 @@ class GuardedCanaryTest {
           "the bake", LIMIT, status -> "the end of the bake at 25 %".equals(status.waitingFor()));
 
       canaries.assertGoesBackByItself();
+    }
+  }
+
+  @Test
+  @Needs({Program.MINISTACK, Program.UNBOUND, Program.TEMPORAL, Program.PG_DUMP})
+  void aBreachTakesTheWeightsOfANameBackForTheClientsOfManyResolvers() throws Exception {
+    LabWorld.Builder plan = LabWorld.build().onRealTemporal().atRoute53(RESOLVERS);
+    try (Canaries canaries = new Canaries(plan, RUNBOOK.approved())) {
+      MigrationStatus waiting =
+          canaries.migration.await(
+              "the approval", LIMIT, status -> status.state() == State.WAITING_FOR_APPROVAL);
+      assertThat(canaries.world.zone().exact())
+          .contains("<Weight>25</Weight>", "<Weight>75</Weight>");
+      assertThat(Objects.requireNonNull(waiting.findings()).lines())
+          .anySatisfy(
+              line ->
+                  assertThat(line)
+                      .containsPattern("When 25 % came into force: .* \\d+ of 30 resolvers")
+                      .doesNotContain("too few to know"));
+      Poll.until(
+          "clients of some resolver at the target",
+          LIMIT,
+          () -> canaries.answers().contains(LabWorld.TARGET_ADDRESS));
+
+      canaries.assertGoesBackByItself();
+
+      assertThat(canaries.answers()).containsOnly(LabWorld.SOURCE_ADDRESS);
     }
   }
 
@@ -68,16 +101,41 @@ class GuardedCanaryTest {
 
   /** A world under load whose canary has begun, and a worker in it. */
   private static final class Canaries implements AutoCloseable {
-    final LabWorld world = LabWorld.build().onRealTemporal().balanced().start();
-    final LabMigration migration = new LabMigration(world, NAME);
+    final LabWorld world;
+    final LabMigration migration;
     private final Ledger ledger = new Ledger();
-    private final String found = world.balancer().exact();
-    private final ShopClients clients = ShopClients.forgetful(ledger, world, 8, 200);
+    private final String found;
+    private final ShopClients clients;
 
     Canaries(LabRunbook runbook) {
+      this(LabWorld.build().onRealTemporal().balanced(), runbook);
+    }
+
+    Canaries(LabWorld.Builder plan, LabRunbook runbook) {
+      world = plan.start();
+      migration = new LabMigration(world, NAME);
+      found = exact();
+      clients = ShopClients.forgetful(ledger, world, 8, 200);
       world.product().startWorker();
       Ran started = world.product().run("start", world.write(runbook).toString());
       assertThat(started.exit()).as(started.out() + started.err()).isZero();
+    }
+
+    private String exact() {
+      return world.isBalanced() ? world.balancer().exact() : world.zone().exact();
+    }
+
+    /** Whether the weights are as found; a name's own TTL comes back later. */
+    private boolean areWeightsBack() {
+      return world.isBalanced() ? exact().equals(found) : !exact().contains("<Weight>");
+    }
+
+    /** What each of the resolvers answers. */
+    List<String> answers() {
+      return world.zone().resolvers().stream()
+          .flatMap(each -> each.records(LabWorld.NAME, "A").stream())
+          .map(Record::rdataToString)
+          .toList();
     }
 
     /** What the guard's last heartbeat says. */
@@ -99,17 +157,18 @@ class GuardedCanaryTest {
     }
 
     void assertGoesBackByItself() throws Exception {
-      assertThat(world.balancer().exact()).isNotEqualTo(found);
+      assertThat(exact()).isNotEqualTo(found);
       long broken = System.nanoTime();
       world.stack(true).breakDown(true);
 
-      Poll.until("the weights as found", LIMIT, () -> world.balancer().exact().equals(found));
+      Poll.until("the weights as found", LIMIT, this::areWeightsBack);
       Duration took = Duration.ofNanos(System.nanoTime() - broken);
 
       assertThat(took).isLessThan(OVER);
       MigrationStatus end =
           migration.await("the end", LIMIT, status -> status.state() == State.ENDED);
       assertThat(end.result()).as(LabMigration.summary(end)).isEqualTo(Ending.ROLLED_BACK);
+      assertThat(exact()).isEqualTo(found);
       clients.close();
       assertThat(world.judgeSource(ledger).wrongs()).isEmpty();
     }

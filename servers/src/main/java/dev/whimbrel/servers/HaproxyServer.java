@@ -46,6 +46,7 @@ public final class HaproxyServer implements AutoCloseable {
   public static final class Builder {
     private final String backend;
     private final List<String> servers = new ArrayList<>();
+    private final List<String> sections = new ArrayList<>();
     private String balance = "roundrobin";
     private String level = "admin";
 
@@ -66,6 +67,12 @@ public final class HaproxyServer implements AutoCloseable {
     /** Any other line of the backend, such as a server that is written in an unusual way. */
     public Builder line(String line) {
       servers.add("  " + line);
+      return this;
+    }
+
+    /** A further section of the configuration, such as somebody else's backend, as it stands. */
+    public Builder section(String text) {
+      sections.add(text);
       return this;
     }
 
@@ -118,8 +125,15 @@ public final class HaproxyServer implements AutoCloseable {
       backend %3$s
         balance %5$s
       %6$s
-      """
-          .formatted(adminPort, level, backend, port, balance, String.join("\n", servers));
+      %7$s"""
+          .formatted(
+              adminPort,
+              level,
+              backend,
+              port,
+              balance,
+              String.join("\n", servers),
+              String.join("\n", sections));
     }
   }
 
