@@ -37,10 +37,9 @@ class Ec2KillTest {
   private static final String LOOK = "DescribeSnapshots";
 
   private static Ec2World world;
+  private static RegistryCompute compute;
 
   private final String migration = Ec2World.migration();
-  private final RegistryCompute compute =
-      new RegistryCompute(world.aws(), ProvisioningProcess.PATIENT);
   private final ProvisioningProcess process = new ProvisioningProcess();
   @TempDir private Path directory;
 
@@ -73,6 +72,7 @@ class Ec2KillTest {
   @BeforeAll
   static void start() {
     world = new Ec2World();
+    compute = new RegistryCompute(world.aws(), ProvisioningProcess.PATIENT);
   }
 
   @AfterAll
