@@ -75,11 +75,12 @@ final class TtlObserver implements AutoCloseable {
   /** A resolver's copy only gets shorter: what is longer than before was taken anew. */
   private static void add(List<Answer> answers, List<Record> records, boolean authoritative) {
     for (Record record : records.subList(0, Math.min(1, records.size()))) {
-      long ttl = record.getTTL();
-      Answer before = answers.isEmpty() ? null : answers.get(answers.size() - 1);
-      boolean same = !authoritative && before != null && ttl <= before.ttl();
-      answers.add(
-          new Answer(System.nanoTime(), record.rdataToString(), ttl, same ? before.whole() : ttl));
+      long whole = record.getTTL();
+      if (!authoritative && !answers.isEmpty()) {
+        Answer before = answers.get(answers.size() - 1);
+        whole = record.getTTL() <= before.ttl() ? before.whole() : whole;
+      }
+      answers.add(new Answer(System.nanoTime(), record.rdataToString(), record.getTTL(), whole));
     }
   }
 
