@@ -106,6 +106,8 @@ public final class HaproxyServer implements AutoCloseable {
     }
 
     private String configuration(int port, int adminPort) {
+      List<String> lines = new ArrayList<>(servers);
+      lines.addAll(sections);
       return """
       global
         maxconn 4000
@@ -125,15 +127,8 @@ public final class HaproxyServer implements AutoCloseable {
       backend %3$s
         balance %5$s
       %6$s
-      %7$s"""
-          .formatted(
-              adminPort,
-              level,
-              backend,
-              port,
-              balance,
-              String.join("\n", servers),
-              String.join("\n", sections));
+      """
+          .formatted(adminPort, level, backend, port, balance, String.join("\n", lines));
     }
   }
 
