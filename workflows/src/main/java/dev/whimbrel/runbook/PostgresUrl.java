@@ -68,7 +68,7 @@ public record PostgresUrl(
               "a password must not stand in the URL; write it as password: env:NAME or file:/path");
         }
         String value = decode(pair.substring(equals + 1));
-        if (SOCKETS.contains(key) || key.equals("gssEncMode") && value.equals("require")) {
+        if (SOCKETS.contains(key) || (key.equals("gssEncMode") && value.equals("require"))) {
           throw new IllegalArgumentException(
               "expected no %s: the bulk copy speaks through sockets of its own; encrypt by sslmode=verify-full and sslrootcert"
                   .formatted(key));
