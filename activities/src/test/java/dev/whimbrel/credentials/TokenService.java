@@ -134,16 +134,15 @@ final class TokenService implements AutoCloseable {
   }
 
   private Answer metadata(String path) {
-    switch (fault) {
-      case THROTTLED:
-        return new Answer(429, "text/plain", "");
-      case BROKEN:
-        return new Answer(500, "text/plain", "");
-      case DENIED:
-        return new Answer(403, "text/plain", "");
-      default:
-        break;
-    }
+    return switch (fault) {
+      case THROTTLED -> new Answer(429, "text/plain", "");
+      case BROKEN -> new Answer(500, "text/plain", "");
+      case DENIED -> new Answer(403, "text/plain", "");
+      default -> soundMetadata(path);
+    };
+  }
+
+  private static Answer soundMetadata(String path) {
     if (path.endsWith("/api/token")) {
       return new Answer(200, "text/plain", "metadata-token");
     }
