@@ -106,7 +106,8 @@ class Route53HealthTest {
         .endsWith(
             "; no checker has looked at the target yet, which Route 53 takes for good, or for bad where the check is inverted (%s)"
                 .formatted(check));
-    DnsProvider provider = new Route53Access().provider(move.dns().route53(), "shop");
+    DnsProvider provider =
+        new Route53Access().provider(zone.spec(new DnsSpec.HealthChecks(null, check)), "shop");
     assertThat(provider.health(List.of(provider.read(SHOP))))
         .extracting(Health::state)
         .containsExactly(Health.State.NOT_KNOWN);
