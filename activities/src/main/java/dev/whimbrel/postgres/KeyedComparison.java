@@ -105,23 +105,23 @@ final class KeyedComparison {
   }
 
   private void compare(Block block) throws SQLException, InterruptedException {
-    Sums truth = reader.sums(pair.truth(), block);
-    Sums follower = reader.sums(pair.follower(), block);
-    tally.rows(truth.count());
-    if (!truth.equals(follower)) {
+    Pair.Read<Sums> sums = pair.both(side -> reader.sums(side, block));
+    tally.rows(sums.truth().count());
+    if (!sums.truth().equals(sums.follower())) {
       narrow(block);
     }
   }
 
   private void narrow(Block block) throws SQLException, InterruptedException {
-    Map<Integer, Sums> truthParts = reader.parts(pair.truth(), block);
-    Map<Integer, Sums> followerParts = reader.parts(pair.follower(), block);
-    Set<Integer> differing = differing(truthParts, followerParts, Sums.NONE);
+    Pair.Read<Map<Integer, Sums>> parts = pair.both(side -> reader.parts(side, block));
+    Set<Integer> differing = differing(parts.truth(), parts.follower(), Sums.NONE);
     if (differing.isEmpty()) {
       return;
     }
-    Map<List<String>, RowState> truth = reader.rows(pair.truth(), block, differing);
-    Map<List<String>, RowState> follower = reader.rows(pair.follower(), block, differing);
+    Pair.Read<Map<List<String>, RowState>> rows =
+        pair.both(side -> reader.rows(side, block, differing));
+    Map<List<String>, RowState> truth = rows.truth();
+    Map<List<String>, RowState> follower = rows.follower();
     Set<List<String>> keys = new HashSet<>(truth.keySet());
     keys.addAll(follower.keySet());
     keys.removeIf(

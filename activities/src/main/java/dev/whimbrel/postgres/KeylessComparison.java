@@ -74,7 +74,8 @@ final class KeylessComparison {
 
   /** Whether both sides hold the same rows at one look each; for tables that no stream feeds. */
   boolean looksEqual() throws SQLException {
-    return differing(parts(pair.truth(), null), parts(pair.follower(), null)).isEmpty();
+    Pair.Read<Sums[]> both = pair.both(side -> parts(side, null));
+    return differing(both.truth(), both.follower()).isEmpty();
   }
 
   private void narrow(List<Integer> parts, long rows, SecondLook secondLook)

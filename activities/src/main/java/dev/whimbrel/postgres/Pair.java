@@ -2,6 +2,8 @@ package dev.whimbrel.postgres;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 
 /**
  * One session on each side.
@@ -15,6 +17,51 @@ record Pair(Connection truth, Connection follower) implements AutoCloseable {
     return truth.getMetaData().getDatabaseMajorVersion() >= 14
         && follower.getMetaData().getDatabaseMajorVersion() >= 14;
   }
+
+  /**
+   * Reads the same on both sides at the same time.
+   *
+   * @throws SQLException the truth's failure, else the follower's, when both have ended
+   */
+  <T> Read<T> both(Reader<T> reader) throws SQLException {
+    FutureTask<T> beside = new FutureTask<>(() -> reader.read(follower));
+    Thread thread = new Thread(beside, "verification-follower");
+    thread.setDaemon(true);
+    thread.start();
+    try {
+      T ofTruth = reader.read(truth);
+      return new Read<>(ofTruth, ended(beside));
+    } catch (SQLException e) {
+      try {
+        ended(beside);
+      } catch (SQLException other) {
+        e.addSuppressed(other);
+      }
+      throw e;
+    }
+  }
+
+  private static <T> T ended(FutureTask<T> beside) throws SQLException {
+    try {
+      return beside.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof SQLException cause) {
+        throw cause;
+      }
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new SQLException("interrupted while the other side was read", e);
+    }
+  }
+
+  /** What one side says. */
+  interface Reader<T> {
+    T read(Connection connection) throws SQLException;
+  }
+
+  /** What both sides have said. */
+  record Read<T>(T truth, T follower) {}
 
   /** Gives both sessions up at once, also while a statement runs. */
   void abort() {

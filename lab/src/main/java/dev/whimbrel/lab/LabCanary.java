@@ -17,7 +17,12 @@ record LabCanary(List<Integer> weights, Duration bake, Duration over) {
     return new LabCanary(List.of(weights), bake, Duration.ofSeconds(3));
   }
 
-  String text(String service, int port) {
+  /**
+   * As a runbook has it.
+   *
+   * @param control what else the guard's URL reads, such as {@code , control: "http://…"}
+   */
+  String text(String service, int port, String control) {
     return """
       canary:
         weights: %s
@@ -25,8 +30,8 @@ record LabCanary(List<Integer> weights, Duration bake, Duration over) {
         database: "http://%s:%d/database"
         session: {open: "http://%3$s:%4$d/login", use: "http://%3$s:%4$d/me"}
     guards:
-      - {http: "http://%3$s:%4$d/healthz", compare: {moreErrors: 5%%}, over: %5$ds, interval: 100ms, then: rollback}
+      - {http: "http://%3$s:%4$d/healthz", compare: {moreErrors: 5%%}, over: %5$ds, interval: 100ms%6$s, then: rollback}
     """
-        .formatted(weights, bake.toSeconds(), service, port, over.toSeconds());
+        .formatted(weights, bake.toSeconds(), service, port, over.toSeconds(), control);
   }
 }

@@ -55,7 +55,7 @@ public record LabRunbook(
   }
 
   String text(LabWorld world) {
-    String service = world.hasDns() ? LabWorld.NAME : LabWorld.TARGET_ADDRESS;
+    String service = world.hasDns() ? LabWorld.NAME : world.targetAddress();
     return """
     name: %s
     service: shop
@@ -82,9 +82,9 @@ public record LabRunbook(
         .formatted(
             name,
             world.sourceUrl(),
-            LabWorld.SOURCE_ADDRESS,
+            world.sourceAddress(),
             world.targetUrl(),
-            LabWorld.TARGET_ADDRESS,
+            world.targetAddress(),
             world.connectEntry(),
             world.hasDns() ? world.zone().entry() : "",
             world.isBalanced() ? world.balancer().entry() : "",
@@ -92,7 +92,7 @@ public record LabRunbook(
             service,
             world.servicePort(),
             world.hasDns() ? ", via: target" : "",
-            canary == null ? "" : canary.text(service, world.servicePort()),
+            canary == null ? "" : canary.text(service, world.servicePort(), world.controlEntry()),
             approval,
             monitor.toSeconds(),
             window.toSeconds(),

@@ -13,6 +13,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
@@ -40,6 +41,11 @@ public final class LabWorld implements AutoCloseable {
   /** The target's stack. */
   public static final String TARGET_ADDRESS = "127.0.0.3";
 
+  /** Where a worker that looks through wires finds the stacks and a page of somebody else's. */
+  private static final List<String> WIRED = List.of("127.0.0.4", "127.0.0.5", "127.0.0.6");
+
+  private static final String SOMEBODY_ELSE = "127.0.0.7";
+
   /** The variable that holds the key for updates of the zone. */
   static final String TSIG_SECRET = "WHIMBREL_SECRET_TSIG";
 
@@ -57,6 +63,7 @@ public final class LabWorld implements AutoCloseable {
   private final int servicePort = Ports.free();
   private final ShopService sourceStack;
   private final ShopService targetStack;
+  private final List<Relay> lookWires = new ArrayList<>();
 
   private LabWorld(Builder options, Path directory) throws IOException {
     this.directory = directory;
@@ -83,6 +90,13 @@ public final class LabWorld implements AutoCloseable {
               zone == null ? List.of() : zone.jvmOptions());
       sourceStack = keep(ShopService.start(SOURCE_ADDRESS, servicePort, this::connectAsShop));
       targetStack = keep(ShopService.start(TARGET_ADDRESS, servicePort, this::connectAsShop));
+      if (options.looksThroughWires) {
+        keep(ShopService.start(SOMEBODY_ELSE, servicePort, this::connectAsShop));
+        List<String> behind = List.of(SOURCE_ADDRESS, TARGET_ADDRESS, SOMEBODY_ELSE);
+        for (int i = 0; i < WIRED.size(); i++) {
+          lookWires.add(keep(Relay.between(WIRED.get(i), behind.get(i), servicePort)));
+        }
+      }
       complete = true;
     } finally {
       if (!complete) {
@@ -119,6 +133,7 @@ public final class LabWorld implements AutoCloseable {
     private int ttl = 3;
     private boolean wires;
     private boolean realTemporal;
+    private boolean looksThroughWires;
     private boolean durable;
     private Duration oneWay = Duration.ZERO;
 
@@ -181,6 +196,15 @@ public final class LabWorld implements AutoCloseable {
     Builder laggingDns(int seconds) {
       laggingDns = true;
       ttl = seconds;
+      return this;
+    }
+
+    /**
+     * Puts wires between the worker and the pages that it looks at; clients reach both stacks
+     * without them. Needs a balancer.
+     */
+    Builder lookingThroughWires() {
+      looksThroughWires = true;
       return this;
     }
 
@@ -288,6 +312,28 @@ public final class LabWorld implements AutoCloseable {
   /** Where the service listens, on either side's address. */
   public int servicePort() {
     return servicePort;
+  }
+
+  /** What the worker looks through: the way to both stacks, and to a page of somebody else's. */
+  List<Relay> lookWires() {
+    return lookWires;
+  }
+
+  /** Where the worker finds the source's stack. */
+  String sourceAddress() {
+    return lookWires.isEmpty() ? SOURCE_ADDRESS : WIRED.get(0);
+  }
+
+  /** Where the worker finds the target's stack. */
+  String targetAddress() {
+    return lookWires.isEmpty() ? TARGET_ADDRESS : WIRED.get(1);
+  }
+
+  /** What tells a guard that the worker's own network is gone; nothing without wires. */
+  String controlEntry() {
+    return lookWires.isEmpty()
+        ? ""
+        : ", control: \"http://%s:%d/healthz\"".formatted(WIRED.get(2), servicePort);
   }
 
   private static <T> T there(@Nullable T part, String what) {

@@ -8,6 +8,7 @@ import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
+import dev.whimbrel.servers.Relay;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -94,6 +95,30 @@ class GuardedCanaryTest {
 
       canaries.world.stack(false).breakDown(false);
       canaries.world.stack(true).breakDown(false);
+      Poll.until("a guard that knows again", LIMIT, () -> !canaries.guardSays("not known"));
+      canaries.assertGoesBackByItself();
+    }
+  }
+
+  @Test
+  void aProberWithoutItsOwnNetworkDoesNothingWhileClientsAreServed() throws Exception {
+    LabCanary longBake = new LabCanary(List.of(25), Duration.ofMinutes(30), OVER);
+    LabWorld.Builder plan = LabWorld.build().onRealTemporal().balanced().lookingThroughWires();
+    try (Canaries canaries = new Canaries(plan, RUNBOOK.with(longBake))) {
+      canaries.migration.await(
+          "the bake", LIMIT, status -> "the end of the bake at 25 %".equals(status.waitingFor()));
+      String split = canaries.world.balancer().exact();
+
+      canaries.world.lookWires().forEach(Relay::blackhole);
+      Poll.until("a guard that knows nothing", LIMIT, () -> canaries.guardSays("not known"));
+      long servedBefore = canaries.ledger.acknowledged();
+      canaries.awaitMoreLooks(3); // each waits for answers that never come
+
+      assertThat(canaries.migration.status().state()).isEqualTo(State.WAITING_FOR_TIME);
+      assertThat(canaries.world.balancer().exact()).isEqualTo(split);
+      assertThat(canaries.ledger.acknowledged()).isGreaterThan(servedBefore);
+
+      canaries.world.lookWires().forEach(Relay::heal);
       Poll.until("a guard that knows again", LIMIT, () -> !canaries.guardSays("not known"));
       canaries.assertGoesBackByItself();
     }

@@ -11,24 +11,24 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * A wire to a port of 127.0.0.1 that is as long, and as unreliable, as a test wants. The delay
+ * A wire to a server of this machine that is as long, and as unreliable, as a test wants. The delay
  * holds for each direction by itself and does not limit the bandwidth: what is sent while earlier
  * bytes travel arrives right behind them. The round trip of TCP's own handshake is added to a
  * connection's first bytes, since a relay cannot delay the handshake itself.
  */
 public final class Relay implements AutoCloseable {
   private final ServerSocket listener;
-  private final int to;
+  private final InetSocketAddress to;
   private final Set<RelayedConnection> connections = ConcurrentHashMap.newKeySet();
   private final Gate gate = new Gate();
   private volatile Duration oneWay;
 
-  private Relay(int to, Duration oneWay) {
+  private Relay(InetSocketAddress at, InetSocketAddress to, Duration oneWay) {
     this.to = to;
     this.oneWay = oneWay;
     try {
       listener = new ServerSocket();
-      listener.bind(new InetSocketAddress(localhost(), Ports.free()), 200);
+      listener.bind(at, 200);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -37,12 +37,23 @@ public final class Relay implements AutoCloseable {
 
   /** A relay to a port that adds no delay. */
   public static Relay to(int port) {
-    return new Relay(port, Duration.ZERO);
+    return to(port, Duration.ZERO);
   }
 
   /** A relay to a port that adds a delay to each direction: a round trip costs it twice. */
   public static Relay to(int port, Duration oneWay) {
-    return new Relay(port, oneWay);
+    return new Relay(local(Ports.free()), local(port), oneWay);
+  }
+
+  /**
+   * A relay without a delay between the same port of two addresses of this machine.
+   *
+   * @param at where it listens, such as {@code 127.0.0.4}
+   * @param to where the server listens
+   */
+  public static Relay between(String at, String to, int port) {
+    return new Relay(
+        new InetSocketAddress(at, port), new InetSocketAddress(to, port), Duration.ZERO);
   }
 
   /** Where clients connect to instead. */
@@ -105,6 +116,10 @@ public final class Relay implements AutoCloseable {
         // Closed, or a client that was gone before it was accepted.
       }
     }
+  }
+
+  private static InetSocketAddress local(int port) {
+    return new InetSocketAddress("127.0.0.1", port);
   }
 
   static InetAddress localhost() throws IOException {

@@ -25,7 +25,7 @@ final class RelayedConnection {
 
   private final Socket client;
   private final Socket server = new Socket();
-  private final int to;
+  private final InetSocketAddress to;
   private final Relay.Gate gate;
   private final Supplier<Duration> oneWay;
   private final Consumer<RelayedConnection> whenGone;
@@ -35,7 +35,7 @@ final class RelayedConnection {
 
   RelayedConnection(
       Socket client,
-      int to,
+      InetSocketAddress to,
       Relay.Gate gate,
       Supplier<Duration> oneWay,
       Consumer<RelayedConnection> whenGone) {
@@ -56,7 +56,7 @@ final class RelayedConnection {
   private void connectAndWriteForth() {
     try {
       gate.pass();
-      server.connect(new InetSocketAddress(Relay.localhost(), to), 10_000);
+      server.connect(to, 10_000);
       server.setTcpNoDelay(true);
       client.setTcpNoDelay(true);
     } catch (IOException e) {
