@@ -119,7 +119,11 @@ public final class Relay implements AutoCloseable {
   }
 
   private static InetSocketAddress local(int port) {
-    return new InetSocketAddress("127.0.0.1", port);
+    try {
+      return new InetSocketAddress(localhost(), port);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   static InetAddress localhost() throws IOException {
