@@ -23,7 +23,9 @@ final class CopyByWhimbrel implements CopyTool {
   private static final String LAST = "replicate.indexes";
 
   private final List<Integer> killedAt;
+  private final List<ChildProcess> workers = new ArrayList<>();
   private int runs;
+  private String name = "";
 
   /** Undisturbed. */
   CopyByWhimbrel() {
@@ -49,9 +51,8 @@ final class CopyByWhimbrel implements CopyTool {
 
   @Override
   public Duration copy(CopyWorld world) throws SQLException {
-    String name = "bench-" + killedAt.size() + "-" + ++runs;
+    name = "bench-%d-%d".formatted(killedAt.hashCode() & 0xffff, ++runs);
     String runbook = world.write(name + ".yaml", runbook(name, world)).toString();
-    List<ChildProcess> workers = new ArrayList<>();
     workers.add(world.product().startWorker());
     try (LabMigration migration = new LabMigration(world.temporal().target(), name)) {
       Product.Ran started = world.product().run(LIMIT, "start", runbook);
@@ -67,14 +68,22 @@ final class CopyByWhimbrel implements CopyTool {
       }
       MigrationStatus copied =
           migration.await("the copy", LIMIT, status -> step(status, LAST).ended() != null);
+      return Duration.between(began(copied), Objects.requireNonNull(step(copied, LAST).ended()));
+    }
+  }
+
+  /** Goes back, which empties the target. */
+  @Override
+  public void tidy(CopyWorld world) {
+    try (LabMigration migration = new LabMigration(world.temporal().target(), name)) {
       Product.Ran back = world.product().run("rollback", name);
-      migration.await("the way back", LIMIT, CopyByWhimbrel::isOver);
       if (back.exit() != 0) {
         throw new IllegalStateException("rollback: " + back.out() + back.err());
       }
-      return Duration.between(began(copied), Objects.requireNonNull(step(copied, LAST).ended()));
+      migration.await("the way back", LIMIT, CopyByWhimbrel::isOver);
     } finally {
       workers.forEach(ChildProcess::kill9);
+      workers.clear();
     }
   }
 
