@@ -107,13 +107,13 @@ final class CopyData {
         value(
             server,
             """
-            SELECT string_agg(pg_get_indexdef(indexrelid), ';' ORDER BY 1) FROM pg_index
+            SELECT string_agg(pg_get_indexdef(indexrelid), ';' ORDER BY pg_get_indexdef(indexrelid)) FROM pg_index
              WHERE indisvalid AND indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)"""));
     content.add(
         value(
             server,
             """
-            SELECT string_agg(conrelid::regclass || pg_get_constraintdef(oid), ';' ORDER BY conrelid::regclass::text, 1)
+            SELECT string_agg(conrelid::regclass || pg_get_constraintdef(oid), ';' ORDER BY conrelid::regclass::text, pg_get_constraintdef(oid))
               FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND convalidated"""));
     return content;
   }
