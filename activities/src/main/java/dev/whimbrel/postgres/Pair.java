@@ -28,9 +28,9 @@ record Pair(Connection truth, Connection follower) implements AutoCloseable {
     Thread thread = new Thread(beside, "verification-follower");
     thread.setDaemon(true);
     thread.start();
+    T ofTruth;
     try {
-      T ofTruth = reader.read(truth);
-      return new Read<>(ofTruth, ended(beside));
+      ofTruth = reader.read(truth);
     } catch (SQLException e) {
       try {
         ended(beside);
@@ -39,6 +39,7 @@ record Pair(Connection truth, Connection follower) implements AutoCloseable {
       }
       throw e;
     }
+    return new Read<>(ofTruth, ended(beside));
   }
 
   private static <T> T ended(FutureTask<T> beside) throws SQLException {
