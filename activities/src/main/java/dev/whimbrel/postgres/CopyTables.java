@@ -41,24 +41,23 @@ final class CopyTables {
           + " 'oid', 'point', 'line', 'lseg', 'box', 'path', 'polygon', 'circle', 'int4range',"
           + " 'int8range', 'numrange', 'daterange', 'tsrange', 'tstzrange'";
 
-  /** A domain is as its base; an enum travels as its label. */
+  /**
+   * Each column with what its type rests on, from a domain down to what it is in the end. A domain
+   * travels as its base, an enum as its label.
+   */
   private static final String COLUMNS =
-      "SELECT pg_catalog.quote_ident(a.attname), (WITH RECURSIVE base AS ("
-          + "SELECT t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace"
+      "SELECT pg_catalog.quote_ident(a.attname), rests.known, rests.types"
+          + " FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL (WITH RECURSIVE base AS ("
+          + "SELECT 1 AS step, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace"
           + " FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid UNION ALL"
-          + " SELECT t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace"
-          + " FROM base JOIN pg_catalog.pg_type t ON t.oid = base.typbasetype"
-          + " WHERE base.typtype = 'd')"
+          + " SELECT step + 1, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace"
+          + " FROM base JOIN pg_catalog.pg_type t ON t.oid = base.typbasetype)"
           + " SELECT pg_catalog.bool_or(base.typtype = 'e' OR base.typnamespace ="
           + " 'pg_catalog'::regnamespace AND coalesce(element.typname, base.typname) IN ("
           + SAME_IN_BINARY
-          + ")) FROM base LEFT JOIN pg_catalog.pg_type element ON element.typarray = base.oid"
-          + " WHERE base.typtype <> 'd'),"
-          + " (WITH RECURSIVE base AS (SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t"
-          + " WHERE t.oid = a.atttypid UNION ALL SELECT t.oid, t.typbasetype"
-          + " FROM base JOIN pg_catalog.pg_type t ON t.oid = base.typbasetype)"
-          + " SELECT pg_catalog.string_agg(base.oid::regtype::text, ' ') FROM base)"
-          + " FROM pg_catalog.pg_attribute a"
+          + ")) FILTER (WHERE base.typtype <> 'd') AS known,"
+          + " pg_catalog.string_agg(base.oid::regtype::text, ' ' ORDER BY base.step) AS types"
+          + " FROM base LEFT JOIN pg_catalog.pg_type element ON element.typarray = base.oid) rests"
           + " WHERE a.attrelid = ?::oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''"
           + " ORDER BY a.attnum";
 

@@ -67,11 +67,16 @@ final class OpenSockets implements AutoCloseable {
   void abort() {
     Socket below = plain;
     if (below != null) {
-      try {
-        below.close();
-      } catch (IOException e) {
-        // It is of no use any more, which is what was wanted.
-      }
+      end(below);
+    }
+  }
+
+  /** Ends a connection, whoever waits for it now. */
+  static void end(Socket socket) {
+    try {
+      socket.close();
+    } catch (IOException e) {
+      // It is of no use any more, which is what was wanted.
     }
   }
 

@@ -66,16 +66,8 @@ record Pair(Connection truth, Connection follower) implements AutoCloseable {
 
   /** Gives both sessions up at once, also while a statement runs. */
   void abort() {
-    try {
-      truth.abort(Runnable::run);
-    } catch (SQLException e) {
-      // It is gone already, which is what was wanted.
-    }
-    try {
-      follower.abort(Runnable::run);
-    } catch (SQLException e) {
-      // As above.
-    }
+    Heartbeats.abort(truth);
+    Heartbeats.abort(follower);
   }
 
   @Override

@@ -1,6 +1,5 @@
 package dev.whimbrel.postgres;
 
-import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.net.Socket;
 import java.sql.Connection;
@@ -60,12 +59,8 @@ record RowSession(Connection connection, int process, Socket top, Socket bottom)
 
   /** Ends it without asking it, whoever waits for it now. */
   void abort() {
-    try {
-      // An encrypted socket would wait for its other user before it closes.
-      bottom.close();
-    } catch (IOException e) {
-      // It is of no use any more, which is what was wanted.
-    }
+    // An encrypted socket would wait for its other user before it closes.
+    OpenSockets.end(bottom);
     Heartbeats.abort(connection);
   }
 

@@ -2,6 +2,8 @@ package dev.whimbrel.lab;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
+import java.io.UncheckedIOException;
+import java.sql.SQLException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.logging.LogManager;
@@ -22,5 +24,20 @@ public final class Benchmark {
             : PauseBenchmark.run(arguments);
     System.out.flush();
     System.exit(code);
+  }
+
+  /** Runs one to its end: 0 where it was good, 1 where it was not or has failed, which is said. */
+  static int exitCode(Run run) {
+    try {
+      return run.isGood() ? 0 : 1;
+    } catch (IllegalStateException | UncheckedIOException | SQLException e) {
+      System.err.println("The benchmark failed: " + e.getMessage());
+      return 1;
+    }
+  }
+
+  /** A benchmark with its options. */
+  interface Run {
+    boolean isGood() throws SQLException;
   }
 }

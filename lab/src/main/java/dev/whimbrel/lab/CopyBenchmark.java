@@ -1,6 +1,5 @@
 package dev.whimbrel.lab;
 
-import java.io.UncheckedIOException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -61,16 +60,11 @@ final class CopyBenchmark {
       return 2;
     }
     CopyBenchmark benchmark = new CopyBenchmark(options);
-    try {
-      benchmark.run();
-      return benchmark.good ? 0 : 1;
-    } catch (IllegalStateException | UncheckedIOException | SQLException e) {
-      System.err.println("The benchmark failed: " + e.getMessage());
-      return 1;
-    }
+    return Benchmark.exitCode(benchmark::run);
   }
 
-  private void run() throws SQLException {
+  /** Whether every copy was as the original. */
+  private boolean run() throws SQLException {
     List<CopyTool> tools = new ArrayList<>(List.of(new CopyByWhimbrel()));
     tools.addAll(
         options.killed()
@@ -91,6 +85,7 @@ final class CopyBenchmark {
       }
     }
     print();
+    return good;
   }
 
   private void one(CopyWorld world, CopyTool tool, int round, List<String> original)

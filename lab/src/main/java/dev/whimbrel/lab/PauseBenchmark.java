@@ -3,7 +3,6 @@ package dev.whimbrel.lab;
 import dev.whimbrel.lab.Product.Ran;
 import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.servers.ChildProcess;
-import java.io.UncheckedIOException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -79,16 +78,11 @@ final class PauseBenchmark {
       return 2;
     }
     PauseBenchmark benchmark = new PauseBenchmark(options);
-    try {
-      benchmark.run();
-      return benchmark.good ? 0 : 1;
-    } catch (IllegalStateException | UncheckedIOException | SQLException e) {
-      System.err.println("The benchmark failed: " + e.getMessage());
-      return 1;
-    }
+    return Benchmark.exitCode(benchmark::run);
   }
 
-  private void run() throws SQLException {
+  /** Whether nothing was lost, and no client behind a pooler saw an error. */
+  private boolean run() throws SQLException {
     System.out.println("PostgreSQL 15 to 15, " + options.load());
     List<String> lines = new ArrayList<>();
     for (PauseScenario scenario : options.scenarios()) {
@@ -103,6 +97,7 @@ final class PauseBenchmark {
     }
     System.out.printf("%n%s%n", PauseTable.HEAD);
     lines.forEach(System.out::println);
+    return good;
   }
 
   private PauseRound round(PauseScenario scenario) throws SQLException {
