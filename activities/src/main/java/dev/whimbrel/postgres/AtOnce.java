@@ -1,14 +1,16 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** Does the same to several things at once, each in a thread of its own. */
+/** Does several things at once, each in a thread of its own. */
 final class AtOnce {
   private AtOnce() {}
 
@@ -49,6 +51,34 @@ final class AtOnce {
     }
     if (failure != null) {
       throw failure;
+    }
+  }
+
+  /** Begins work in a thread of its own; {@link #ended} waits for it. */
+  static <T> FutureTask<T> beside(String name, Callable<T> work) {
+    FutureTask<T> task = new FutureTask<>(work);
+    Thread thread = new Thread(task, name);
+    thread.setDaemon(true);
+    thread.start();
+    return task;
+  }
+
+  /**
+   * Waits for work that was begun beside.
+   *
+   * @throws SQLException its failure, as it is; also where this thread is interrupted
+   */
+  static <T> T ended(FutureTask<T> beside) throws SQLException {
+    try {
+      return beside.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof SQLException said) {
+        throw said;
+      }
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new SQLException("interrupted while another session was at work", e);
     }
   }
 }

@@ -2,7 +2,6 @@ package dev.whimbrel.postgres;
 
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 
 /**
@@ -24,36 +23,19 @@ record Pair(Connection truth, Connection follower) implements AutoCloseable {
    * @throws SQLException the truth's failure, else the follower's, when both have ended
    */
   <T> Read<T> both(Reader<T> reader) throws SQLException {
-    FutureTask<T> beside = new FutureTask<>(() -> reader.read(follower));
-    Thread thread = new Thread(beside, "verification-follower");
-    thread.setDaemon(true);
-    thread.start();
+    FutureTask<T> beside = AtOnce.beside("verification-follower", () -> reader.read(follower));
     T ofTruth;
     try {
       ofTruth = reader.read(truth);
     } catch (SQLException e) {
       try {
-        ended(beside);
+        AtOnce.ended(beside);
       } catch (SQLException other) {
         e.addSuppressed(other);
       }
       throw e;
     }
-    return new Read<>(ofTruth, ended(beside));
-  }
-
-  private static <T> T ended(FutureTask<T> beside) throws SQLException {
-    try {
-      return beside.get();
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof SQLException cause) {
-        throw cause;
-      }
-      throw new IllegalStateException(e.getCause());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new SQLException("interrupted while the other side was read", e);
-    }
+    return new Read<>(ofTruth, AtOnce.ended(beside));
   }
 
   /** What one side says. */

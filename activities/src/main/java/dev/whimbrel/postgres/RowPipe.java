@@ -43,10 +43,7 @@ final class RowPipe {
       CopyStream into = new CopyStream(target, Side.TARGET);
       into.begin(in, 'G');
       from.begin(out, 'H');
-      FutureTask<Long> taken = new FutureTask<>(() -> listen(into, source));
-      Thread listener = new Thread(taken, "copy-answer");
-      listener.setDaemon(true);
-      listener.start();
+      FutureTask<Long> taken = AtOnce.beside("copy-answer", () -> listen(into, source));
       long sent;
       try {
         sent = pump(from, into, taken);
@@ -54,7 +51,7 @@ final class RowPipe {
       } catch (SQLException e) {
         throw lastWords(taken, e);
       }
-      long rows = answer(taken);
+      long rows = AtOnce.ended(taken);
       if (rows != sent) {
         throw new PSQLException(
             "the source sent %d rows, the target took %d".formatted(sent, rows),
@@ -92,7 +89,7 @@ final class RowPipe {
     int length = from.read(piece);
     while (length > 0) {
       if (taken.isDone()) {
-        answer(taken);
+        AtOnce.ended(taken);
         throw new PSQLException("the target ended COPY before its rows did", PSQLState.DATA_ERROR);
       }
       into.write(piece, length);
@@ -117,20 +114,6 @@ final class RowPipe {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return broken;
-    }
-  }
-
-  private static long answer(FutureTask<Long> taken) throws SQLException {
-    try {
-      return taken.get();
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof SQLException said) {
-        throw said;
-      }
-      throw new IllegalStateException(e.getCause());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new SQLException("interrupted while the target took rows", e);
     }
   }
 }
