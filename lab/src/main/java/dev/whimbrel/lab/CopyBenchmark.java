@@ -18,7 +18,7 @@ import java.util.stream.Stream;
  */
 final class CopyBenchmark {
   private static final String USAGE =
-      "Usage: lab/benchmark copy [--gigabytes N] [--rounds N] [--jobs N] [--killed]";
+      "Usage: lab/benchmark copy [--gigabytes N] [--rounds N] [--jobs N] [--killed | --alone]";
 
   private final Options options;
   private final Map<String, List<Duration>> figures = new LinkedHashMap<>();
@@ -28,25 +28,27 @@ final class CopyBenchmark {
     this.options = options;
   }
 
-  private record Options(int gigabytes, int rounds, int jobs, boolean killed) {
+  private record Options(int gigabytes, int rounds, int jobs, boolean killed, boolean alone) {
     static Options of(List<String> arguments) {
       int gigabytes = 4;
       int rounds = 3;
       int jobs = 4;
       boolean killed = false;
+      boolean alone = false;
       for (int i = 0; i < arguments.size(); i++) {
         switch (arguments.get(i)) {
           case "--gigabytes" -> gigabytes = Integer.parseInt(arguments.get(++i));
           case "--rounds" -> rounds = Integer.parseInt(arguments.get(++i));
           case "--jobs" -> jobs = Integer.parseInt(arguments.get(++i));
           case "--killed" -> killed = true;
+          case "--alone" -> alone = true;
           default -> throw new IllegalArgumentException(arguments.get(i));
         }
       }
       if (gigabytes < 1 || rounds < 1 || jobs < 1) {
         throw new IllegalArgumentException("too small");
       }
-      return new Options(gigabytes, rounds, jobs, killed);
+      return new Options(gigabytes, rounds, jobs, killed, alone);
     }
   }
 
@@ -66,12 +68,13 @@ final class CopyBenchmark {
   /** Whether every copy was as the original. */
   private boolean run() throws SQLException {
     List<CopyTool> tools = new ArrayList<>(List.of(new CopyByWhimbrel()));
-    tools.addAll(
-        options.killed()
-            ? Stream.of(List.of(30), List.of(60), List.of(90), List.of(30, 60, 90))
-                .map(CopyByWhimbrel::new)
-                .toList()
-            : CopyPrograms.all());
+    if (options.killed()) {
+      Stream.of(List.of(30), List.of(60), List.of(90), List.of(30, 60, 90))
+          .map(CopyByWhimbrel::new)
+          .forEach(tools::add);
+    } else if (!options.alone()) {
+      tools.addAll(CopyPrograms.all());
+    }
     try (CopyWorld world = new CopyWorld(options.jobs())) {
       CopyData.create(world.source(), options.gigabytes());
       System.out.println(CopyData.describe(world.source()) + ", " + options.jobs() + " jobs");
@@ -99,10 +102,11 @@ final class CopyBenchmark {
     figures.computeIfAbsent(tool.word(), word -> new ArrayList<>()).add(took);
     System.out.printf(
         Locale.ROOT,
-        "  %d. %s: %.1f s%s%n",
+        "  %d. %s: %.1f s%s%s%n",
         round,
         tool.word(),
         seconds(took),
+        tool.parts().isEmpty() ? "" : ": " + tool.parts(),
         same ? "" : "; DIFFERS: " + copy + " instead of " + original);
   }
 

@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.Collectors;
 
 /**
  * Whimbrel: a worker and a runbook. Its copy is over when the stream runs and every index is built;
@@ -19,6 +20,10 @@ import java.util.Objects;
  */
 final class CopyByWhimbrel implements CopyTool {
   private static final Duration LIMIT = Duration.ofHours(2);
+
+  /** Each look costs the engine and the worker a task, and the machine is what is measured. */
+  private static final Duration EVERY = Duration.ofMillis(500);
+
   private static final String FIRST = "replicate.schema";
   private static final String LAST = "replicate.indexes";
 
@@ -26,6 +31,7 @@ final class CopyByWhimbrel implements CopyTool {
   private final List<ChildProcess> workers = new ArrayList<>();
   private int runs;
   private String name = "";
+  private String parts = "";
 
   /** Undisturbed. */
   CopyByWhimbrel() {
@@ -62,14 +68,47 @@ final class CopyByWhimbrel implements CopyTool {
                 .formatted(started.exit(), started.out(), started.err()));
       }
       for (int percent : killedAt) {
-        Poll.until(percent + " % of the rows", LIMIT, () -> copied(world) >= percent);
+        Poll.until(percent + " % of the rows", LIMIT, EVERY, () -> copied(world) >= percent);
         workers.get(workers.size() - 1).kill9();
         workers.add(world.product().startWorker());
       }
       MigrationStatus copied =
-          migration.await("the copy", LIMIT, status -> step(status, LAST).ended() != null);
+          migration.await("the copy", LIMIT, EVERY, status -> step(status, LAST).ended() != null);
+      parts = parts(copied) + pieces(world);
       return Duration.between(began(copied), Objects.requireNonNull(step(copied, LAST).ended()));
     }
+  }
+
+  @Override
+  public String parts() {
+    return parts;
+  }
+
+  /** Seconds of each step up to the last one. */
+  private static String parts(MigrationStatus status) {
+    Instant end = Objects.requireNonNull(step(status, LAST).ended());
+    return status.steps().stream()
+        .filter(step -> step.id().startsWith("replicate."))
+        .filter(step -> step.ended() != null && !step.ended().isAfter(end))
+        .map(step -> step.id() + " " + seconds(step))
+        .collect(Collectors.joining(", "));
+  }
+
+  private static String seconds(StepRecord step) {
+    Duration took =
+        Duration.between(
+            Objects.requireNonNull(step.started()), Objects.requireNonNull(step.ended()));
+    return "%.1f s".formatted(took.toMillis() / 1000.0);
+  }
+
+  /** When the last piece of each kind was done, counted from the first. */
+  private static String pieces(CopyWorld world) throws SQLException {
+    return CopyData.value(
+        world.target(),
+        """
+        SELECT coalesce(' (' || string_agg(kind || ' until ' || until, ', ' ORDER BY until) || ')', '') FROM (
+          SELECT kind, round(extract(epoch FROM max(done_at) - (SELECT min(begun_at) FROM whimbrel.copy_generation)), 1) AS until
+            FROM whimbrel.copy_piece GROUP BY kind) k""");
   }
 
   /** Goes back, which empties the target. */

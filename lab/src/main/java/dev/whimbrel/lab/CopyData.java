@@ -118,7 +118,8 @@ final class CopyData {
     return content;
   }
 
-  private static String value(PostgresServer server, String sql) throws SQLException {
+  /** The one value that a query gives. */
+  static String value(PostgresServer server, String sql) throws SQLException {
     try (Connection connection = server.connect(DATABASE);
         Statement statement = connection.createStatement();
         ResultSet row = statement.executeQuery(sql)) {

@@ -16,6 +16,11 @@ interface CopyTool {
    */
   Duration copy(CopyWorld world) throws SQLException;
 
+  /** Where the time of the latest copy went, in words; empty where nobody knows. */
+  default String parts() {
+    return "";
+  }
+
   /** Takes away what it left on the source. */
   default void tidy(CopyWorld world) throws SQLException {}
 }

@@ -16,6 +16,9 @@ import java.util.stream.Stream;
 final class CopyWorld implements AutoCloseable {
   private static final int VERSION = 15;
 
+  /** Compiled as a worker of production is: the lab's others start quickly instead. */
+  private static final List<String> LONG_RUNNING = List.of("-XX:TieredStopAtLevel=4");
+
   private final PostgresServer source = server();
   private final PostgresServer target = server();
   private final LabTemporal temporal = LabTemporal.best();
@@ -30,7 +33,7 @@ final class CopyWorld implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    product = new Product(directory, temporal.target(), Map.of(), List.of());
+    product = new Product(directory, temporal.target(), Map.of(), LONG_RUNNING);
   }
 
   /** As a small server of production is set: it waits for its disk, and sorts in memory. */

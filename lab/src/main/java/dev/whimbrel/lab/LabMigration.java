@@ -88,12 +88,19 @@ public final class LabMigration implements AutoCloseable {
    *     soon as the migration asks for help or has ended otherwise
    */
   public MigrationStatus await(String what, Duration limit, Predicate<MigrationStatus> wanted) {
+    return await(what, limit, Poll.OFTEN, wanted);
+  }
+
+  /** As {@link #await(String, Duration, Predicate)}, with a pause of its own between two looks. */
+  MigrationStatus await(
+      String what, Duration limit, Duration every, Predicate<MigrationStatus> wanted) {
     AtomicReference<String> last = new AtomicReference<>("no status yet");
     AtomicReference<MigrationStatus> found = new AtomicReference<>();
     try {
       Poll.until(
           what,
           limit,
+          every,
           () -> {
             MigrationStatus status;
             try {
