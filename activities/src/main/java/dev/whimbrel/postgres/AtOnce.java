@@ -75,6 +75,9 @@ final class AtOnce {
       if (e.getCause() instanceof SQLException said) {
         throw said;
       }
+      if (e.getCause() instanceof RuntimeException failure) {
+        throw failure;
+      }
       throw new IllegalStateException(e.getCause());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

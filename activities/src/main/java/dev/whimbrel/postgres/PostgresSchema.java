@@ -57,6 +57,7 @@ public final class PostgresSchema implements Schema {
         "Cannot create indexes and constraints on the target",
         (source, target, copy) -> {
           int created = copy.createRest();
+          ForeignKeys.validate(source, target.connection(), databases, move);
           int views = MaterializedViews.refresh(source, target.connection());
           List<String> refused = Settings.carry(source, target, databases, move);
           closeFence(target.connection());

@@ -106,7 +106,10 @@ final class SchemaCopy implements AutoCloseable {
     return found;
   }
 
-  /** Creates whatever is left, each in its own transaction: an index may take hours. */
+  /**
+   * Creates whatever is left, each in its own transaction: an index may take hours. Foreign keys
+   * are left to {@link ForeignKeys#validate}.
+   */
   int createRest() throws SQLException {
     List<SchemaEntry> entries = new ArrayList<>(remaining("pre-data", entry -> true));
     if (!entries.isEmpty()) {
@@ -127,10 +130,15 @@ final class SchemaCopy implements AutoCloseable {
   }
 
   private int createOneByOne(List<SchemaEntry> entries) throws SQLException {
+    Set<Long> validatedLater = catalog.foreignKeysToValidate();
     int done = 0;
     for (int from = 0; from < entries.size(); from += TOGETHER) {
       List<SchemaEntry> batch = entries.subList(from, Math.min(from + TOGETHER, entries.size()));
-      SchemaScript script = complete(archive.script(batch, keepsTablespaces()), batch);
+      SchemaScript script =
+          complete(archive.script(batch, keepsTablespaces()), batch)
+              .changed(
+                  entry -> validatedLater.contains(entry.oid()) && entry.isType("FK CONSTRAINT"),
+                  ForeignKeys::notValid);
       for (SchemaEntry entry : batch) {
         target.create(List.of(entry), script, undo(entry), at(entry, done, entries.size()));
         done++;

@@ -2,6 +2,8 @@ package dev.whimbrel.postgres;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -15,6 +17,14 @@ record SchemaScript(Map<SchemaEntry, String> creates, String drops) {
   /** What {@code pg_restore} sets for everything behind it, before the entry that needs it. */
   private static final Pattern STATE =
       Pattern.compile("^SET (default_\\w+) = .*;$", Pattern.MULTILINE);
+
+  /** The same, with the SQL of some entries changed. */
+  SchemaScript changed(Predicate<SchemaEntry> which, UnaryOperator<String> change) {
+    Map<SchemaEntry, String> changed = new LinkedHashMap<>();
+    creates.forEach(
+        (entry, sql) -> changed.put(entry, which.test(entry) ? change.apply(sql) : sql));
+    return new SchemaScript(changed, drops);
+  }
 
   /** What creates each entry by itself: with the settings that entries before it have left. */
   Map<SchemaEntry, String> standingAlone() {

@@ -46,6 +46,14 @@ final class SourceCatalog {
     return tables;
   }
 
+  /**
+   * Foreign keys that may be created without a look at the rows and validated behind that: those
+   * that are valid, and between tables that are not partitioned.
+   */
+  Set<Long> foreignKeysToValidate() throws SQLException {
+    return oids(ForeignKeys.TO_VALIDATE);
+  }
+
   /** Triggers and event triggers of Whimbrel's own. */
   Set<Long> ownTriggers() throws SQLException {
     return oids(

@@ -1,0 +1,103 @@
+package dev.whimbrel.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.servers.Needs;
+import dev.whimbrel.servers.PostgresServer;
+import dev.whimbrel.servers.Program;
+import java.sql.SQLException;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+@Needs(Program.PG_DUMP)
+class ForeignKeysTest {
+  private static final String NOT_VALID =
+      "SELECT coalesce(string_agg(conname, ' ' ORDER BY conname), 'none') FROM pg_constraint"
+          + " WHERE contype = 'f' AND NOT convalidated";
+
+  private static Pairs pair;
+
+  private final PostgresSchema schema = new PostgresSchema(new Secrets());
+
+  @BeforeAll
+  static void startServers() {
+    pair = Pairs.of(15, 15);
+  }
+
+  @AfterAll
+  static void stopServers() {
+    pair.close();
+  }
+
+  @Test
+  void areValidOnTheTargetWhereTheyAreOnTheSource() throws Exception {
+    Move move = related("related");
+
+    schema.createRest(move);
+
+    assertThat(onTarget("related", NOT_VALID)).isEqualTo("never looked at");
+    assertThat(onTarget("related", "SELECT count(*) FROM pg_constraint WHERE contype = 'f'"))
+        .isEqualTo(onSource("related", "SELECT count(*) FROM pg_constraint WHERE contype = 'f'"));
+    assertThat(Corpus.schema(pair.target(), "related"))
+        .isEqualTo(Corpus.schema(pair.source(), "related"));
+  }
+
+  @Test
+  void areValidatedByALaterAttemptWhereOneHasFailed() throws Exception {
+    Move move = related("orphan");
+    pair.target().execute("orphan", "INSERT INTO \"Line Items\" VALUES (9, 1, 77)");
+
+    assertThatThrownBy(() -> schema.createRest(move))
+        .hasMessageContaining(
+            "Cannot validate on the target foreign key \"of an order\" of public.\"Line Items\""
+                + " (Key (order)=(77) is not present in table \"orders\".)");
+    assertThat(onTarget("orphan", NOT_VALID)).contains("of an order");
+    pair.target().execute("orphan", "DELETE FROM \"Line Items\" WHERE id = 9");
+    schema.createRest(move);
+
+    assertThat(onTarget("orphan", NOT_VALID)).isEqualTo("never looked at");
+  }
+
+  /** Foreign keys of every kind, and their tables and rows on both sides. */
+  private Move related(String name) throws SQLException {
+    Move move = pair.database(name);
+    pair.source()
+        .execute(
+            name,
+            "CREATE TABLE orders (id int PRIMARY KEY, before int CONSTRAINT \"of itself\" REFERENCES orders)",
+            """
+            CREATE TABLE "Line Items" (id int PRIMARY KEY, first int REFERENCES orders DEFERRABLE INITIALLY DEFERRED,
+              "order" int CONSTRAINT "of an order" REFERENCES orders ON DELETE CASCADE)""",
+            "ALTER TABLE \"Line Items\" ADD CONSTRAINT \"never looked at\" FOREIGN KEY (id) REFERENCES orders NOT VALID",
+            "CREATE TABLE events (id int, part int, PRIMARY KEY (id, part)) PARTITION BY LIST (part)",
+            "CREATE TABLE events_1 PARTITION OF events FOR VALUES IN (1)",
+            "ALTER TABLE events ADD CONSTRAINT \"from parts\" FOREIGN KEY (id) REFERENCES orders",
+            "CREATE TABLE notes (event int, part int, CONSTRAINT \"to parts\" FOREIGN KEY (event, part) REFERENCES events)",
+            "CREATE TABLE part_notes (event int, part int, FOREIGN KEY (event, part) REFERENCES events_1)");
+    schema.createTables(move);
+    schema.createKeys(move);
+    for (PostgresServer server : List.of(pair.source(), pair.target())) {
+      server.execute(
+          name,
+          "INSERT INTO orders SELECT i, nullif(i - 1, 0) FROM generate_series(1, 50) i",
+          "INSERT INTO \"Line Items\" SELECT i, i, i FROM generate_series(1, 8) i",
+          "INSERT INTO events SELECT i, 1 FROM generate_series(1, 8) i",
+          "INSERT INTO notes VALUES (1, 1)",
+          "INSERT INTO part_notes VALUES (2, 1)");
+    }
+    return move;
+  }
+
+  private static String onSource(String database, String sql) throws SQLException {
+    return Pairs.value(pair.source(), database, sql);
+  }
+
+  private static String onTarget(String database, String sql) throws SQLException {
+    return Pairs.value(pair.target(), database, sql);
+  }
+}
