@@ -5,19 +5,26 @@ import java.sql.SQLException;
 
 /** What of the source's tables a stream cannot carry, or carries differently than one may think. */
 final class TableChecks {
-  private static final String TABLES =
+  static final String TABLES =
       " WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'whimbrel')"
           + " AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass"
           + " AND e.objid = c.oid AND e.deptype = 'e') AND ";
 
-  private static final String CLASSES =
-      " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace";
+  static final String CLASSES = " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace";
 
-  private static final String NAME = "SELECT format('%I.%I', n.nspname, c.relname)";
+  static final String NAME = "SELECT format('%I.%I', n.nspname, c.relname)";
 
   /** Types without an equality, by which a row under REPLICA IDENTITY FULL is never found. */
   private static final String NO_EQUALITY =
       "('json', 'xml', 'point', 'box', 'path', 'polygon', 'line', 'lseg', 'circle')";
+
+  /** A name for a key that neither the table nor one that inherits from it uses. */
+  private static final String FREE_NAME =
+      "(SELECT f.name FROM unnest(ARRAY['id', 'row_id', 'row_key', 'whimbrel_key']) WITH ORDINALITY"
+          + " f(name, place) WHERE NOT EXISTS (SELECT FROM pg_attribute u WHERE u.attname = f.name"
+          + " AND (u.attrelid = c.oid OR u.attrelid IN"
+          + " (SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = c.oid)))"
+          + " ORDER BY f.place LIMIT 1)";
 
   private static final long MANY_ROWS = 10_000;
 
@@ -38,6 +45,16 @@ final class TableChecks {
     triggers();
     indexes();
     sequences();
+    new InheritedColumns(look, findings).run();
+  }
+
+  /** What gives a table a key; tables that inherit from it get the column, but no identity. */
+  private static String aKey(String column, boolean inherited) {
+    return " ADD COLUMN "
+        + column
+        + (inherited
+            ? " uuid NOT NULL DEFAULT gen_random_uuid(), ADD PRIMARY KEY (" + column + ")"
+            : " bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY");
   }
 
   private void replicaIdentity() throws SQLException {
@@ -79,7 +96,10 @@ final class TableChecks {
         look.rows(
             Side.SOURCE,
             NAME
-                + ", string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, NULL), ', ')"
+                + ", string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, NULL), ', '), "
+                + "EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary"
+                + " AND i.indimmediate), EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid), "
+                + FREE_NAME
                 + CLASSES
                 + " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT"
                 + " a.attisdropped JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b"
@@ -90,7 +110,7 @@ final class TableChecks {
                 + " OR b.typname IN "
                 + NO_EQUALITY
                 + ")"
-                + " GROUP BY 1")) {
+                + " GROUP BY 1, c.oid")) {
       findings.blocker(
           "identity-without-equality",
           Look.shortName(row.text(1)),
@@ -99,8 +119,8 @@ final class TableChecks {
               + ", a type without equality.",
           "ALTER TABLE "
               + row.text(1)
-              + " ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, REPLICA IDENTITY"
-              + " DEFAULT;");
+              + (row.holds(3) ? "" : aKey(row.text(5), row.holds(4)) + ",")
+              + " REPLICA IDENTITY DEFAULT;");
     }
     for (Look.Row row :
         look.rows(

@@ -9,8 +9,10 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.GZIPInputStream;
 
@@ -27,7 +29,7 @@ final class Corpus {
     Path plain = Files.createTempFile("whimbrel-corpus", ".sql");
     try (InputStream in = new GZIPInputStream(Files.newInputStream(file))) {
       Files.write(plain, in.readAllBytes());
-      run(psql(server, database, "-f", plain.toString()));
+      read(server, database, plain);
     } finally {
       Files.delete(plain);
     }
@@ -51,25 +53,79 @@ final class Corpus {
         .reduce("", (all, line) -> all + line + "\n");
   }
 
-  /** Loads the schema as {@code pg_dump | psql} would: what a correct copy has to look like. */
-  static void restoreSchema(PostgresServer from, String database, PostgresServer to, String scratch)
+  /** Has {@code psql} read a file into an existing database. */
+  static void read(PostgresServer server, String database, Path file) throws IOException {
+    run(psql(server, database, "-f", file.toString()));
+  }
+
+  /**
+   * The rows of each table as {@code pg_dump} writes them, in an order of their own: a table's
+   * lines under the line that begins it. Without Whimbrel's own, unlogged tables, large objects and
+   * what sequences say.
+   */
+  static Map<String, List<String>> rows(PostgresServer server, String database) throws IOException {
+    Map<String, List<String>> tables = new TreeMap<>();
+    List<String> rows = null;
+    String dump =
+        run(
+            List.of(
+                tool("pg_dump", server.version()),
+                "--data-only",
+                "--no-blobs",
+                "--no-unlogged-table-data",
+                "--exclude-schema=whimbrel",
+                "--dbname=" + Conninfo.withoutPassword(server.url(database))));
+    for (String line : dump.split("\n")) {
+      if (line.startsWith("COPY ") && line.endsWith(" FROM stdin;")) {
+        rows = tables.computeIfAbsent(line, table -> new ArrayList<>());
+      } else if (line.equals("\\.")) {
+        rows = null;
+      } else if (rows != null) {
+        rows.add(line);
+      }
+    }
+    tables.values().forEach(Collections::sort);
+    return tables;
+  }
+
+  /** The schema as it looks after {@code pg_dump | psql} into the target's server. */
+  static String reference(Pairs pair, String database) throws IOException {
+    return reference(pair, database, List.of("--schema-only"), Corpus::schema);
+  }
+
+  /** The rows as they are after {@code pg_dump | psql} into the target's server. */
+  static Map<String, List<String>> referenceRows(Pairs pair, String database) throws IOException {
+    return reference(pair, database, List.of("--no-blobs"), Corpus::rows);
+  }
+
+  /** What is seen where a dump was restored: what a correct copy has to look like. */
+  private static <T> T reference(Pairs pair, String database, List<String> what, Seen<T> seen)
       throws IOException {
-    Path plain = Files.createTempFile("whimbrel-schema", ".sql");
+    String scratch = database + "_reference";
+    pair.target().createDatabase(scratch);
+    Path plain = Files.createTempFile("whimbrel-dump", ".sql");
     try {
-      String tool = tool("pg_dump", from.version());
-      run(
+      List<String> command = new ArrayList<>();
+      command.add(tool("pg_dump", pair.source().version()));
+      command.addAll(what);
+      command.addAll(
           List.of(
-              tool,
-              "--schema-only",
               "--exclude-schema=whimbrel",
               "--no-publications",
               "--file=" + plain,
-              "--dbname=" + Conninfo.withoutPassword(from.url(database))));
+              "--dbname=" + Conninfo.withoutPassword(pair.source().url(database))));
+      run(command);
       Files.writeString(plain, Files.readString(plain).replace("SET transaction_timeout = 0;", ""));
-      run(psql(to, scratch, "-f", plain.toString()));
+      read(pair.target(), scratch, plain);
+      return seen.in(pair.target(), scratch);
     } finally {
       Files.delete(plain);
+      pair.target().execute("postgres", "DROP DATABASE \"" + scratch + "\"");
     }
+  }
+
+  private interface Seen<T> {
+    T in(PostgresServer server, String database) throws IOException;
   }
 
   private static List<String> psql(PostgresServer server, String database, String... more) {

@@ -12,7 +12,6 @@ import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
-import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -303,34 +302,6 @@ class PostgresCopyTest {
         pair.target().commit();
       }
       close();
-    }
-  }
-
-  /** The holder of a snapshot, on a thread of its own. */
-  private static final class Holder implements AutoCloseable {
-    private final CopyRequest request;
-    private final Thread thread;
-
-    Holder(PostgresCopy copy, CopyRequest request) {
-      this.request = request;
-      this.thread = new Thread(() -> hold(copy, request), "holder");
-      thread.start();
-    }
-
-    private static void hold(PostgresCopy copy, CopyRequest request) {
-      try {
-        copy.holdSnapshot(request);
-      } catch (RuntimeException e) {
-        if (!Thread.currentThread().isInterrupted()) {
-          throw e;
-        }
-      }
-    }
-
-    @Override
-    public void close() {
-      thread.interrupt();
-      Wait.until("the holder ends", Duration.ofSeconds(30), () -> !thread.isAlive());
     }
   }
 }

@@ -146,6 +146,13 @@ class PostgresPreflightTest {
         "CREATE TABLE orders (id int)",
         "CREATE TABLE docs (doc json)",
         "ALTER TABLE docs REPLICA IDENTITY FULL",
+        "CREATE TABLE taken (id int, shape point)",
+        "ALTER TABLE taken REPLICA IDENTITY FULL",
+        "CREATE TABLE keyed (id int PRIMARY KEY, shape box)",
+        "ALTER TABLE keyed REPLICA IDENTITY FULL",
+        "CREATE TABLE family (shape path)",
+        "ALTER TABLE family REPLICA IDENTITY FULL",
+        "CREATE TABLE child (PRIMARY KEY (name), name text) INHERITS (family)",
         "CREATE UNLOGGED TABLE fast (id int PRIMARY KEY)",
         "SELECT lo_create(0)");
 
@@ -195,6 +202,10 @@ class PostgresPreflightTest {
         "INSERT INTO t VALUES (1), (2)",
         "CREATE TABLE d (id int)",
         "ALTER TABLE d REPLICA IDENTITY FULL",
+        "CREATE TABLE parent (a int PRIMARY KEY, b int)",
+        "CREATE TABLE heir (c int PRIMARY KEY) INHERITS (parent)",
+        "CREATE TABLE late_heir (b int, a int PRIMARY KEY)",
+        "ALTER TABLE late_heir INHERIT parent",
         "INSERT INTO d SELECT 1 FROM generate_series(1, 20000)",
         "ANALYZE d");
 
@@ -220,10 +231,14 @@ class PostgresPreflightTest {
               "WARNING logical-slot theirs: somebody reads changes of the source through this slot"
                   + " (pgoutput, idle): they end with the switchover. Fix: set its consumer up on"
                   + " the target before the cutover",
+              "WARNING column-order late_heir: inherits columns: on the target these stand first, as"
+                  + " in its parent, and SELECT * and INSERT without column names see another"
+                  + " order. Fix: name the columns in such statements",
               "NOTE temporary-tables source: 1 temporary tables are in use: sessions lose theirs at"
                   + " the switchover",
               "WARNING identity-full d: has REPLICA IDENTITY FULL: each UPDATE and DELETE searches"
                   + " 20000 rows on the target, unless an index helps. Fix: give it a primary key")
+          .noneMatch(l -> l.startsWith("WARNING column-order heir"))
           .anyMatch(
               l ->
                   l.startsWith(

@@ -44,7 +44,7 @@ class PostgresSchemaTest {
     schema.createRest(move);
 
     assertThat(tables.line()).matches("\\d+ tables, \\d+ columns, \\d+ objects created.*");
-    assertThat(Corpus.schema(pair.target(), name)).isEqualTo(reference(name));
+    assertThat(Corpus.schema(pair.target(), name)).isEqualTo(Corpus.reference(pair, name));
   }
 
   @Test
@@ -63,7 +63,7 @@ class PostgresSchemaTest {
     assertThat(rest.line())
         .contains("2 materialized views refreshed")
         .doesNotContain("not allowed");
-    assertThat(Corpus.schema(pair.target(), "nasty")).isEqualTo(reference("nasty"));
+    assertThat(Corpus.schema(pair.target(), "nasty")).isEqualTo(Corpus.reference(pair, "nasty"));
     assertThat(settings(pair.target())).isEqualTo(settings(pair.source())).contains("work_mem");
     assertThat(onTarget("nasty", "SELECT n FROM a_m2")).isEqualTo("3");
     assertThat(onTarget("nasty", "SELECT count(*) FROM secret")).isEqualTo("1");
@@ -111,7 +111,7 @@ class PostgresSchemaTest {
     schema.createKeys(move);
     schema.createRest(move);
 
-    assertThat(Corpus.schema(pair.target(), "killed")).isEqualTo(reference("killed"));
+    assertThat(Corpus.schema(pair.target(), "killed")).isEqualTo(Corpus.reference(pair, "killed"));
   }
 
   @Test
@@ -203,7 +203,7 @@ class PostgresSchemaTest {
     assertThat(tables.line()).isEqualTo("11 tables, 64 columns, all there already");
     assertThat(keys.line()).startsWith("0 primary keys");
     assertThat(rest.line()).startsWith("0 indexes");
-    assertThat(Corpus.schema(pair.target(), "twice")).isEqualTo(reference("twice"));
+    assertThat(Corpus.schema(pair.target(), "twice")).isEqualTo(Corpus.reference(pair, "twice"));
   }
 
   @Test
@@ -242,15 +242,5 @@ class PostgresSchemaTest {
         "SELECT string_agg(setrole::regrole || ' ' || setconfig::text, '; ' ORDER BY 1)"
             + " FROM pg_db_role_setting WHERE setdatabase ="
             + " (SELECT oid FROM pg_database WHERE datname = 'nasty')");
-  }
-
-  /** The schema as it looks after {@code pg_dump | psql} into the target's server. */
-  private static String reference(String name) throws Exception {
-    String scratch = name + "_reference";
-    pair.target().createDatabase(scratch);
-    Corpus.restoreSchema(pair.source(), name, pair.target(), scratch);
-    String schema = Corpus.schema(pair.target(), scratch);
-    pair.target().execute("postgres", "DROP DATABASE \"" + scratch + "\"");
-    return schema;
   }
 }

@@ -63,6 +63,7 @@ public final class PostgresServer implements AutoCloseable {
     private final Map<String, String> settings = new LinkedHashMap<>();
     private int port;
     private @Nullable String password;
+    private @Nullable Path programs;
 
     private Builder(int version) {
       this.version = version;
@@ -93,6 +94,12 @@ public final class PostgresServer implements AutoCloseable {
       return this;
     }
 
+    /** Runs the programs of this directory, with {@code bin} below it, instead of its own. */
+    public Builder programs(Path home) {
+      this.programs = home;
+      return this;
+    }
+
     /** Asks everyone for a password by SCRAM; {@code postgres} gets this one. Default: trust. */
     public Builder scram(String superuserPassword) {
       this.password = superuserPassword;
@@ -105,7 +112,7 @@ public final class PostgresServer implements AutoCloseable {
      * @throws IllegalStateException if it does not come up, with the end of its log
      */
     public PostgresServer start() {
-      Path home = PostgresBinaries.unpacked(version);
+      Path home = programs == null ? PostgresBinaries.unpacked(version) : programs;
       Path directory = Directories.temporary("postgres-" + version);
       PostgresServer server = new PostgresServer(this, home, directory);
       try {

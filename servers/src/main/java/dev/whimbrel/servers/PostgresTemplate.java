@@ -33,7 +33,7 @@ final class PostgresTemplate {
    */
   static void copyTo(Path home, Path directory) {
     Path data = directory.resolve("data");
-    Path template = home.resolveSibling(home.getFileName() + "-template");
+    Path template = Directories.cache().resolve(home.getFileName() + "-template");
     if (!Files.isDirectory(template)) {
       Directories.locked("template-" + home.getFileName(), () -> create(home, template));
     }

@@ -27,6 +27,10 @@ public enum Program {
   TEMPORAL("temporal", "deploy/dev/install-temporal"),
   /** In Whimbrel's cache only: another version may behave differently. */
   MINISTACK("ministack", "deploy/dev/install-cloud ministack"),
+  /** PostgreSQL's own regression suite for Debian's server 15; {@link RegressionDatabase}. */
+  REGRESSION("regress.so", "deploy/dev/install-regression"),
+  /** A mark beside the schemas of real applications; {@link ApplicationSchemas}. */
+  APPLICATION_SCHEMAS("ready", "deploy/dev/install-application-schemas"),
   /** The stand-in for EC2; in Whimbrel's cache only, as {@link #MINISTACK}. */
   MOTO("moto_server", "deploy/dev/install-cloud moto");
 
@@ -103,6 +107,8 @@ public enum Program {
       case TEMPORAL -> Stream.concat(temporalPlaces(), places);
       case PG_DUMP_18 -> newestClients();
       case MINISTACK -> Stream.of(Installation.cache().resolve(command + "/bin"));
+      case REGRESSION -> Stream.of(RegressionDatabase.suite().resolve("lib"));
+      case APPLICATION_SCHEMAS -> Stream.of(ApplicationSchemas.directory());
       case MOTO -> Stream.of(Installation.cache().resolve("moto/bin"));
       case PG_DUMP, PSQL -> Stream.concat(newestPostgresFirst().stream(), places);
       default -> places;
