@@ -6,7 +6,6 @@ import com.azure.core.http.policy.FixedDelayOptions;
 import com.azure.core.http.policy.RetryOptions;
 import com.azure.core.management.AzureEnvironment;
 import com.azure.core.management.profile.AzureProfile;
-import com.azure.identity.DefaultAzureCredentialBuilder;
 import com.azure.resourcemanager.resources.fluentcore.arm.AzureConfigurable;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -36,23 +35,25 @@ public final class AzureAccount {
   /**
    * The SDK's default chain of credentials (environment, workload identity, managed identity, Azure
    * CLI…), at the active cloud of Azure's own configuration in {@code $AZURE_CONFIG_DIR}, by
-   * default {@code ~/.azure}.
+   * default {@code ~/.azure}. {@code AZURE_AUTHORITY_HOST}, as AKS sets it, leads to another
+   * authority for tokens; whether Microsoft's public directory has to know that one is said by
+   * {@code az config set core.instance_discovery=false}.
    *
    * @param environment the process's variables
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} if the configuration cannot be
    *     used
    */
   public static AzureAccount ofEnvironment(Map<String, String> environment) {
-    String directory = environment.get("AZURE_CONFIG_DIR");
-    AzureEnvironment cloud =
-        AzureClouds.active(
-            directory == null || directory.isBlank()
-                ? Path.of(System.getProperty("user.home"), ".azure")
-                : Path.of(directory));
+    String named = environment.getOrDefault("AZURE_CONFIG_DIR", "");
+    Path directory =
+        named.isBlank() ? Path.of(System.getProperty("user.home"), ".azure") : Path.of(named);
+    AzureEnvironment cloud = AzureClouds.active(directory);
+    String authority = environment.getOrDefault("AZURE_AUTHORITY_HOST", "");
     return new AzureAccount(
-        new DefaultAzureCredentialBuilder()
-            .authorityHost(cloud.getActiveDirectoryEndpoint())
-            .build(),
+        new DefaultCredential(
+            authority.isBlank() ? cloud.getActiveDirectoryEndpoint() : authority,
+            AzureClouds.validatesAuthority(directory, environment),
+            ONCE),
         cloud);
   }
 

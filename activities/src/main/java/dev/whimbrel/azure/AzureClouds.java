@@ -7,7 +7,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The active cloud of Azure's own configuration, as {@code az cloud set} and {@code az cloud
@@ -33,6 +35,9 @@ final class AzureClouds {
           "suffix_storage_endpoint", "storageEndpointSuffix",
           "suffix_keyvault_dns", "keyVaultDnsSuffix",
           "suffix_sql_server_hostname", "sqlServerHostnameSuffix");
+
+  /** What Python's ConfigParser reads as false. */
+  private static final Set<String> NO = Set.of("false", "no", "off", "0");
 
   private AzureClouds() {}
 
@@ -72,6 +77,21 @@ final class AzureClouds {
         "managementEndpointUrl",
         described.getOrDefault("endpoint_management", described.get("endpoint_resource_manager")));
     return new AzureEnvironment(endpoints);
+  }
+
+  /**
+   * Whether Microsoft's public directory is asked if it knows the authority for tokens, as {@code
+   * az config set core.instance_discovery=false} and {@code AZURE_CORE_INSTANCE_DISCOVERY} say. A
+   * cloud of one's own is known to nobody there.
+   */
+  static boolean validatesAuthority(Path directory, Map<String, String> environment) {
+    String said =
+        environment.getOrDefault(
+            "AZURE_CORE_INSTANCE_DISCOVERY",
+            sections(directory.resolve("config"))
+                .getOrDefault("core", Map.of())
+                .getOrDefault("instance_discovery", "true"));
+    return !NO.contains(said.strip().toLowerCase(Locale.ROOT));
   }
 
   /** An INI file as Python's ConfigParser writes it; empty where there is none. */

@@ -6,6 +6,9 @@ import io.temporal.failure.ApplicationFailure;
 
 /** What a plan says of failures: what may pass comes again, what does not stands in the way. */
 public final class Refusals {
+  /** The check whose findings they are, where old machines are retired. */
+  public static final String CHECK = RetirementCalls.CHECK;
+
   private Refusals() {}
 
   /**
@@ -14,7 +17,7 @@ public final class Refusals {
    * @throws ApplicationFailure the failure itself, where it may pass by itself
    */
   public static Finding blocker(String subject, ApplicationFailure failure) {
-    return blocker(RetirementCalls.CHECK, subject, failure);
+    return blocker(CHECK, subject, failure);
   }
 
   /** As {@link #blocker(String, ApplicationFailure)}, of another check. */

@@ -59,6 +59,19 @@ class AzureAccountTest {
   }
 
   @Test
+  void letsThePublicDirectoryValidateAnAuthorityUnlessToldOtherwise() throws IOException {
+    assertThat(AzureClouds.validatesAuthority(directory, Map.of())).isTrue();
+
+    write("config", "[core]\ninstance_discovery = False\n\n[cloud]\nname = AzureCloud\n");
+
+    assertThat(AzureClouds.validatesAuthority(directory, Map.of())).isFalse();
+    assertThat(
+            AzureClouds.validatesAuthority(
+                directory, Map.of("AZURE_CORE_INSTANCE_DISCOVERY", "true")))
+        .isTrue();
+  }
+
+  @Test
   void asksForHelpWhereTheNamedCloudIsNotDescribed() throws IOException {
     write("config", "[cloud]\nname = Stack\n");
 

@@ -119,6 +119,20 @@ class Ec2RetirementPlanTest {
   }
 
   @Test
+  void warnsOfAProtectionThatADryRunSees() {
+    String old = world.instance(world.source);
+    world.front().fail("StopInstances", 1, Fault.refused(400, "OperationNotPermitted"));
+
+    ChangePlan plan = world.compute.planRetirement(Ec2World.retire(migration, old));
+
+    assertThat(lines(plan, Level.BLOCKER)).isEmpty();
+    assertThat(lines(plan, Level.WARNING))
+        .contains(
+            "%s: is protected against stop: the step will park until the protection is gone. Fix: aws ec2 modify-instance-attribute --region eu-west-1 --instance-id %s --no-disable-api-stop"
+                .formatted(old, old));
+  }
+
+  @Test
   void refusesAnothersMachineAndWarnsOfAGroupThatWouldReplaceOne() {
     String others = world.instance(world.source, "whimbrel:migration", "other");
     String member = world.instance(world.source, "aws:autoscaling:groupName", "web");

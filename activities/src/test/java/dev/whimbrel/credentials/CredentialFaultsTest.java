@@ -1,24 +1,37 @@
 package dev.whimbrel.credentials;
 
+import static dev.whimbrel.credentials.Fault.ABSENT;
+import static dev.whimbrel.credentials.Fault.BROKEN;
+import static dev.whimbrel.credentials.Fault.DENIED;
+import static dev.whimbrel.credentials.Fault.EMPTY_FILE;
+import static dev.whimbrel.credentials.Fault.GATEWAY;
+import static dev.whimbrel.credentials.Fault.LATE;
+import static dev.whimbrel.credentials.Fault.LOST;
+import static dev.whimbrel.credentials.Fault.NO_DIRECTORY;
+import static dev.whimbrel.credentials.Fault.NO_FILE;
+import static dev.whimbrel.credentials.Fault.NO_JSON;
+import static dev.whimbrel.credentials.Fault.NO_SESSION;
+import static dev.whimbrel.credentials.Fault.SILENT;
+import static dev.whimbrel.credentials.Fault.STALE_FILE;
+import static dev.whimbrel.credentials.Fault.THROTTLED;
+import static dev.whimbrel.credentials.Fault.UNKNOWN_AUTHORITY;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.FaultTable;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.credentials.CredentialSteps.Ended;
-import dev.whimbrel.credentials.TokenService.Fault;
+import dev.whimbrel.credentials.Source.Row;
 import dev.whimbrel.servers.AzureService;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
 import dev.whimbrel.servers.Route53Service;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -30,35 +43,138 @@ import org.junit.jupiter.api.io.TempDir;
 class CredentialFaultsTest {
   static final String SECRET = "neverToBePrinted0";
 
-  private final FaultTable table =
-      new FaultTable("credentials", "Where workers get their credentials from")
-          .hiding(AzureService.SUBSCRIPTION, "11111111-2222-3333-4444-555555555555")
-          .hiding("hostedzone/Z\\w+", "hostedzone/Z123")
-          // Which side notices first that a connection is gone is chance.
-          .hiding("(Unable to execute HTTP request)[^|;]*", "$1 …");
+  /** Faults whose end depends on the source. */
+  private static final Set<Fault> OTHERWISE = Set.of(ABSENT, UNKNOWN_AUTHORITY, NO_DIRECTORY);
 
   @TempDir private Path directory;
 
-  private record Row(String source, Fault fault, Ended ended) {}
-
   @Test
   void everyMessageSaysWhichCredentialsAndWhatToDoAndHoldsNoSecret() {
+    FaultTable table =
+        new FaultTable("credentials", "Where workers get their credentials from")
+            .hiding(AzureService.SUBSCRIPTION, "11111111-2222-3333-4444-555555555555")
+            .hiding("hostedzone/Z\\w+", "hostedzone/Z123")
+            .hiding(Pattern.quote(directory.toString()), "/var/run/secrets")
+            .hiding("(azure-identity-token)-\\d+", "$1")
+            .hiding("localhost:\\d+", "login.example.com")
+            // Which side notices first that a connection is gone is chance.
+            .hiding("(Unable to execute HTTP request)[^|;]*", "$1 …");
+    SourceFiles files = new SourceFiles(directory);
     try (AzureService azure = AzureService.start("example.test");
-        Route53Service route53 = Route53Service.zone("example.test")) {
+        Route53Service route53 = Route53Service.zone("example.test");
+        PublicDirectory publicDirectory = new PublicDirectory()) {
       azure.record("shop", "A", 60, "203.0.113.10");
       route53.somebodyElseWrites("shop.example.test", "A", 60, "203.0.113.10");
-      // A JVM for each, no more than two at once.
+      // A JVM for each, a few at once: they wait most of the time.
+      AwsSources aws = new AwsSources(route53, files);
+      AzureSources atAzure = new AzureSources(azure, files);
       List<CompletableFuture<List<Row>>> all =
           List.of(
-              inTheBackground(
-                  List.of(
-                      () -> metadata(route53),
-                      () -> webIdentity(route53),
-                      () -> assumedRole(route53))),
-              inTheBackground(List.of(() -> managedIdentity(azure), () -> clientSecret(azure))));
-      all.stream().flatMap(each -> each.join().stream()).forEach(this::row);
+              inTheBackground(besideTheWorker(aws)),
+              inTheBackground(atSts(aws)),
+              inTheBackground(managedIdentities(atAzure)),
+              inTheBackground(atTheDirectory(atAzure, publicDirectory)));
+      all.stream().flatMap(each -> each.join().stream()).forEach(row -> write(row, table));
     }
     table.check();
+  }
+
+  private static List<Supplier<List<Row>>> besideTheWorker(AwsSources aws) {
+    return List.of(
+        () ->
+            aws.metadata()
+                .meets(
+                    THROTTLED,
+                    BROKEN,
+                    GATEWAY,
+                    DENIED,
+                    LOST,
+                    LATE,
+                    SILENT,
+                    NO_JSON,
+                    NO_SESSION,
+                    ABSENT),
+        () -> aws.ecs().meets(THROTTLED, BROKEN, GATEWAY, DENIED, LOST, SILENT, NO_JSON, ABSENT),
+        () ->
+            aws.podIdentity()
+                .meets(
+                    THROTTLED,
+                    BROKEN,
+                    GATEWAY,
+                    DENIED,
+                    LOST,
+                    SILENT,
+                    NO_JSON,
+                    NO_FILE,
+                    EMPTY_FILE,
+                    STALE_FILE));
+  }
+
+  private static List<Supplier<List<Row>>> atSts(AwsSources aws) {
+    return List.of(
+        () ->
+            aws.webIdentity()
+                .meets(
+                    THROTTLED,
+                    BROKEN,
+                    GATEWAY,
+                    DENIED,
+                    LOST,
+                    LATE,
+                    SILENT,
+                    NO_JSON,
+                    NO_FILE,
+                    EMPTY_FILE,
+                    STALE_FILE),
+        () -> aws.assumedRole().meets(THROTTLED, BROKEN, GATEWAY, DENIED, LOST, LATE));
+  }
+
+  /** What is late comes last, as its token is kept by the SDK for the whole process. */
+  private static List<Supplier<List<Row>>> managedIdentities(AzureSources azure) {
+    return List.of(
+        () ->
+            azure
+                .appService()
+                .meets(THROTTLED, BROKEN, GATEWAY, DENIED, LOST, SILENT, NO_JSON, LATE),
+        () ->
+            azure.metadata().meets(THROTTLED, BROKEN, GATEWAY, DENIED, LOST, SILENT, NO_JSON, LATE),
+        () -> azure.metadata().meets(ABSENT));
+  }
+
+  private static List<Supplier<List<Row>>> atTheDirectory(
+      AzureSources azure, PublicDirectory publicDirectory) {
+    return List.of(
+        () ->
+            azure
+                .clientSecret()
+                .meets(THROTTLED, BROKEN, GATEWAY, DENIED, LOST, SILENT, NO_JSON, LATE),
+        () ->
+            azure
+                .workload()
+                .meets(
+                    THROTTLED,
+                    BROKEN,
+                    GATEWAY,
+                    DENIED,
+                    LOST,
+                    SILENT,
+                    NO_JSON,
+                    NO_FILE,
+                    EMPTY_FILE,
+                    STALE_FILE,
+                    LATE),
+        () -> anAuthorityOfOnesOwn(azure, publicDirectory));
+  }
+
+  private static List<Row> anAuthorityOfOnesOwn(AzureSources azure, PublicDirectory directory) {
+    List<Row> rows =
+        new ArrayList<>(azure.workload(directory, true).meets(UNKNOWN_AUTHORITY, NO_DIRECTORY));
+    List<Row> unasked = azure.workload(directory, false).meets(UNKNOWN_AUTHORITY);
+    assertThat(rows.get(0).ended().kind()).isEqualTo(Failures.NEEDS_HELP);
+    assertThat(rows.get(1).ended().kind()).isEmpty();
+    assertThat(unasked.get(0).ended().kind()).isEmpty();
+    rows.addAll(unasked);
+    return rows;
   }
 
   private static CompletableFuture<List<Row>> inTheBackground(List<Supplier<List<Row>>> sources) {
@@ -67,195 +183,39 @@ class CredentialFaultsTest {
         task -> new Thread(task, "sources").start());
   }
 
-  private void row(Row row) {
+  private static void write(Row row, FaultTable table) {
     Ended ended = row.ended();
+    Fault fault = row.fault();
     assertThat(ended.toString()).doesNotContain(SECRET);
+    if (!ended.kind().isEmpty()) {
+      assertThat(ended.cause()).containsPattern(row.source().shown());
+    }
     switch (ended.kind()) {
-      case "" -> table.row(row.source(), row.fault().words(), "The step waits for it.", "");
+      case "" ->
+          table.row(
+              row.source().name(),
+              fault.words(),
+              fault == LATE ? "The step waits for it." : "The step goes on without it.",
+              "");
       case Failures.TRANSIENT ->
           table.row(
-              row.source(), row.fault().words(), "The step comes again by itself.", ended.cause());
+              row.source().name(), fault.words(), "The step comes again by itself.", ended.cause());
       default -> {
         assertThat(ended.kind()).isEqualTo(Failures.NEEDS_HELP);
         assertThat(ended.remedy()).isNotBlank();
         table.row(
-            row.source(),
-            row.fault().words(),
+            row.source().name(),
+            fault.words(),
             "Parks; then `retry`.",
             "%s. Fix: %s: `%s`".formatted(ended.cause(), ended.remedy(), ended.command()));
       }
     }
-    // Nobody tells a machine without metadata from one whose metadata do not answer.
-    boolean mayPass = row.fault() != Fault.DENIED && !row.source().contains("metadata");
-    if (mayPass && row.fault() != Fault.LATE) {
+    if (fault.passes()) {
       assertThat(ended.kind()).as(row.toString()).isEqualTo(Failures.TRANSIENT);
-    }
-  }
-
-  private List<Row> metadata(Route53Service route53) {
-    try (TokenService tokens = TokenService.http(() -> "")) {
-      return ask(
-          "AWS: metadata of the instance",
-          tokens,
-          aws(
-              route53,
-              Map.of("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:" + tokens.port())),
-          List.of(),
-          "route53:" + route53.zoneId(),
-          "127.0.0.1:" + route53.dnsPort());
-    }
-  }
-
-  private List<Row> webIdentity(Route53Service route53) {
-    try (TokenService tokens = TokenService.http(() -> "")) {
-      return ask(
-          "AWS: STS, web identity",
-          tokens,
-          aws(
-              route53,
-              Map.of(
-                  "AWS_ENDPOINT_URL_STS",
-                  "http://127.0.0.1:" + tokens.port(),
-                  "AWS_ROLE_ARN",
-                  "arn:aws:iam::123456789012:role/whimbrel",
-                  "AWS_WEB_IDENTITY_TOKEN_FILE",
-                  file("token", SECRET))),
-          List.of(),
-          "route53:" + route53.zoneId(),
-          "127.0.0.1:" + route53.dnsPort());
-    }
-  }
-
-  private List<Row> assumedRole(Route53Service route53) {
-    try (TokenService tokens = TokenService.http(() -> "")) {
-      String config =
-          """
-          [profile whimbrel]
-          role_arn = arn:aws:iam::123456789012:role/whimbrel
-          source_profile = base
-          region = eu-west-1
-
-          [profile base]
-          aws_access_key_id = AKIAEXAMPLE
-          aws_secret_access_key = %s
-          """
-              .formatted(SECRET);
-      return ask(
-          "AWS: STS, a role of a profile",
-          tokens,
-          aws(
-              route53,
-              Map.of(
-                  "AWS_ENDPOINT_URL_STS",
-                  "http://127.0.0.1:" + tokens.port(),
-                  "AWS_PROFILE",
-                  "whimbrel",
-                  "AWS_CONFIG_FILE",
-                  file("config", config))),
-          List.of(),
-          "route53:" + route53.zoneId(),
-          "127.0.0.1:" + route53.dnsPort());
-    }
-  }
-
-  private List<Row> managedIdentity(AzureService azure) {
-    try (TokenService tokens = TokenService.http(azure.identity()::token)) {
-      return ask(
-          "Azure: managed identity",
-          tokens,
-          azure(
-              azure,
-              Map.of(
-                  "IDENTITY_ENDPOINT",
-                  "http://127.0.0.1:%d/msi/token".formatted(tokens.port()),
-                  "IDENTITY_HEADER",
-                  SECRET)),
-          AzureService.jvmOptions(),
-          "azure:example.test",
-          azure.dns().address());
-    }
-  }
-
-  private List<Row> clientSecret(AzureService azure) {
-    try (TokenService tokens = TokenService.https(azure.identity()::token)) {
-      return ask(
-          "Azure: a client's secret",
-          tokens,
-          azure(
-              azure,
-              Map.of(
-                  "AZURE_CONFIG_DIR",
-                  directoryAt(azure, tokens.port()),
-                  "AZURE_TENANT_ID",
-                  "adfs",
-                  "AZURE_CLIENT_ID",
-                  "0a1b2c3d-0000-0000-0000-000000000001",
-                  "AZURE_CLIENT_SECRET",
-                  SECRET)),
-          AzureService.jvmOptions(),
-          "azure:example.test",
-          azure.dns().address());
-    }
-  }
-
-  private static List<Row> ask(
-      String source,
-      TokenService tokens,
-      Map<String, String> environment,
-      List<String> options,
-      String zone,
-      String server) {
-    List<Row> rows = new ArrayList<>();
-    try (CredentialSteps worker = CredentialSteps.start(environment, options, zone, server)) {
-      for (Fault fault :
-          List.of(Fault.THROTTLED, Fault.BROKEN, Fault.DENIED, Fault.LOST, Fault.LATE)) {
-        tokens.fails(fault);
-        rows.add(new Row(source, fault, worker.next()));
-        assertThat(tokens.asked()).as("%s was asked, %s", source, fault).isNotEmpty();
-      }
-      tokens.fails(Fault.NONE);
-      assertThat(worker.next().kind()).as("%s, without a fault", source).isEmpty();
-    }
-    return rows;
-  }
-
-  private Map<String, String> aws(Route53Service route53, Map<String, String> more) {
-    Map<String, String> environment = new TreeMap<>(more);
-    environment.put("AWS_ENDPOINT_URL_ROUTE_53", route53.endpoint().toString());
-    environment.put("AWS_REGION", "eu-west-1");
-    environment.putIfAbsent("AWS_CONFIG_FILE", file("none", ""));
-    environment.put("AWS_SHARED_CREDENTIALS_FILE", file("none", ""));
-    return environment;
-  }
-
-  private static Map<String, String> azure(AzureService azure, Map<String, String> more) {
-    Map<String, String> environment = new TreeMap<>(more);
-    environment.putIfAbsent("AZURE_CONFIG_DIR", azure.configuration().toString());
-    return environment;
-  }
-
-  /** The same cloud, whose directory is somewhere else. */
-  private String directoryAt(AzureService azure, int port) {
-    try {
-      Path cloud = Files.createDirectories(directory.resolve("azure"));
-      Files.copy(azure.configuration().resolve("config"), cloud.resolve("config"));
-      String described = Files.readString(azure.configuration().resolve("clouds.config"));
-      Files.writeString(
-          cloud.resolve("clouds.config"),
-          described.replaceAll(
-              "endpoint_active_directory = .*",
-              "endpoint_active_directory = https://localhost:" + port));
-      return cloud.toString();
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private synchronized String file(String name, String text) {
-    try {
-      return Files.writeString(directory.resolve(name), text).toString();
-    } catch (IOException e) {
-      throw new AssertionError(e);
+    } else if (fault == LATE) {
+      assertThat(ended.kind()).as(row.toString()).isIn("", Failures.TRANSIENT);
+    } else if (!OTHERWISE.contains(fault)) {
+      assertThat(ended.kind()).as(row.toString()).isEqualTo(Failures.NEEDS_HELP);
     }
   }
 }

@@ -75,9 +75,18 @@ final class Route53Calls {
       case "ChangeResourceRecordSets" -> change(id, uri, body);
       case "ListResourceRecordSets" -> list(uri);
       case "GetChange" -> getChange(id, uri);
+      case "GetHealthCheck" -> plain(backend.send(method, uri.toString(), body));
       case "GetHealthCheckStatus" -> health.status(id, backend.hasHealthCheck(id));
       default -> backend.send(method, uri.toString(), body);
     };
+  }
+
+  /** The backend writes Python's {@code True}. */
+  private static HttpExchanges.Answer plain(HttpExchanges.Answer answer) {
+    return new HttpExchanges.Answer(
+        answer.status(),
+        answer.type(),
+        answer.body().replace(">True<", ">true<").replace(">False<", ">false<"));
   }
 
   private static String id(URI uri) {

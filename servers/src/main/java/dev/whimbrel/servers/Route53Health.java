@@ -8,12 +8,17 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 
-/** What Route 53's checkers say about each health check: good, until a test says otherwise. */
+/**
+ * What Route 53's checkers say about each health check, good until a test says otherwise, and what
+ * the service makes of it.
+ */
 final class Route53Health {
   private static final List<String> REGIONS = List.of("eu-west-1", "us-east-1", "ap-southeast-1");
 
   private final Set<String> unobserved = ConcurrentHashMap.newKeySet();
   private final Map<String, Boolean> states = new ConcurrentHashMap<>();
+  private final Set<String> inverted = ConcurrentHashMap.newKeySet();
+  private final Set<String> disabled = ConcurrentHashMap.newKeySet();
 
   /** Nobody has looked yet. */
   void unobserved(String id) {
@@ -25,8 +30,28 @@ final class Route53Health {
     states.put(id, good);
   }
 
+  /** How it is set; nobody looks at one that is disabled. */
+  void set(String id, boolean isInverted, boolean isDisabled) {
+    mark(inverted, id, isInverted);
+    mark(disabled, id, isDisabled);
+  }
+
+  private static void mark(Set<String> all, String id, boolean isOne) {
+    if (isOne) {
+      all.add(id);
+    } else {
+      all.remove(id);
+    }
+  }
+
+  /** Whether records that carry it are answered with. */
   boolean isGood(String id) {
-    return states.getOrDefault(id, true);
+    boolean content = isUnseen(id) || states.getOrDefault(id, true);
+    return content != inverted.contains(id);
+  }
+
+  private boolean isUnseen(String id) {
+    return disabled.contains(id) || unobserved.contains(id);
   }
 
   /** What {@code GetHealthCheckStatus} answers. */
@@ -36,12 +61,12 @@ final class Route53Health {
           404, "NoSuchHealthCheck", "A health check with id %s does not exist.".formatted(id));
     }
     String said =
-        isGood(id)
+        states.getOrDefault(id, true)
             ? "Success: HTTP Status Code 200, OK"
             : "Failure: Connection timed out. The endpoint or the internet connection is down, or requests are being blocked by your firewall.";
     String observations =
         REGIONS.stream()
-            .filter(region -> !unobserved.contains(id))
+            .filter(region -> !isUnseen(id))
             .map(
                 region ->
                     "<HealthCheckObservation><Region>%s</Region><IPAddress>192.0.2.5</IPAddress><StatusReport><Status>%s</Status><CheckedTime>%s</CheckedTime></StatusReport></HealthCheckObservation>"

@@ -226,7 +226,18 @@ public final class Route53Service implements AutoCloseable {
     return lastPart(Route53Xml.at(created, "HealthCheck", "Id").getTextContent());
   }
 
-  /** No checker says anything about a health check, as when it was just made or is disabled. */
+  /** Somebody inverts a health check, or disables it, or puts both back. */
+  public void configureHealthCheck(String id, boolean inverted, boolean disabled) {
+    backend.must(
+        "POST",
+        Route53Backend.ROOT + "healthcheck/" + id,
+        Route53Xml.document(
+            "UpdateHealthCheckRequest",
+            "<Inverted>%s</Inverted><Disabled>%s</Disabled>".formatted(inverted, disabled)));
+    health.set(id, inverted, disabled);
+  }
+
+  /** No checker says anything about a health check, as when it was just made. */
   public void nobodyLooksAt(String id) {
     health.unobserved(id);
   }

@@ -137,8 +137,12 @@ public final class Ec2Compute implements ComputeProvider {
     return Failures.needsHelp(
         "%s in %s is protected against %s".formatted(machine.id(), spec.region(), from),
         "if it is really to go, take the protection away, then retry",
-        "aws ec2 modify-instance-attribute --region %s --instance-id %s --no-disable-api-%s"
-            .formatted(spec.region(), machine.id(), from));
+        unprotect(machine, from));
+  }
+
+  private String unprotect(Machine machine, String from) {
+    return "aws ec2 modify-instance-attribute --region %s --instance-id %s --no-disable-api-%s"
+        .formatted(spec.region(), machine.id(), from);
   }
 
   @Override
@@ -187,6 +191,19 @@ public final class Ec2Compute implements ComputeProvider {
     } catch (SdkException e) {
       if (Ec2Calls.code(e).equals("DryRunOperation")) {
         return List.of();
+      }
+      // AWS describes a dry run as a look at rights alone; should it see the protection too, there
+      // is time to take that away.
+      if (Ec2Calls.code(e).equals("OperationNotPermitted")) {
+        String from = verb.equals("stop") ? "stop" : "termination";
+        return List.of(
+            new Finding(
+                Finding.Level.WARNING,
+                Refusals.CHECK,
+                machine.id(),
+                "is protected against %s: the step will park until the protection is gone."
+                    .formatted(from),
+                unprotect(machine, from)));
       }
       return List.of(
           Refusals.blocker(

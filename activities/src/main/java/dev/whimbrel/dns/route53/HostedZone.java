@@ -1,7 +1,6 @@
 package dev.whimbrel.dns.route53;
 
 import dev.whimbrel.activity.Failures;
-import dev.whimbrel.activity.Side;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,6 +12,7 @@ import software.amazon.awssdk.services.route53.model.Change;
 import software.amazon.awssdk.services.route53.model.ChangeStatus;
 import software.amazon.awssdk.services.route53.model.DelegationSet;
 import software.amazon.awssdk.services.route53.model.GetHostedZoneResponse;
+import software.amazon.awssdk.services.route53.model.HealthCheckConfig;
 import software.amazon.awssdk.services.route53.model.HealthCheckObservation;
 import software.amazon.awssdk.services.route53.model.ListResourceRecordSetsRequest;
 import software.amazon.awssdk.services.route53.model.ListResourceRecordSetsResponse;
@@ -46,32 +46,6 @@ final class HostedZone {
 
   /** A zone of the same name. */
   record Namesake(String id, boolean isPrivate) {}
-
-  /** What checkers say: how many of them, and how many are content. */
-  record Health(int checkers, int content, String example) {
-    /** Below this share of content checkers, Route 53 takes an endpoint for dead. */
-    private static final double CONTENT_ENOUGH = 0.18;
-
-    /**
-     * A check that was just made, or is disabled, has none: Route 53 takes its endpoint for good.
-     */
-    boolean isObserved() {
-      return checkers > 0;
-    }
-
-    boolean isGood() {
-      return isObserved() && content > CONTENT_ENOUGH * checkers;
-    }
-
-    /** {@code 3 of 3 checkers are content with the target}. */
-    String line(Side side) {
-      if (!isObserved()) {
-        return "no checker has looked at the %s yet, which Route 53 takes for good, or for bad where the check is inverted"
-            .formatted(side.word());
-      }
-      return "%d of %d checkers are content with the %s".formatted(content, checkers, side.word());
-    }
-  }
 
   HostedZone(Route53Client client, String id, Duration patience) {
     this.client = client;
@@ -155,11 +129,23 @@ final class HostedZone {
         .toList();
   }
 
-  Health health(String check) {
+  /**
+   * How a health check is judged. What checkers say means nothing before it is known how it is set.
+   */
+  Checked checked(String check) {
+    String resource = "healthcheck/" + check;
+    HealthCheckConfig config =
+        call("GetHealthCheck", resource, () -> client.getHealthCheck(r -> r.healthCheckId(check)))
+            .healthCheck()
+            .healthCheckConfig();
+    boolean inverted = Boolean.TRUE.equals(config.inverted());
+    if (Boolean.TRUE.equals(config.disabled())) {
+      return new Checked(inverted, true, 0, 0, "");
+    }
     List<HealthCheckObservation> observations =
         call(
                 "GetHealthCheckStatus",
-                "healthcheck/" + check,
+                resource,
                 () -> client.getHealthCheckStatus(r -> r.healthCheckId(check)))
             .healthCheckObservations();
     List<String> said =
@@ -167,7 +153,8 @@ final class HostedZone {
             .map(each -> each.statusReport() == null ? "" : each.statusReport().status())
             .toList();
     List<String> bad = said.stream().filter(status -> !isGood(status)).toList();
-    return new Health(said.size(), said.size() - bad.size(), bad.isEmpty() ? "" : bad.get(0));
+    return new Checked(
+        inverted, false, said.size(), said.size() - bad.size(), bad.isEmpty() ? "" : bad.get(0));
   }
 
   private static boolean isGood(String status) {

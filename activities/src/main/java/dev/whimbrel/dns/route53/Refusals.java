@@ -118,7 +118,7 @@ final class Refusals {
   private static boolean lacksCredentials(SdkException failure) {
     return failure instanceof AwsServiceException
         ? NO_CREDENTIALS.contains(code(failure))
-        : LackingCredentials.in(failure).isPresent();
+        : LackingCredentials.isIn(failure);
   }
 
   /** {@code Throttling: Rate exceeded}, without request ids, which differ at each call. */

@@ -77,8 +77,8 @@ final class SideHealth {
     return own == null ? weights.check(side) : own;
   }
 
-  private static State state(HostedZone.Health health) {
-    if (!health.isObserved()) {
+  private static State state(Checked health) {
+    if (!health.isKnown()) {
       return State.NOT_KNOWN;
     }
     return health.isGood() ? State.SERVED : State.OUT;
@@ -87,7 +87,7 @@ final class SideHealth {
   /** A right that is missing, or a service that is busy, takes nothing from the move. */
   private Health ask(String check, Side side) {
     try {
-      HostedZone.Health health = zone.health(check);
+      Checked health = zone.checked(check);
       return new Health(state(health), health.line(side) + " (" + check + ")");
     } catch (ApplicationFailure e) {
       if (!Failures.NEEDS_HELP.equals(e.getType()) && !Failures.TRANSIENT.equals(e.getType())) {

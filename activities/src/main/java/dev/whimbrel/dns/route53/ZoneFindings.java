@@ -123,16 +123,20 @@ final class ZoneFindings {
   }
 
   private void health(Side side, String check) {
-    HostedZone.Health health = zone.health(check);
+    Checked health = zone.checked(check);
     String figures = health.line(side);
-    if (health.isGood() || !health.isObserved()) {
+    if (health.isGood()) {
       add(Level.NOTE, "healthcheck/" + check, figures + ".", null);
     } else {
       add(
           Level.WARNING,
           "healthcheck/" + check,
           "%s%s: Route 53 sends nobody there, whatever the weights say."
-              .formatted(figures, health.example().isEmpty() ? "" : " (" + health.example() + ")"),
+              .formatted(
+                  figures,
+                  health.inverted() || health.example().isEmpty()
+                      ? ""
+                      : " (" + health.example() + ")"),
           "mend the %s's stack or the health check before the first weight".formatted(side.word()));
     }
   }

@@ -155,7 +155,7 @@ class Route53FaultsTest {
   }
 
   static Stream<Arguments> looks() {
-    return Stream.of("ListHostedZonesByName", "GetHealthCheckStatus")
+    return Stream.of("ListHostedZonesByName", "GetHealthCheck", "GetHealthCheckStatus")
         .flatMap(
             operation ->
                 Stream.of(Route53Fault.values())

@@ -6,10 +6,12 @@ import static dev.whimbrel.dns.route53.Route53Fixture.lower;
 import static dev.whimbrel.dns.route53.Route53Fixture.share;
 import static dev.whimbrel.servers.Route53Service.change;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot;
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Finding;
 import dev.whimbrel.dns.DnsProvider;
 import dev.whimbrel.dns.Health;
 import dev.whimbrel.dns.RegistryDns;
@@ -25,6 +27,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What health checks say while a name carries weights. */
 @Needs(Program.MINISTACK)
@@ -104,13 +108,67 @@ class Route53HealthTest {
 
     assertThat(dns.awaitPropagation(share(move, found, 25)).line())
         .endsWith(
-            "; no checker has looked at the target yet, which Route 53 takes for good, or for bad where the check is inverted (%s)"
+            "; no checker has looked at the target yet, which Route 53 takes for good (%s)"
                 .formatted(check));
-    DnsProvider provider =
-        new Route53Access().provider(zone.spec(new DnsSpec.HealthChecks(null, check)), "shop");
-    assertThat(provider.health(List.of(provider.read(SHOP))))
-        .extracting(Health::state)
-        .containsExactly(Health.State.NOT_KNOWN);
+    assertThat(states()).containsExactly(Health.State.NOT_KNOWN);
+  }
+
+  @Test
+  void isTurnedRoundWhereTheCheckIsInverted() {
+    zone.route53.configureHealthCheck(check, true, false);
+
+    Failures.Help help = helpFrom(() -> dns.holdNames(share(move, found, 25)));
+    zone.route53.health(check, false);
+    String line = dns.awaitPropagation(share(move, found, 25)).line();
+
+    assertThat(help.cause())
+        .isEqualTo(
+            "For more than 1 s clients do not get 25 %% to the target: 3 of 3 checkers are content with the target, which counts as bad, as the check is inverted (%s)"
+                .formatted(check));
+    assertThat(line)
+        .endsWith(
+            "; 0 of 3 checkers are content with the target, which counts as good, as the check is inverted (%s)"
+                .formatted(check));
+    assertThat(states()).containsExactly(Health.State.SERVED);
+  }
+
+  @Test
+  void isBadWhereNobodyHasLookedYetAndTheCheckIsInverted() {
+    zone.route53.nobodyLooksAt(check);
+    zone.route53.configureHealthCheck(check, true, false);
+
+    assertThat(provider().findings(List.of(), true))
+        .extracting(Finding::level, Finding::line)
+        .contains(
+            tuple(
+                Finding.Level.WARNING,
+                "healthcheck/%s: no checker has looked at the target yet, which Route 53 takes for bad, as the check is inverted: Route 53 sends nobody there, whatever the weights say. Fix: mend the target's stack or the health check before the first weight"
+                    .formatted(check)));
+    assertThat(states()).containsExactly(Health.State.OUT);
+  }
+
+  @Test
+  void isGoodWhereTheCheckIsDisabledWhateverWasSaidBefore() {
+    zone.route53.health(check, false);
+    zone.route53.configureHealthCheck(check, false, true);
+
+    assertThat(dns.awaitPropagation(share(move, found, 25)).line())
+        .endsWith(
+            "; the target's health check is disabled, which Route 53 takes for good (%s)"
+                .formatted(check));
+    assertThat(states()).containsExactly(Health.State.SERVED);
+  }
+
+  @Test
+  void takesASideOutWhereTheCheckIsDisabledAndInverted() {
+    zone.route53.configureHealthCheck(check, true, true);
+
+    Failures.Help help = helpFrom(() -> dns.holdNames(share(move, found, 25)));
+
+    assertThat(help.cause())
+        .isEqualTo(
+            "For more than 1 s clients do not get 25 %% to the target: the target's health check is disabled and inverted, which Route 53 takes for bad (%s)"
+                .formatted(check));
   }
 
   @Test
@@ -139,13 +197,23 @@ class Route53HealthTest {
         .contains("2001:db8:9::9");
   }
 
-  @Test
-  void isNotKnownWhereItMayNotBeAsked() {
-    zone.route53.front().fail("GetHealthCheckStatus", Route53Fault.DENIED, 1);
+  @ParameterizedTest
+  @ValueSource(strings = {"GetHealthCheck", "GetHealthCheckStatus"})
+  void isNotKnownWhereItMayNotBeAsked(String call) {
+    zone.route53.front().fail(call, Route53Fault.DENIED, 1);
 
     assertThat(dns.awaitPropagation(share(move, found, 25)).line())
         .contains(
-            "; the state of the target's health check %s is not known: No right to route53:GetHealthCheckStatus on healthcheck/%s"
-                .formatted(check, check));
+            "; the state of the target's health check %s is not known: No right to route53:%s on healthcheck/%s"
+                .formatted(check, call, check));
+  }
+
+  private List<Health.State> states() {
+    DnsProvider provider = provider();
+    return provider.health(List.of(provider.read(SHOP))).stream().map(Health::state).toList();
+  }
+
+  private DnsProvider provider() {
+    return new Route53Access().provider(zone.spec(new DnsSpec.HealthChecks(null, check)), "shop");
   }
 }
