@@ -141,7 +141,7 @@ final class AwsAnswers {
 
   /** A parameter of a form; empty where it is not there. */
   static String parameter(String form, String name) {
-    for (String pair : form.split("&")) {
+    for (String pair : form.split("&", -1)) {
       if (pair.startsWith(name + "=")) {
         return URLDecoder.decode(pair.substring(name.length() + 1), StandardCharsets.UTF_8);
       }
