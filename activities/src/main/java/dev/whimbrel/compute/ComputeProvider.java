@@ -71,11 +71,16 @@ public interface ComputeProvider {
    * Begins a snapshot, with its tags in one step. Asked twice, it may make two.
    *
    * @param from the snapshot that is copied; empty: the disk itself is snapshot
+   * @param requireTime as for {@link #make}
    */
-  void snapshot(String migration, WantedSnapshot wanted, Optional<Snapshot> from);
+  void snapshot(
+      String migration, WantedSnapshot wanted, Optional<Snapshot> from, Runnable requireTime);
 
   /** Begins to delete a snapshot; one that is gone is fine. */
   void delete(Snapshot snapshot);
+
+  /** The command with which a person deletes it. */
+  String deleteByHand(Snapshot snapshot);
 
   /**
    * The call that would {@code stop} or {@code terminate} a machine, in words.

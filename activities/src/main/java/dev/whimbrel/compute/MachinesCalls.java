@@ -12,6 +12,7 @@ final class MachinesCalls {
   private final ComputeProvider provider;
   private final String migration;
   private final Provisioning provisioning;
+  private final Snapshots snapshots;
   private final List<Finding> findings = new ArrayList<>();
   private final List<String> forward = new ArrayList<>();
   private final List<String> back = new ArrayList<>();
@@ -20,7 +21,8 @@ final class MachinesCalls {
     this.provider = provider;
     this.migration = migration;
     this.provisioning = new Provisioning(provider, migration, looks);
-    snapshots();
+    this.snapshots = new Snapshots(provider, migration, looks);
+    provider.wantedSnapshots().forEach(this::snapshot);
     provider.wanted().forEach(this::machine);
   }
 
@@ -53,13 +55,28 @@ final class MachinesCalls {
     }
   }
 
-  private void snapshots() {
-    for (WantedSnapshot wanted : provider.wantedSnapshots()) {
-      forward.add("snapshot of %s in %s".formatted(wanted.disk(), wanted.from()));
-      if (wanted.copied()) {
-        forward.add("copy of that snapshot from %s to %s".formatted(wanted.from(), wanted.to()));
-      }
-      back.add("delete the snapshots of %s that this migration has made".formatted(wanted.disk()));
+  private void snapshot(WantedSnapshot wanted) {
+    forward.add("snapshot of %s in %s".formatted(wanted.disk(), wanted.from()));
+    if (wanted.copied()) {
+      forward.add("copy of that snapshot from %s to %s".formatted(wanted.from(), wanted.to()));
     }
+    back.add("delete the snapshots of %s that this migration has made".formatted(wanted.disk()));
+    try {
+      snapshots.there(wanted).forEach(this::isThere);
+    } catch (ApplicationFailure e) {
+      findings.add(Refusals.blocker("machines", wanted.disk(), e));
+    }
+  }
+
+  /** A call that arrived after the way back was taken has left one that may be old. */
+  private void isThere(Snapshot snapshot) {
+    findings.add(
+        new Finding(
+            Finding.Level.WARNING,
+            "machines",
+            snapshot.disk(),
+            "expected none, found %s in %s, begun %s by a migration of this name: it counts, and none is made anew. If it is of an earlier round, delete it."
+                .formatted(snapshot.id(), snapshot.place(), snapshot.begun()),
+            provider.deleteByHand(snapshot)));
   }
 }

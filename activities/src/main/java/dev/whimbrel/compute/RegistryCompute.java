@@ -76,7 +76,10 @@ public final class RegistryCompute implements Compute {
   public Outcome awaitMachines(MachinesRequest request) {
     return beating(
         (looks, lines) -> {
-          places(request, looks).forEach(here -> lines.addAll(here.machines().awaitHealthy()));
+          for (Place here : places(request, looks)) {
+            lines.addAll(here.machines().awaitHealthy());
+            lines.addAll(here.snapshots().dropSurplus());
+          }
           command(request, looks).map(CommandCompute::awaitHealthy).ifPresent(lines::add);
         });
   }

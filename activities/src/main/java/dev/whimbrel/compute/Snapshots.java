@@ -9,10 +9,12 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
- * Snapshots of disks, copied to the target's place. Clouds may make two where an answer was lost or
- * two attempts ran at once: the oldest counts, the others are deleted.
+ * Snapshots of disks, copied to the target's place. Clouds may make two where an answer was lost,
+ * two attempts ran at once, or a call of an attempt that has died arrives late: the oldest counts,
+ * the others are deleted at the next look, and named.
  */
 final class Snapshots {
   private static final Comparator<Snapshot> OLDEST_FIRST =
@@ -21,6 +23,7 @@ final class Snapshots {
   private final ComputeProvider provider;
   private final String migration;
   private final Looks looks;
+  private final Set<String> surplus = new LinkedHashSet<>();
 
   Snapshots(ComputeProvider provider, String migration, Looks looks) {
     this.provider = provider;
@@ -36,25 +39,48 @@ final class Snapshots {
       Snapshot copy = wanted.copied() ? complete(wanted, Optional.of(original)) : original;
       lines.add("%s is snapshot as %s in %s".formatted(wanted.disk(), copy.id(), copy.place()));
     }
+    lines.addAll(surplus);
     return lines;
+  }
+
+  /**
+   * Deletes what is too many by now. A call that was on its way when its attempt died may arrive
+   * when the next one has ended already, and nobody of that step looks any more.
+   */
+  List<String> dropSurplus() {
+    for (WantedSnapshot wanted : provider.wantedSnapshots()) {
+      looks.look("looking for second snapshots of " + wanted.disk());
+      theOne(wanted, false);
+      if (wanted.copied()) {
+        theOne(wanted, true);
+      }
+    }
+    return List.copyOf(surplus);
+  }
+
+  /** What there is of them already, in the order in which they would be made; changes nothing. */
+  List<Snapshot> there(WantedSnapshot wanted) {
+    return Stream.of(false, true)
+        .filter(copy -> wanted.copied() || !copy)
+        .flatMap(copy -> all(wanted, copy).stream().filter(Snapshots::stays).limit(1))
+        .toList();
   }
 
   private Snapshot complete(WantedSnapshot wanted, Optional<Snapshot> from) {
     String what = (from.isPresent() ? "the copy of " : "the snapshot of ") + wanted.disk();
     looks.look("looking for " + what);
-    Optional<Snapshot> found = of(wanted, from);
+    Optional<Snapshot> found = theOne(wanted, from.isPresent());
     Optional<Long> begun = Optional.empty();
     while (found.isEmpty() || pending(what, found.get()).isPresent()) {
       if (found.isEmpty() && begun.map(this::shouldBeSeen).orElse(true)) {
-        looks.requireTime();
-        provider.snapshot(migration, wanted, from);
+        provider.snapshot(migration, wanted, from, looks::requireTime);
         begun = Optional.of(System.nanoTime());
       } else {
         looks.waitMore(
             found.flatMap(each -> pending(what, each)).orElse(what + " is not seen yet"),
             "see why the cloud does not finish it, then retry");
       }
-      found = of(wanted, from);
+      found = theOne(wanted, from.isPresent());
     }
     return found.get();
   }
@@ -73,7 +99,7 @@ final class Snapshots {
           "%s, %s in %s, has failed: %s"
               .formatted(what, snapshot.id(), snapshot.place(), snapshot.progress()),
           "delete it and retry, so that it is made anew",
-          provider.byHand("delete-snapshot", snapshot.id()));
+          provider.deleteByHand(snapshot));
     }
     return Optional.of(
         snapshot.state() == Snapshot.State.DELETING
@@ -85,20 +111,25 @@ final class Snapshots {
    * The snapshot that counts; what is too many is deleted. One that goes counts only where there is
    * no other.
    */
-  private Optional<Snapshot> of(WantedSnapshot wanted, Optional<Snapshot> from) {
-    String place = from.isPresent() ? wanted.to() : wanted.from();
-    List<Snapshot> all =
-        provider.snapshots(migration, place).stream()
-            .filter(each -> each.disk().equals(wanted.disk()))
-            .filter(each -> each.copy() == from.isPresent())
-            .sorted(OLDEST_FIRST)
-            .toList();
+  private Optional<Snapshot> theOne(WantedSnapshot wanted, boolean copy) {
+    List<Snapshot> all = all(wanted, copy);
     List<Snapshot> staying = all.stream().filter(Snapshots::stays).toList();
-    for (Snapshot surplus : staying.subList(Math.min(1, staying.size()), staying.size())) {
+    for (Snapshot second : staying.subList(Math.min(1, staying.size()), staying.size())) {
       looks.requireTime();
-      provider.delete(surplus);
+      provider.delete(second);
+      surplus.add(
+          "%s in %s, a second %s of %s, was deleted"
+              .formatted(second.id(), second.place(), copy ? "copy" : "snapshot", wanted.disk()));
     }
     return staying.stream().findFirst().or(() -> all.stream().findFirst());
+  }
+
+  private List<Snapshot> all(WantedSnapshot wanted, boolean copy) {
+    return provider.snapshots(migration, copy ? wanted.to() : wanted.from()).stream()
+        .filter(each -> each.disk().equals(wanted.disk()))
+        .filter(each -> each.copy() == copy)
+        .sorted(OLDEST_FIRST)
+        .toList();
   }
 
   private static boolean stays(Snapshot snapshot) {

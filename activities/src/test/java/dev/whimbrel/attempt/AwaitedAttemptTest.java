@@ -23,6 +23,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** An attempt that is older than its heartbeat time-out, with Temporal's own server to ask. */
 class AwaitedAttemptTest {
@@ -70,6 +72,26 @@ class AwaitedAttemptTest {
         .containsExactlyInAnyOrder(
             "changed by the second attempt",
             "Nothing more was changed: Temporal no longer waits for this attempt");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void changesNothingMoreWhateverElseIsSaidThanThatItIsAwaited(LateAttempt.Says says) {
+    try (LateAttempt late = new LateAttempt()) {
+      Runnable step =
+          () -> {
+            new Attempt().requireAwaited();
+            said.add("changed");
+            new Attempt().requireAwaited();
+            said.add("changed although nobody may wait");
+          };
+
+      LateAttempt.End end = late.run(step, said::size, 1, says);
+
+      assertThat(end.end()).isEqualTo(says.end());
+      assertThat(end.asked()).containsExactly(0, 1);
+      assertThat(said).containsExactly("changed");
+    }
   }
 
   private void awaitEnd() {

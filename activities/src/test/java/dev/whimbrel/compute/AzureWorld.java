@@ -63,6 +63,11 @@ final class AzureWorld implements AfterEachCallback, AfterAllCallback {
   private final Map<String, JsonNode> before;
 
   AzureWorld() {
+    this(QUICK);
+  }
+
+  /** With another patience than {@link #QUICK}. */
+  AzureWorld(Pace pace) {
     LocalCertificate.make().trustHere();
     service = AzureService.start("example.test", machines);
     arm().resourceGroup(AzureService.SUBSCRIPTION, GROUP);
@@ -76,7 +81,7 @@ final class AzureWorld implements AfterEachCallback, AfterAllCallback {
     machines.catalogue().quota(TARGET, "standardBSFamily", QUOTA);
     machines.catalogue().quota(TARGET, "cores", QUOTA);
     before = machines.all();
-    compute = compute(QUICK);
+    compute = compute(pace);
   }
 
   ArmServer arm() {

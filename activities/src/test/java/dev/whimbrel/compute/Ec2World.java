@@ -51,7 +51,7 @@ final class Ec2World implements AutoCloseable {
   final String sourceImage = image(source);
   final String subnet = target.describeSubnets().subnets().get(0).subnetId();
   final String group = target.describeSecurityGroups().securityGroups().get(0).groupId();
-  final RegistryCompute compute = new RegistryCompute(aws(), QUICK);
+  final RegistryCompute compute;
 
   private final List<String> theirs = new ArrayList<>();
   private final List<Bystanders> bystanders =
@@ -102,6 +102,15 @@ final class Ec2World implements AutoCloseable {
               .snapshots()
               .toString());
     }
+  }
+
+  Ec2World() {
+    this(QUICK);
+  }
+
+  /** With another patience than {@link #QUICK}. */
+  Ec2World(Pace pace) {
+    compute = new RegistryCompute(aws(), pace);
   }
 
   Ec2Front front() {

@@ -18,7 +18,10 @@ public interface Compute {
    */
   Outcome provisionMachines(MachinesRequest request);
 
-  /** Waits until every machine is healthy. */
+  /**
+   * Waits until every machine is healthy. Snapshots that are there twice by then, since a call
+   * arrived late, are there once afterwards.
+   */
   Outcome awaitMachines(MachinesRequest request);
 
   /** Removes what the migration has made, and nothing that it has adopted. Again is harmless. */

@@ -4,6 +4,7 @@ import com.azure.resourcemanager.compute.ComputeManager;
 import com.azure.resourcemanager.compute.fluent.ComputeManagementClient;
 import com.azure.resourcemanager.network.fluent.NetworkManagementClient;
 import dev.whimbrel.azure.AzureAccount;
+import dev.whimbrel.azure.OnlyNew;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;

@@ -210,13 +210,19 @@ public final class AzureCompute implements ComputeProvider {
   }
 
   @Override
-  public void snapshot(String migration, WantedSnapshot wanted, Optional<Snapshot> from) {
-    snapshots.begin(migration, wanted, from);
+  public void snapshot(
+      String migration, WantedSnapshot wanted, Optional<Snapshot> from, Runnable requireTime) {
+    snapshots.begin(migration, wanted, from, requireTime);
   }
 
   @Override
   public void delete(Snapshot snapshot) {
     snapshots.delete(snapshot.id());
+  }
+
+  @Override
+  public String deleteByHand(Snapshot snapshot) {
+    return "az snapshot delete --ids " + snapshot.id();
   }
 
   @Override
@@ -247,7 +253,6 @@ public final class AzureCompute implements ComputeProvider {
       case "untag" ->
           "az vm update --ids %s --remove tags.%s --remove tags.%s"
               .formatted(id, Marks.MIGRATION, Marks.MACHINE);
-      case "delete-snapshot" -> "az snapshot delete --ids " + id;
       case "terminate" -> "az vm delete --yes --ids " + id;
       // What only stops is paid for as if it ran.
       case "stop" -> "az vm deallocate --ids " + id;

@@ -6,6 +6,7 @@ import com.azure.resourcemanager.compute.models.CreationData;
 import com.azure.resourcemanager.compute.models.DiskCreateOption;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.azure.AzureCalls.Refused;
+import dev.whimbrel.azure.OnlyNew;
 import dev.whimbrel.compute.Snapshot;
 import dev.whimbrel.compute.WantedSnapshot;
 import dev.whimbrel.runbook.ProvisionSpec;
@@ -164,7 +165,8 @@ final class DiskSnapshots {
         : "%.0f%%".formatted(found.completionPercent());
   }
 
-  void begin(String migration, WantedSnapshot wanted, Optional<Snapshot> from) {
+  void begin(
+      String migration, WantedSnapshot wanted, Optional<Snapshot> from, Runnable requireTime) {
     String name = Marks.snapshotName(migration, wanted.disk(), from.isPresent());
     ResourceId id = id(name);
     String source = from.map(Snapshot::id).orElse(wanted.disk());
@@ -187,6 +189,7 @@ final class DiskSnapshots {
                     .withSourceResourceId(source));
     inner.withLocation(from.isPresent() ? wanted.to() : wanted.from());
     inner.withTags(Marks.tags(migration, null, Map.of()));
+    requireTime.run();
     try {
       ComputeCalls.raw(
           "Cannot make the snapshot " + id.id(),

@@ -9,6 +9,7 @@ import com.azure.resourcemanager.network.fluent.models.SubnetInner;
 import com.azure.resourcemanager.network.models.ProvisioningState;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.azure.AzureCalls.Refused;
+import dev.whimbrel.azure.OnlyNew;
 import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.ProvisionSpec.AzureMachine;
 import java.util.List;

@@ -18,6 +18,7 @@ import com.azure.resourcemanager.compute.models.StorageProfile;
 import com.azure.resourcemanager.compute.models.VirtualMachineSizeTypes;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.azure.AzureCalls.Refused;
+import dev.whimbrel.azure.OnlyNew;
 import dev.whimbrel.compute.Machine;
 import dev.whimbrel.compute.UserData;
 import dev.whimbrel.runbook.ProvisionSpec;

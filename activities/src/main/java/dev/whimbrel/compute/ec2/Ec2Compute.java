@@ -161,13 +161,20 @@ public final class Ec2Compute implements ComputeProvider {
   }
 
   @Override
-  public void snapshot(String migration, WantedSnapshot wanted, Optional<Snapshot> from) {
-    snapshots.begin(migration, wanted, from);
+  public void snapshot(
+      String migration, WantedSnapshot wanted, Optional<Snapshot> from, Runnable requireTime) {
+    snapshots.begin(migration, wanted, from, requireTime);
   }
 
   @Override
   public void delete(Snapshot snapshot) {
     snapshots.delete(snapshot);
+  }
+
+  @Override
+  public String deleteByHand(Snapshot snapshot) {
+    return "aws ec2 delete-snapshot --snapshot-id %s --region %s"
+        .formatted(snapshot.id(), snapshot.place());
   }
 
   @Override
@@ -219,7 +226,6 @@ public final class Ec2Compute implements ComputeProvider {
           "aws ec2 delete-tags --resources %s --tags Key=%s Key=%s"
                   .formatted(id, Marks.MIGRATION, Marks.MACHINE)
               + end;
-      case "delete-snapshot" -> "aws ec2 delete-snapshot --snapshot-id " + id + end;
       case "show" -> "aws ec2 describe-instances --instance-ids " + id + end;
       default -> "aws ec2 %s-instances --instance-ids %s".formatted(verb, id) + end;
     };

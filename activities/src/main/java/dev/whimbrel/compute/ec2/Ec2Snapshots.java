@@ -3,7 +3,10 @@ package dev.whimbrel.compute.ec2;
 import dev.whimbrel.compute.Snapshot;
 import dev.whimbrel.compute.WantedSnapshot;
 import dev.whimbrel.runbook.ProvisionSpec;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeFormatterBuilder;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import software.amazon.awssdk.core.exception.SdkException;
@@ -18,6 +21,10 @@ import software.amazon.awssdk.services.ec2.model.Tag;
  * that one is known by its tags <em>and</em> its description: backup plans copy tags alone.
  */
 final class Ec2Snapshots {
+  /** Always with milliseconds: else a whole second would come after its own parts. */
+  private static final DateTimeFormatter BEGUN =
+      new DateTimeFormatterBuilder().appendInstant(3).toFormatter(Locale.ROOT);
+
   private final AwsClients clients;
   private final ProvisionSpec.Ec2 spec;
 
@@ -68,7 +75,7 @@ final class Ec2Snapshots {
             region,
             volume,
             copy,
-            String.valueOf(found.startTime()),
+            found.startTime() == null ? "" : BEGUN.format(found.startTime()),
             found.state() == SnapshotState.COMPLETED
                 ? Snapshot.State.COMPLETE
                 : found.state() == SnapshotState.ERROR
@@ -81,7 +88,9 @@ final class Ec2Snapshots {
   }
 
   /** Begun once, without the SDK's retries: a second one would cost money until it is found. */
-  void begin(String migration, WantedSnapshot wanted, Optional<Snapshot> from) {
+  void begin(
+      String migration, WantedSnapshot wanted, Optional<Snapshot> from, Runnable requireTime) {
+    requireTime.run();
     String description = description(migration, wanted.disk(), from.isPresent());
     var tags =
         Marks.tags(

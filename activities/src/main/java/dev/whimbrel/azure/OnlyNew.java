@@ -1,4 +1,4 @@
-package dev.whimbrel.compute.azure;
+package dev.whimbrel.azure;
 
 import com.azure.core.http.HttpHeaderName;
 import com.azure.core.http.HttpMethod;
@@ -12,17 +12,18 @@ import reactor.core.publisher.Mono;
 /**
  * Sends {@code If-None-Match: *} with a PUT that is to make something and never to change it, for
  * calls to which the SDK gives no parameter for that. The looks at the operation that follows go
- * without it: there it would mean something else. Microsoft describes the header for neither
- * network interfaces nor snapshots; who sends it reads back what was made.
+ * without it: there it would mean something else. Microsoft describes the header neither for
+ * network interfaces and snapshots nor for profiles of Traffic Manager; who sends it reads back
+ * what was made.
  */
-final class OnlyNew implements HttpPipelinePolicy {
+public final class OnlyNew implements HttpPipelinePolicy {
   /** What is answered where something is there. */
-  static final int IS_THERE = 412;
+  public static final int IS_THERE = 412;
 
   private static final String KEY = "whimbrel-only-new";
 
   /** Marks a call. */
-  static Context mark() {
+  public static Context mark() {
     return new Context(KEY, true);
   }
 
