@@ -25,6 +25,7 @@ public final class AzureTrafficManager implements ArmResources {
   private final Map<String, ObjectNode> profiles = new TreeMap<>();
   private final Map<String, String> monitored = new TreeMap<>();
   private Consumer<String> whenGone = id -> {};
+  private boolean heedsIfNoneMatch = true;
 
   AzureTrafficManager() {}
 
@@ -44,6 +45,14 @@ public final class AzureTrafficManager implements ArmResources {
    */
   public synchronized void monitor(String target, String status) {
     monitored.put(target, status);
+  }
+
+  /**
+   * Whether a PUT with {@code If-None-Match: *} is refused where a profile is there, which
+   * Microsoft does not describe. At first it is.
+   */
+  public synchronized void heedIfNoneMatch(boolean heeds) {
+    heedsIfNoneMatch = heeds;
   }
 
   /** A profile by its id, as a client would read it. */
@@ -98,6 +107,9 @@ public final class AzureTrafficManager implements ArmResources {
         boolean patch = request.method().equals("PATCH");
         if (patch && before == null) {
           return ArmAnswer.notFound(request);
+        }
+        if (before != null && "*".equals(request.ifNoneMatch()) && heedsIfNoneMatch) {
+          return AzureNetwork.isThere(request);
         }
         ObjectNode properties = ArmAnswer.JSON.createObjectNode();
         if (patch && before != null) {

@@ -10,6 +10,7 @@ import dev.whimbrel.activity.DnsSnapshot.RecordSet;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.azure.AzureAccount;
+import dev.whimbrel.azure.OnlyNew;
 import dev.whimbrel.dns.Destination;
 import dev.whimbrel.dns.DnsProvider;
 import dev.whimbrel.dns.Health;
@@ -53,6 +54,7 @@ public final class AzureProvider implements DnsProvider {
         new Profiles(
             account
                 .configured(TrafficManager.configure())
+                .withPolicy(new OnlyNew())
                 .authenticate(account.credential(), profile)
                 .serviceClient(),
             spec,

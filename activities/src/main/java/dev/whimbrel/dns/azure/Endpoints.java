@@ -141,11 +141,50 @@ final class Endpoints {
         .collect(Collectors.joining(", "));
   }
 
-  /** Whether both answer alike. */
+  /** Whether both answer alike and carry the same tags. */
   static boolean same(ProfileInner one, ProfileInner other) {
+    return alike(one, other) && one.tags().equals(other.tags());
+  }
+
+  /** Whether both answer alike. */
+  static boolean alike(ProfileInner one, ProfileInner other) {
     return answers(one).equals(answers(other))
-        && one.dnsConfig().ttl().equals(other.dnsConfig().ttl())
-        && one.tags().equals(other.tags());
+        && one.dnsConfig().ttl().equals(other.dnsConfig().ttl());
+  }
+
+  /**
+   * What of a profile that was just made is not as it was asked for: its DNS name or its probes,
+   * which no weights change. Empty where all is.
+   */
+  static String difference(ProfileInner wanted, ProfileInner found) {
+    List<String> differences = new ArrayList<>();
+    compare("DNS name", domainOf(wanted), domainOf(found), differences);
+    compare("probes", probes(wanted), probes(found), differences);
+    return String.join("; ", differences);
+  }
+
+  private static void compare(String what, String wanted, String found, List<String> differences) {
+    if (!wanted.equalsIgnoreCase(found)) {
+      differences.add("%s: expected %s, found %s".formatted(what, wanted, found));
+    }
+  }
+
+  private static String domainOf(ProfileInner profile) {
+    return profile.dnsConfig() == null
+        ? "none"
+        : String.valueOf(profile.dnsConfig().relativeName());
+  }
+
+  private static String probes(ProfileInner profile) {
+    MonitorConfig monitor = profile.monitorConfig();
+    if (monitor == null) {
+      return "none";
+    }
+    return "%s %d%s"
+        .formatted(
+            monitor.protocol(),
+            monitor.port(),
+            monitor.path() == null || monitor.path().isEmpty() ? "" : " " + monitor.path());
   }
 
   private static Map<String, String> answers(ProfileInner profile) {

@@ -1,5 +1,6 @@
 package dev.whimbrel.dns.azure;
 
+import com.azure.core.util.Context;
 import com.azure.resourcemanager.trafficmanager.fluent.TrafficManagerManagementClient;
 import com.azure.resourcemanager.trafficmanager.fluent.models.ProfileInner;
 import dev.whimbrel.activity.Failures;
@@ -7,6 +8,7 @@ import dev.whimbrel.azure.AzureCalls;
 import dev.whimbrel.azure.AzureCalls.Lost;
 import dev.whimbrel.azure.AzureCalls.Refused;
 import dev.whimbrel.azure.AzureRight;
+import dev.whimbrel.azure.OnlyNew;
 import dev.whimbrel.dns.NameState.Split;
 import dev.whimbrel.runbook.DnsSpec;
 import java.time.Instant;
@@ -87,11 +89,44 @@ final class Profiles {
     }
   }
 
-  /** Makes the profile, or gives it other weights, so that it answers as the split says. */
+  /**
+   * Makes the profile, or gives it other weights, so that it answers as the split says. One that
+   * somebody else makes between look and request is left as it is.
+   */
   void answer(String name, Split split) {
-    requireOurs(name, split.type());
-    write(
-        name, split.type(), Endpoints.profile(spec, migration, called(name, split.type()), split));
+    String type = split.type();
+    ProfileInner wanted = Endpoints.profile(spec, migration, called(name, type), split);
+    if (own(name, type).isEmpty()) {
+      make(name, type, wanted);
+    } else {
+      write(name, type, wanted);
+    }
+  }
+
+  /** Makes it and reads back what is there then, since Azure may not heed the condition. */
+  private void make(String name, String type, ProfileInner wanted) {
+    try {
+      put(name, type, wanted, OnlyNew.mark());
+    } catch (Refused e) {
+      if (e.status() != OnlyNew.IS_THERE) {
+        throw meaning(e);
+      }
+    }
+    ProfileInner now =
+        own(name, type)
+            .orElseThrow(
+                () -> Failures.transientFailure("Made and not seen: " + words(name, type)));
+    String difference = Endpoints.difference(wanted, now);
+    if (!difference.isEmpty()) {
+      throw Failures.needsHelp(
+          "%s is not as it was just asked for: %s".formatted(words(name, type), difference),
+          "see who changes it; delete it if nobody needs it, then retry",
+          "az network traffic-manager profile show --ids " + id(name, type));
+    }
+    if (!Endpoints.alike(wanted, now)) {
+      throw Failures.transientFailure(
+          "Another attempt gives other weights to " + words(name, type));
+    }
   }
 
   /**
@@ -131,34 +166,47 @@ final class Profiles {
     return migration.equals(tags.get(TAG));
   }
 
-  private void requireOurs(String name, String type) {
-    any(name, type)
-        .filter(each -> !isOurs(each))
-        .ifPresent(
-            each -> {
-              throw Failures.needsHelp(
-                  "%s is there already, without the tag %s=%s: somebody else made it"
-                      .formatted(words(name, type), TAG, migration),
-                  "delete it if nobody needs it, or name another trafficManager.resourceGroup in the runbook",
-                  "az network traffic-manager profile show --ids " + id(name, type));
-            });
+  /** What stands under the name, which must be the migration's own. */
+  private Optional<ProfileInner> own(String name, String type) {
+    Optional<ProfileInner> there = any(name, type);
+    if (there.isPresent() && !isOurs(there.get())) {
+      throw Failures.needsHelp(
+          "%s is there already, without the tag %s=%s: somebody else made it"
+              .formatted(words(name, type), TAG, migration),
+          "delete it if nobody needs it, or name another trafficManager.resourceGroup in the runbook",
+          "az network traffic-manager profile show --ids " + id(name, type));
+    }
+    return there;
   }
 
   private void write(String name, String type, ProfileInner wanted) {
     try {
+      put(name, type, wanted, Context.NONE);
+    } catch (Refused e) {
+      throw meaning(e);
+    }
+  }
+
+  private void put(String name, String type, ProfileInner wanted, Context context) {
+    try {
       AzureCalls.make(
           "Cannot write " + words(name, type),
           right,
-          () -> client.getProfiles().createOrUpdate(group, called(name, type), wanted));
-    } catch (Refused e) {
-      throw e.status() == 404
-          ? groupMissing(e)
-          : e.needsHelp("see what Azure says about the profile, then retry", null);
+          () ->
+              client
+                  .getProfiles()
+                  .createOrUpdateWithResponse(group, called(name, type), wanted, context));
     } catch (Lost e) {
       if (get(name, type).filter(now -> Endpoints.same(now, wanted)).isEmpty()) {
         throw Failures.transientFailure(String.valueOf(e.getMessage()));
       }
     }
+  }
+
+  private RuntimeException meaning(Refused e) {
+    return e.status() == 404
+        ? groupMissing(e)
+        : e.needsHelp("see what Azure says about the profile, then retry", null);
   }
 
   private RuntimeException groupMissing(Refused e) {
