@@ -18,6 +18,7 @@ final class Background {
   private @Nullable Promise<Void> running;
   private boolean parked;
   private int parkings;
+  private @Nullable StepDecision skipped;
 
   Background(Board board, Step step, Consumer<Step> work) {
     this(board, step, work, false);
@@ -80,6 +81,11 @@ final class Background {
     return parkings;
   }
 
+  /** Who let it go although it had not ended; null where nobody did. */
+  @Nullable StepDecision skipped() {
+    return skipped;
+  }
+
   /** A failure is parked beside whatever else happens; a person lets it go on, or go. */
   private void keepOn() {
     while (true) {
@@ -101,7 +107,12 @@ final class Background {
     parked = true;
     parkings++;
     try {
-      return board.parking().park(step.id(), Judgement.help(step, failure), true).retry();
+      Parking.Verdict verdict =
+          board.parking().park(step.id(), Judgement.help(step, failure), true);
+      if (!verdict.retry()) {
+        skipped = verdict.decision();
+      }
+      return verdict.retry();
     } finally {
       parked = false;
     }

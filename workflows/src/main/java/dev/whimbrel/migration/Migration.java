@@ -23,6 +23,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** What the phases share: the runbook, the parts that carry it out, and what was learnt so far. */
@@ -103,7 +104,12 @@ final class Migration {
         readiness,
         verification,
         Evidence.canary(runbook, shares.share(), shares.came(), canary),
-        steps.skipped());
+        skipped());
+  }
+
+  /** What people went on without so far, with their reasons. */
+  List<String> skipped() {
+    return Stream.concat(steps.skipped().stream(), shares.skipped().stream()).toList();
   }
 
   /** Whether the source is known to hold every write: the copy may be dropped. */

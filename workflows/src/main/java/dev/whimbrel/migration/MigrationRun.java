@@ -77,7 +77,7 @@ public final class MigrationRun implements MigrationWorkflow {
       return new MigrationResult(
           Ending.MIGRATED,
           migration.runbook.service() + " runs on the target",
-          migration.steps.skipped());
+          migration.skipped());
     }
     RollbackRequest rollback = Objects.requireNonNull(course.rollback());
     return new MigrationResult(

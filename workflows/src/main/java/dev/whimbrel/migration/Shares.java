@@ -36,10 +36,15 @@ final class Shares {
   /** A bake counts only while the share is held; the evidence says how it came into force. */
   private static final int BAKES = 2;
 
+  /** Nor does time count in which a balancer had lost the share. */
+  private static final int LOSSES = 3;
+
   private final Migration migration;
   private final Background hold;
   private final Background holdForwarder;
   private int asked;
+  private int losses;
+  private boolean losing;
   private @Nullable Integer inForce = NONE;
   private boolean touched;
   private @Nullable String came;
@@ -79,7 +84,7 @@ final class Shares {
   Outcome shift(Step step, int percent) {
     stop();
     Outcome outcome = set(step, percent);
-    int version = Workflow.getVersion(WATCHING, Workflow.DEFAULT_VERSION, BAKES);
+    int version = version();
     if (version >= SHARES) {
       hold.start();
     }
@@ -99,21 +104,43 @@ final class Shares {
   }
 
   /**
-   * Lets a share serve for a time. Time in which the watch waited for a person does not count:
-   * nobody knows who got what. The time begins anew when it is over.
+   * Lets a share serve for a time. Time in which the watch waited for a person does not count, nor
+   * does time in which a balancer had lost the share: nobody knows who got what. The time begins
+   * anew when it is over.
    */
   void hold(Duration time, String label) {
-    if (Workflow.getVersion(WATCHING, Workflow.DEFAULT_VERSION, BAKES) < BAKES) {
+    int version = version();
+    if (version < BAKES) {
       migration.steps.pass(time, label);
       return;
     }
+    boolean countsLosses = version >= LOSSES;
     int before;
     do {
-      Workflow.await(() -> !hold.isParked());
-      int now = hold.parkings();
-      migration.steps.awaitFor(time, label, () -> hold.parkings() != now);
+      Workflow.await(() -> !hold.isParked() && !(countsLosses && losing));
+      int now = breaks(countsLosses);
+      migration.steps.awaitFor(time, label, () -> breaks(countsLosses) != now);
       before = now;
-    } while (hold.parkings() != before);
+    } while (breaks(countsLosses) != before);
+  }
+
+  /** How often the share was not certain so far. */
+  private int breaks(boolean countsLosses) {
+    return hold.parkings() + (countsLosses ? losses : 0);
+  }
+
+  private static int version() {
+    return Workflow.getVersion(WATCHING, Workflow.DEFAULT_VERSION, LOSSES);
+  }
+
+  /** That a person went on without the watch over the shares, and why; or nothing. */
+  List<String> skipped() {
+    StepDecision decision = hold.skipped();
+    return decision == null
+        ? List.of()
+        : List.of(
+            "%s skipped by %s: %s"
+                .formatted(Step.HOLD_SHARE.id(), decision.by(), decision.reason()));
   }
 
   /** Everything to the source, as it was found. */
@@ -212,9 +239,17 @@ final class Shares {
     while (true) {
       Outcome lost = call(Traffic.class, Timeouts.WATCH, step).holdShare(request(traffic, asked));
       Workflow.getLogger(Shares.class).info("{}: {}", step.id(), lost.line());
-      ShareRequest again = request(traffic, asked);
-      call(Traffic.class, Timeouts.CALL, step).shiftShare(again);
-      call(Traffic.class, Timeouts.WATCH, step).awaitShare(again);
+      if (step == Step.HOLD_SHARE) {
+        losses++;
+        losing = true;
+      }
+      try {
+        ShareRequest again = request(traffic, asked);
+        call(Traffic.class, Timeouts.CALL, step).shiftShare(again);
+        call(Traffic.class, Timeouts.WATCH, step).awaitShare(again);
+      } finally {
+        losing = false;
+      }
     }
   }
 }

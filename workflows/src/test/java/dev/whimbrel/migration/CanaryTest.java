@@ -186,6 +186,45 @@ class CanaryTest {
   }
 
   @Test
+  void timeInWhichABalancerHadLostTheShareIsNoPartOfTheBake() {
+    try (Stage stage = Stage.watched(new Runbooks().withCanary(25))) {
+      stage.awaitAt(Step.CANARY, State.WAITING_FOR_TIME);
+      stage.sleep(Duration.ofHours(12));
+      Instant lost = stage.world.now();
+      stage.world.losses.add("HAProxy restarted");
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(stage.world.journal())
+          .containsSubsequence("HAProxy restarted", "set share 25 %", "share 25 % in force");
+      assertThat(Duration.between(lost, stage.world.handedOverAt()))
+          .isGreaterThanOrEqualTo(Duration.ofHours(24));
+    }
+  }
+
+  @Test
+  void theApprovalShowsThatAPersonWentOnWithoutTheWatchOverTheShares() {
+    Runbooks runbooks = new Runbooks().withCanary(25);
+    runbooks.approval = "required";
+    try (Stage stage =
+        new Stage(
+            runbooks,
+            world -> {
+              world.losses.add("looked");
+              world.fail(
+                  "holdShare", Failures.needsHelp("app: server green is down", "mend it", null));
+            })) {
+      stage.awaitState(State.NEEDS_HELP);
+      stage
+          .workflow()
+          .skip(new StepDecision("ana@example.com", "we know it", Step.HOLD_SHARE.id()));
+      MigrationStatus waiting = stage.awaitState(State.WAITING_FOR_APPROVAL);
+
+      assertThat(Objects.requireNonNull(waiting.findings()).lines())
+          .contains("SKIPPED: validate.hold-share skipped by ana@example.com: we know it");
+    }
+  }
+
+  @Test
   void theApprovalShowsHowTheLastShareCameIntoForce() {
     Runbooks runbooks = new Runbooks().withCanary(5, 25);
     runbooks.approval = "required";
