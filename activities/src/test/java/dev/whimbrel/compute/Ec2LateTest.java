@@ -93,14 +93,18 @@ class Ec2LateTest {
       world.front().forgetCalls();
 
       LateAttempt.End end =
-          attempt.run(() -> step.run().get(), () -> world.front().calls().size(), yes, no);
+          attempt.run(
+              () -> assertThat(step.run().get()).isEmpty(),
+              () -> world.front().calls().size(),
+              yes,
+              no);
 
       List<Call> calls = world.front().calls();
       boolean stopped = !end.end().isEmpty();
       assertThat(end.end()).as("%s, %d times yes", name, yes).isIn("", no.end());
       assertThat(changes(calls)).as("%s: %s", name, calls).isEqualTo(end.asked().subList(0, yes));
       assertThat(end.asked()).as("questions of %s", name).hasSize(stopped ? yes + 1 : yes);
-      step.run().get();
+      assertThat(step.run().get()).isEmpty();
       step.doneOnce().run();
       step.back().run();
       if (!stopped) {
