@@ -75,7 +75,7 @@ final class Corpus {
                 "--no-unlogged-table-data",
                 "--exclude-schema=whimbrel",
                 "--dbname=" + Conninfo.withoutPassword(server.url(database))));
-    for (String line : dump.split("\n")) {
+    for (String line : dump.lines().toList()) {
       if (line.startsWith("COPY ") && line.endsWith(" FROM stdin;")) {
         rows = tables.computeIfAbsent(line, table -> new ArrayList<>());
       } else if (line.equals("\\.")) {
