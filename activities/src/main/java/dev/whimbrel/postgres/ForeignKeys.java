@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Progress;
 import java.sql.Connection;
@@ -23,28 +24,10 @@ import java.util.concurrent.atomic.AtomicLong;
  * locks less than {@code ADD FOREIGN KEY}, which keeps writers, and so the stream, off both tables
  * while it reads them.
  *
- * <p>What still has to be validated is told by the target's catalog alone: an attempt that died in
- * between leaves nothing that the next one does not see.
+ * <p>What still has to be validated is told by the catalogs alone: an attempt that died in between
+ * leaves nothing that the next one does not see.
  */
 final class ForeignKeys {
-  private final Databases databases;
-  private final Move move;
-  private final Queue<Referencing> waiting = new ConcurrentLinkedQueue<>();
-  private final List<Connection> sessions = new CopyOnWriteArrayList<>();
-  private final AtomicLong done = new AtomicLong();
-
-  private ForeignKeys(Databases databases, Move move) {
-    this.databases = databases;
-    this.move = move;
-  }
-
-  /** A table with foreign keys; two of one table are not validated at the same time. */
-  private record Referencing(String name, List<String> keys) {}
-
-  /** A foreign key by the names that SQL has for it. */
-  private static final String NAMED =
-      "pg_catalog.format('%I.%I', n.nspname, r.relname), pg_catalog.quote_ident(c.conname)";
-
   private static final String ALL =
       " FROM pg_catalog.pg_constraint c JOIN pg_catalog.pg_class r ON r.oid = c.conrelid"
           + " JOIN pg_catalog.pg_class f ON f.oid = c.confrelid"
@@ -57,10 +40,57 @@ final class ForeignKeys {
   /** Selects the oids of those that can be validated later, and are valid. */
   static final String TO_VALIDATE = "SELECT c.oid" + ALL + SOUND;
 
+  private static final String LARGEST_FIRST =
+      " AND NOT c.convalidated ORDER BY pg_catalog.pg_table_size(c.conrelid) DESC, 1, 2, 3";
+
+  /**
+   * Longer than whatever else works on a table usually takes: this waits without keeping writers
+   * off.
+   */
+  private static final String PATIENCE = "SET lock_timeout = '30min'";
+
+  private final Databases databases;
+  private final Move move;
+  private final Queue<List<Key>> waiting = new ConcurrentLinkedQueue<>();
+  private final List<Connection> sessions = new CopyOnWriteArrayList<>();
+  private final List<String> underWay = new CopyOnWriteArrayList<>();
+  private final AtomicLong done = new AtomicLong();
+  private volatile boolean givenUp;
+
+  private ForeignKeys(Databases databases, Move move) {
+    this.databases = databases;
+    this.move = move;
+  }
+
+  /**
+   * A foreign key by its names, unquoted: servers of different versions quote differently.
+   *
+   * @param table the table that refers to another one
+   */
+  private record Key(String schema, String table, String name) {
+    String relation() {
+      return Quoting.qualified(schema, table);
+    }
+
+    String words() {
+      return Quoting.shown(name) + " of " + Quoting.shown(schema, table);
+    }
+  }
+
   /** What creates a foreign key without a look at the rows. */
   static String notValid(String create) {
-    int end = create.lastIndexOf(';');
-    return create.substring(0, end) + " NOT VALID" + create.substring(end);
+    List<String> lines = new ArrayList<>(create.lines().toList());
+    int last = lines.size() - 1;
+    // Behind it may stand what the next entry needs.
+    while (last > 0 && SchemaScript.isBesideStatements(lines.get(last))) {
+      last--;
+    }
+    String end = lines.isEmpty() ? "" : lines.get(last);
+    if (!end.endsWith(";") || !end.contains(" FOREIGN KEY ")) {
+      throw Failures.defect("Cannot read what creates a foreign key: " + create);
+    }
+    lines.set(last, end.substring(0, end.length() - 1) + " NOT VALID;");
+    return String.join("\n", lines) + "\n";
   }
 
   /**
@@ -71,100 +101,158 @@ final class ForeignKeys {
    */
   static void validate(Connection source, Connection target, Databases databases, Move move)
       throws SQLException {
+    // Sessions of a worker that is gone may still be at it, and nobody else could begin.
+    new CopySessions(databases, move).endEarlier(target);
     ForeignKeys keys = new ForeignKeys(databases, move);
     keys.waiting.addAll(notValidated(source, target));
     target.commit();
     keys.work();
+    List<List<Key>> left = notValidated(source, target);
+    target.commit();
+    if (!left.isEmpty()) {
+      throw Failures.transientFailure(
+          "Foreign keys of the target are still not valid: "
+              + String.join(", ", left.stream().flatMap(List::stream).map(Key::words).toList()));
+    }
   }
 
-  private static List<Referencing> notValidated(Connection source, Connection target)
+  /** By table, since two keys of one table cannot be validated at the same time. */
+  private static List<List<Key>> notValidated(Connection source, Connection target)
       throws SQLException {
-    Set<List<String>> sound = new HashSet<>(names(source, SOUND));
-    Map<String, Referencing> tables = new LinkedHashMap<>();
-    for (List<String> key :
-        names(
-            target,
-            " AND NOT c.convalidated ORDER BY pg_catalog.pg_table_size(c.conrelid) DESC, 1, 2")) {
+    Set<Key> sound = new HashSet<>(keys(source, SOUND));
+    Map<String, List<Key>> tables = new LinkedHashMap<>();
+    for (Key key : keys(target, LARGEST_FIRST)) {
       if (sound.contains(key)) {
-        tables
-            .computeIfAbsent(key.get(0), table -> new Referencing(table, new ArrayList<>()))
-            .keys()
-            .add(key.get(1));
+        tables.computeIfAbsent(key.relation(), table -> new ArrayList<>()).add(key);
       }
     }
     return List.copyOf(tables.values());
   }
 
-  private static List<List<String>> names(Connection connection, String which) throws SQLException {
-    List<List<String>> names = new ArrayList<>();
+  private static List<Key> keys(Connection connection, String which) throws SQLException {
+    List<Key> keys = new ArrayList<>();
     try (Statement statement = connection.createStatement();
-        ResultSet rows = statement.executeQuery("SELECT " + NAMED + ALL + which)) {
+        ResultSet rows =
+            statement.executeQuery("SELECT n.nspname, r.relname, c.conname" + ALL + which)) {
       while (rows.next()) {
-        names.add(List.of(rows.getString(1), rows.getString(2)));
+        keys.add(new Key(rows.getString(1), rows.getString(2), rows.getString(3)));
       }
     }
-    return names;
+    return keys;
   }
 
   private void work() throws SQLException {
-    long all = waiting.stream().mapToLong(table -> table.keys().size()).sum();
+    long all = waiting.stream().mapToLong(List::size).sum();
     if (all > 0) {
-      Heartbeats.during(() -> progress(all), this::abort, this::several);
+      Heartbeats.during(() -> progress(all), this::giveUp, this::several);
     }
   }
 
   private Progress progress(long all) {
-    return new Progress("validating foreign keys", done.get(), all, null, null, null, null, null);
+    String line = "validating foreign keys " + String.join(", ", underWay);
+    return new Progress(line, done.get(), all, null, null, null, null, null);
   }
 
   private void several() throws SQLException {
     int jobs = Math.min(move.jobs(), waiting.size());
-    List<FutureTask<Integer>> running = new ArrayList<>();
+    List<FutureTask<Long>> running = new ArrayList<>();
     try {
       for (int i = 0; i < jobs; i++) {
-        Connection session = new CopySessions(databases, move).target();
-        sessions.add(session);
+        Connection session = open();
         running.add(AtOnce.beside("foreign-keys", () -> drain(session)));
       }
-      for (FutureTask<Integer> task : running) {
-        AtOnce.ended(task);
-      }
+      awaitAll(running);
     } finally {
-      // Reached with work under way only when it is given up.
-      waiting.clear();
-      abort();
+      giveUp();
     }
   }
 
-  private void abort() {
+  private Connection open() throws SQLException {
+    Connection session = new CopySessions(databases, move).target();
+    sessions.add(session);
+    if (givenUp) {
+      throw new SQLException("given up");
+    }
+    try (Statement statement = session.createStatement()) {
+      statement.execute(PATIENCE);
+    }
+    return session;
+  }
+
+  /** What one has failed with is told when all have ended: what they achieve is not lost. */
+  private static void awaitAll(List<FutureTask<Long>> running) throws SQLException {
+    Exception first = null;
+    for (FutureTask<Long> task : running) {
+      try {
+        AtOnce.ended(task);
+      } catch (SQLException | RuntimeException e) {
+        if (first == null) {
+          first = e;
+        } else {
+          first.addSuppressed(e);
+        }
+      }
+    }
+    if (first instanceof SQLException lost) {
+      throw lost;
+    } else if (first instanceof RuntimeException told) {
+      throw told;
+    }
+  }
+
+  /** Ends every session; at the end of the work they are idle. */
+  private void giveUp() {
+    givenUp = true;
     sessions.forEach(Heartbeats::abort);
   }
 
-  /** Returns how many it has validated. */
-  private int drain(Connection session) throws SQLException {
-    int validated = 0;
-    for (Referencing table = waiting.poll(); table != null; table = waiting.poll()) {
-      for (String key : table.keys()) {
-        validate(session, table.name(), key);
-        validated++;
-        done.incrementAndGet();
+  /**
+   * Validates until nothing waits, also where a key is refused.
+   *
+   * @return how many
+   * @throws RuntimeException the first refusal, with the others suppressed
+   */
+  private long drain(Connection session) throws SQLException {
+    long validated = 0;
+    RuntimeException refusal = null;
+    for (List<Key> table = waiting.poll(); table != null; table = waiting.poll()) {
+      for (Key key : table) {
+        try {
+          validate(session, key);
+          validated++;
+          done.incrementAndGet();
+        } catch (RuntimeException e) {
+          if (refusal == null) {
+            refusal = e;
+          } else {
+            refusal.addSuppressed(e);
+          }
+        }
       }
+    }
+    if (refusal != null) {
+      throw refusal;
     }
     return validated;
   }
 
-  private static void validate(Connection session, String table, String key) throws SQLException {
+  private void validate(Connection session, Key key) throws SQLException {
+    underWay.add(key.words());
     try (Statement statement = session.createStatement()) {
       statement.setEscapeProcessing(false);
-      statement.execute("ALTER TABLE ONLY %s VALIDATE CONSTRAINT %s".formatted(table, key));
+      statement.execute(
+          "ALTER TABLE ONLY %s VALIDATE CONSTRAINT %s"
+              .formatted(key.relation(), Quoting.identifier(key.name())));
     } catch (SQLException e) {
       if (session.isClosed()) {
         throw e;
       }
       throw SqlFailures.of(
-          "Cannot validate on the target foreign key %s of %s (%s)"
-              .formatted(key, table, SchemaSession.detailOf(e)),
+          "Cannot validate on the target foreign key %s (%s)"
+              .formatted(key.words(), SchemaSession.detailOf(e)),
           e);
+    } finally {
+      underWay.remove(key.words());
     }
   }
 }

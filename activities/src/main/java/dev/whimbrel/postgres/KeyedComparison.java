@@ -38,10 +38,18 @@ final class KeyedComparison {
   private final Pair pair;
   private final SecondLook secondLook;
   private final Tally tally;
+  private final Block.Range stretch;
   private int size = FIRST_BLOCK;
   private int wrong;
 
-  KeyedComparison(ComparedTable table, Pair pair, SecondLook secondLook, Tally tally) {
+  /**
+   * Compares the rows of a stretch.
+   *
+   * @param stretch the whole table where both servers do not sort its key alike
+   */
+  KeyedComparison(
+      ComparedTable table, Block.Range stretch, Pair pair, SecondLook secondLook, Tally tally) {
+    this.stretch = stretch;
     this.table = table;
     this.reader = new RowReader(table);
     this.pair = pair;
@@ -53,29 +61,40 @@ final class KeyedComparison {
     @Nullable List<String> at = table.sortsAlike() ? walkRanges() : walkKeys();
     if (at != null) {
       tally.notCompared(
-          "%s: the rows behind %s, since %d rows before them differ"
-              .formatted(table.label(), keyed(at), wrong));
+          "%s: the rows behind %s%s, since %d rows before them differ"
+              .formatted(
+                  table.label(),
+                  keyed(at),
+                  stretch.upTo() == null ? "" : " up to " + keyed(stretch.upTo()),
+                  wrong));
     }
   }
 
-  /** Returns where it gave up, or null when it saw the whole table. */
+  /** Returns where it gave up, or null when it saw the whole stretch. */
   private @Nullable List<String> walkRanges() throws SQLException, InterruptedException {
-    @Nullable List<String> after = null;
-    do {
+    @Nullable List<String> after = stretch.after();
+    while (true) {
       long start = System.nanoTime();
-      @Nullable List<String> upTo = reader.boundary(pair.truth(), after, size);
+      Block.Range left = new Block.Range(after, stretch.upTo());
+      @Nullable List<String> upTo = reader.boundary(pair.truth(), left, size);
+      if (upTo == null) {
+        compare(left);
+        return null;
+      }
       compare(new Block.Range(after, upTo));
       adapt(Duration.ofNanos(System.nanoTime() - start), LARGEST_RANGE);
       after = upTo;
-    } while (after != null && wrong < ENOUGH);
-    return after;
+      if (wrong >= ENOUGH) {
+        return after;
+      }
+    }
   }
 
   private @Nullable List<String> walkKeys() throws SQLException, InterruptedException {
     @Nullable List<String> after = null;
     while (true) {
       long start = System.nanoTime();
-      List<List<String>> keys = reader.keys(pair.truth(), after, 0, size);
+      List<List<String>> keys = reader.keys(pair.truth(), new Block.Range(after, null), 0, size);
       if (keys.isEmpty()) {
         break;
       }
@@ -92,7 +111,8 @@ final class KeyedComparison {
   private @Nullable List<String> walkFollowersKeys() throws SQLException, InterruptedException {
     @Nullable List<String> after = null;
     while (true) {
-      List<List<String>> keys = reader.keys(pair.follower(), after, 0, LARGEST_LIST);
+      List<List<String>> keys =
+          reader.keys(pair.follower(), new Block.Range(after, null), 0, LARGEST_LIST);
       if (keys.isEmpty()) {
         return null;
       }

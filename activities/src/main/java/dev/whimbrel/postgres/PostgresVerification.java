@@ -13,6 +13,8 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -24,18 +26,20 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /**
  * Compares both databases while they go on: data, sequences, large objects, and what the catalogs
- * say. Reads with short statements, {@link dev.whimbrel.activity.Move#jobs} tables at once; writes
- * nothing but markers on the side that takes the writes.
+ * say. Reads with short statements, {@link dev.whimbrel.activity.Move#jobs} tables, or stretches of
+ * a large one, at once; writes nothing but markers on the side that takes the writes.
  */
 public final class PostgresVerification implements Verification {
   private static final Duration HEARTBEAT = Duration.ofSeconds(1);
 
   private final Databases databases;
   private final Consumer<Progress> heartbeat;
+  private final long stretchRows;
 
   /** Verification whose passwords are resolved by {@code secrets}. */
   public PostgresVerification(Secrets secrets) {
@@ -43,6 +47,12 @@ public final class PostgresVerification implements Verification {
   }
 
   PostgresVerification(Secrets secrets, Consumer<Progress> heartbeat) {
+    this(secrets, heartbeat, Stretches.ROWS);
+  }
+
+  /** Verification that cuts tables into stretches of so many rows. */
+  PostgresVerification(Secrets secrets, Consumer<Progress> heartbeat, long stretchRows) {
+    this.stretchRows = stretchRows;
     this.databases = new Databases(secrets);
     this.heartbeat = heartbeat;
   }
@@ -92,16 +102,20 @@ public final class PostgresVerification implements Verification {
     }
   }
 
-  private static Queue<Task> tasks(
-      VerifyRequest request, Tally tally, Pair catalogs, StreamPoint stream) throws SQLException {
+  private Queue<Task> tasks(VerifyRequest request, Tally tally, Pair catalogs, StreamPoint stream)
+      throws SQLException {
     TablePairing pairing = new TablePairing(tally, plainBytes(catalogs));
     Queue<Task> tasks = new ArrayDeque<>();
     tasks.add(new Task("catalogs", pair -> new CatalogComparison(pair, tally).run()));
     tasks.add(
         new Task("sequences", pair -> new SequenceComparison(pair, request.truth(), tally).run()));
-    for (ComparedTable table :
-        pairing.pair(read(catalogs.truth(), "r", "f"), read(catalogs.follower(), "r", "f"))) {
-      tasks.add(new Task(table.label(), pair -> compare(table, pair, stream, tally)));
+    List<ComparedTable> tables =
+        new ArrayList<>(
+            pairing.pair(read(catalogs.truth(), "r", "f"), read(catalogs.follower(), "r", "f")));
+    // The largest first, so that nobody is left alone with it at the end.
+    tables.sort(Comparator.comparingLong(ComparedTable::rows).reversed());
+    for (ComparedTable table : tables) {
+      tasks.addAll(compare(table, new Stretches(catalogs.truth(), stretchRows), stream, tally));
     }
     for (ComparedTable view :
         pairing.pair(read(catalogs.truth(), "m"), read(catalogs.follower(), "m"))) {
@@ -116,14 +130,34 @@ public final class PostgresVerification implements Verification {
     return TableCatalog.read(connection, kinds);
   }
 
-  private static void compare(ComparedTable table, Pair pair, StreamPoint stream, Tally tally)
-      throws SQLException, InterruptedException {
-    preferIndexes(pair, table.hasKey());
-    if (table.hasKey()) {
-      new KeyedComparison(table, pair, new SecondLook(stream), tally).run();
-    } else {
-      new KeylessComparison(table, pair, tally).run(stream);
+  private static List<Task> compare(
+      ComparedTable table, Stretches stretches, StreamPoint stream, Tally tally)
+      throws SQLException {
+    if (!table.hasKey()) {
+      return List.of(new Task(table.label(), pair -> compareWhole(table, pair, stream, tally)));
     }
+    List<Block.Range> all = stretches.of(table);
+    AtomicInteger left = new AtomicInteger(all.size());
+    return all.stream()
+        .map(
+            stretch ->
+                new Task(
+                    table.label(),
+                    pair -> {
+                      preferIndexes(pair, true);
+                      new KeyedComparison(table, stretch, pair, new SecondLook(stream), tally)
+                          .run();
+                      if (left.decrementAndGet() == 0) {
+                        tally.table();
+                      }
+                    }))
+        .toList();
+  }
+
+  private static void compareWhole(ComparedTable table, Pair pair, StreamPoint stream, Tally tally)
+      throws SQLException, InterruptedException {
+    preferIndexes(pair, false);
+    new KeylessComparison(table, pair, tally).run(stream);
     tally.table();
   }
 

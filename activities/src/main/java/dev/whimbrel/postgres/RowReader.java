@@ -121,19 +121,19 @@ final class RowReader {
     return rows;
   }
 
-  /** The key of the {@code size}-th row behind {@code after}, or null when there are fewer. */
-  @Nullable List<String> boundary(Connection connection, @Nullable List<String> after, int size)
+  /** The key of the {@code size}-th row of a range, or null when there are fewer. */
+  @Nullable List<String> boundary(Connection connection, Block.Range range, int size)
       throws SQLException {
-    List<List<String>> found = keys(connection, after, size - 1, 1);
+    List<List<String>> found = keys(connection, range, size - 1, 1);
     return found.isEmpty() ? null : found.get(0);
   }
 
-  /** Keys behind {@code after} in this server's own order. */
-  List<List<String>> keys(Connection connection, @Nullable List<String> after, int skip, int limit)
+  /** Keys of a range in this server's own order. */
+  List<List<String>> keys(Connection connection, Block.Range range, int skip, int limit)
       throws SQLException {
     String order = table.key().stream().map(RowReader::column).collect(joining(", "));
     Query query = new Query().add("select " + key);
-    where(query, new Block.Range(after, null));
+    where(query, range);
     query.add(" order by " + order + " offset " + skip + " limit " + limit);
     List<List<String>> keys = new ArrayList<>();
     query.run(connection, row -> keys.add(texts(row.getArray(1))));

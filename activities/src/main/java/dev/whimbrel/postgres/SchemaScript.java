@@ -18,6 +18,11 @@ record SchemaScript(Map<SchemaEntry, String> creates, String drops) {
   private static final Pattern STATE =
       Pattern.compile("^SET (default_\\w+) = .*;$", Pattern.MULTILINE);
 
+  /** Whether a line of a script is empty, a comment, or a setting for what stands behind it. */
+  static boolean isBesideStatements(String line) {
+    return line.isBlank() || line.startsWith("--") || STATE.matcher(line).matches();
+  }
+
   /** The same, with the SQL of some entries changed. */
   SchemaScript changed(Predicate<SchemaEntry> which, UnaryOperator<String> change) {
     Map<SchemaEntry, String> changed = new LinkedHashMap<>();

@@ -22,7 +22,8 @@ final class SchemaSession implements AutoCloseable {
           + " SET standard_conforming_strings = on; SET search_path = '';"
           + " SET check_function_bodies = off; SET xmloption = content;"
           + " SET client_min_messages = warning; SET row_security = off;"
-          + " SET synchronous_commit = on";
+          + " SET synchronous_commit = on; SET tcp_keepalives_idle = 10;"
+          + " SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4";
 
   /** Duplicate database, table, function, object, schema: something stands in the way. */
   private static final Set<String> ALREADY_THERE =
@@ -50,6 +51,10 @@ final class SchemaSession implements AutoCloseable {
       // After the claim is released, no late attempt may create anything again.
       Authority.require(target, move.migration(), Side.TARGET);
       execute(target, SETTINGS);
+      if (target.getMetaData().getDatabaseMajorVersion() >= 14) {
+        // Idle while others work for this step, and its lock must stay.
+        execute(target, "SET idle_session_timeout = 0");
+      }
       target.setAutoCommit(false);
       return new SchemaSession(target, new Ledger(target, move.migration()));
     } catch (SQLException | RuntimeException e) {

@@ -18,14 +18,6 @@ final class TableChecks {
   private static final String NO_EQUALITY =
       "('json', 'xml', 'point', 'box', 'path', 'polygon', 'line', 'lseg', 'circle')";
 
-  /** A name for a key that neither the table nor one that inherits from it uses. */
-  private static final String FREE_NAME =
-      "(SELECT f.name FROM unnest(ARRAY['id', 'row_id', 'row_key', 'whimbrel_key']) WITH ORDINALITY"
-          + " f(name, place) WHERE NOT EXISTS (SELECT FROM pg_attribute u WHERE u.attname = f.name"
-          + " AND (u.attrelid = c.oid OR u.attrelid IN"
-          + " (SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent = c.oid)))"
-          + " ORDER BY f.place LIMIT 1)";
-
   private static final long MANY_ROWS = 10_000;
 
   private final Look look;
@@ -46,15 +38,6 @@ final class TableChecks {
     indexes();
     sequences();
     new InheritedColumns(look, findings).run();
-  }
-
-  /** What gives a table a key; tables that inherit from it get the column, but no identity. */
-  private static String aKey(String column, boolean inherited) {
-    return " ADD COLUMN "
-        + column
-        + (inherited
-            ? " uuid NOT NULL DEFAULT gen_random_uuid(), ADD PRIMARY KEY (" + column + ")"
-            : " bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY");
   }
 
   private void replicaIdentity() throws SQLException {
@@ -97,9 +80,7 @@ final class TableChecks {
             Side.SOURCE,
             NAME
                 + ", string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, NULL), ', '), "
-                + "EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary"
-                + " AND i.indimmediate), EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid), "
-                + FREE_NAME
+                + OfferedKey.FACTS
                 + CLASSES
                 + " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT"
                 + " a.attisdropped JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b"
@@ -117,10 +98,7 @@ final class TableChecks {
           "UPDATE and DELETE would stop the stream: REPLICA IDENTITY FULL compares "
               + row.text(2)
               + ", a type without equality.",
-          "ALTER TABLE "
-              + row.text(1)
-              + (row.holds(3) ? "" : aKey(row.text(5), row.holds(4)) + ",")
-              + " REPLICA IDENTITY DEFAULT;");
+          OfferedKey.of(row, 3).sql(row.text(1)));
     }
     for (Look.Row row :
         look.rows(

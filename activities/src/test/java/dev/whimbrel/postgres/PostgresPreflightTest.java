@@ -132,8 +132,8 @@ class PostgresPreflightTest {
                 + " key. Fix: ALTER TABLE public.parts_1 REPLICA IDENTITY FULL;",
             "BLOCKER identity-without-equality docs: UPDATE and DELETE would stop the stream:"
                 + " REPLICA IDENTITY FULL compares doc json, a type without equality. Fix: ALTER"
-                + " TABLE public.docs ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY"
-                + " KEY, REPLICA IDENTITY DEFAULT;",
+                + " TABLE public.docs ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY, ADD"
+                + " PRIMARY KEY (id), REPLICA IDENTITY DEFAULT;",
             "BLOCKER generated-identity sums: its key holds the generated column b, which a stream"
                 + " does not carry. Fix: ALTER TABLE public.sums REPLICA IDENTITY FULL;");
   }
@@ -152,7 +152,12 @@ class PostgresPreflightTest {
         "ALTER TABLE keyed REPLICA IDENTITY FULL",
         "CREATE TABLE family (shape path)",
         "ALTER TABLE family REPLICA IDENTITY FULL",
-        "CREATE TABLE child (PRIMARY KEY (name), name text) INHERITS (family)",
+        "CREATE TABLE child (name text) INHERITS (family)",
+        "ALTER TABLE child REPLICA IDENTITY FULL",
+        "CREATE TABLE late (id int PRIMARY KEY DEFERRABLE, shape circle)",
+        "ALTER TABLE late REPLICA IDENTITY FULL",
+        "CREATE TABLE sums (a int, id int GENERATED ALWAYS AS (a) STORED PRIMARY KEY, shape lseg)",
+        "ALTER TABLE sums REPLICA IDENTITY FULL",
         "CREATE UNLOGGED TABLE fast (id int PRIMARY KEY)",
         "SELECT lo_create(0)");
 

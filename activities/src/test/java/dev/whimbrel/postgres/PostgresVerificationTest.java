@@ -21,6 +21,9 @@ import org.junit.jupiter.api.TestMethodOrder;
 /** Undisturbed rounds come before the damage, which stays. */
 @TestMethodOrder(OrderAnnotation.class)
 class PostgresVerificationTest {
+  /** Every table of a few thousand rows is cut. */
+  private static final int STRETCH = 1_000;
+
   private static StreamedShop shop;
   private static ShopLoad load;
 
@@ -112,6 +115,6 @@ class PostgresVerificationTest {
   }
 
   private static PostgresVerification verification(Consumer<Progress> heartbeat) {
-    return new PostgresVerification(new Secrets(Map.of()), heartbeat);
+    return new PostgresVerification(new Secrets(Map.of()), heartbeat, STRETCH);
   }
 }

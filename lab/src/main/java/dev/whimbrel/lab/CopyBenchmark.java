@@ -9,7 +9,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Stream;
 
 /**
  * Measures how long Whimbrel and others copy a database of several gigabytes and build its indexes,
@@ -18,7 +17,7 @@ import java.util.stream.Stream;
  */
 final class CopyBenchmark {
   private static final String USAGE =
-      "Usage: lab/benchmark copy [--gigabytes N] [--rounds N] [--jobs N] [--killed | --alone]";
+      "Usage: lab/benchmark copy [--gigabytes N] [--rounds N] [--jobs N] [--disturbed | --alone]";
 
   private final Options options;
   private final Map<String, List<Duration>> figures = new LinkedHashMap<>();
@@ -28,19 +27,19 @@ final class CopyBenchmark {
     this.options = options;
   }
 
-  private record Options(int gigabytes, int rounds, int jobs, boolean killed, boolean alone) {
+  private record Options(int gigabytes, int rounds, int jobs, boolean disturbed, boolean alone) {
     static Options of(List<String> arguments) {
       int gigabytes = 4;
       int rounds = 3;
       int jobs = 4;
-      boolean killed = false;
+      boolean disturbed = false;
       boolean alone = false;
       for (int i = 0; i < arguments.size(); i++) {
         switch (arguments.get(i)) {
           case "--gigabytes" -> gigabytes = Integer.parseInt(arguments.get(++i));
           case "--rounds" -> rounds = Integer.parseInt(arguments.get(++i));
           case "--jobs" -> jobs = Integer.parseInt(arguments.get(++i));
-          case "--killed" -> killed = true;
+          case "--disturbed" -> disturbed = true;
           case "--alone" -> alone = true;
           default -> throw new IllegalArgumentException(arguments.get(i));
         }
@@ -48,7 +47,7 @@ final class CopyBenchmark {
       if (gigabytes < 1 || rounds < 1 || jobs < 1) {
         throw new IllegalArgumentException("too small");
       }
-      return new Options(gigabytes, rounds, jobs, killed, alone);
+      return new Options(gigabytes, rounds, jobs, disturbed, alone);
     }
   }
 
@@ -68,10 +67,8 @@ final class CopyBenchmark {
   /** Whether every copy was as the original. */
   private boolean run() throws SQLException {
     List<CopyTool> tools = new ArrayList<>(List.of(new CopyByWhimbrel()));
-    if (options.killed()) {
-      Stream.of(List.of(30), List.of(60), List.of(90), List.of(30, 60, 90))
-          .map(CopyByWhimbrel::new)
-          .forEach(tools::add);
+    if (options.disturbed()) {
+      Disturbance.all().forEach(disturbance -> tools.add(new CopyByWhimbrel(disturbance)));
     } else if (!options.alone()) {
       tools.addAll(CopyPrograms.all());
     }
@@ -96,6 +93,9 @@ final class CopyBenchmark {
     world.empty();
     Duration took = tool.copy(world);
     List<String> copy = CopyData.content(world.target());
+    if (options.alone() && tool instanceof CopyByWhimbrel whimbrel) {
+      System.out.println("  " + whimbrel.verified(world));
+    }
     tool.tidy(world);
     boolean same = copy.equals(original);
     good &= same;

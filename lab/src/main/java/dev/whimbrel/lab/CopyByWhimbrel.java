@@ -2,17 +2,16 @@ package dev.whimbrel.lab;
 
 import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.StepRecord;
-import dev.whimbrel.servers.ChildProcess;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Whimbrel: a worker and a runbook. Its copy is over when the stream runs and every index is built;
@@ -27,39 +26,34 @@ final class CopyByWhimbrel implements CopyTool {
   private static final String FIRST = "replicate.schema";
   private static final String LAST = "replicate.indexes";
 
-  private final List<Integer> killedAt;
-  private final List<ChildProcess> workers = new ArrayList<>();
+  private final Disturbance disturbance;
+  private @Nullable CopyWorkers workers;
   private int runs;
   private String name = "";
   private String parts = "";
 
   /** Undisturbed. */
   CopyByWhimbrel() {
-    this(List.of());
+    this(Disturbance.NONE);
   }
 
-  /**
-   * With a worker that is killed, and started again at once.
-   *
-   * @param killedAt when, in percent of the rows' bytes
-   */
-  CopyByWhimbrel(List<Integer> killedAt) {
-    this.killedAt = killedAt;
+  /** While something happens to it. */
+  CopyByWhimbrel(Disturbance disturbance) {
+    this.disturbance = disturbance;
   }
 
   @Override
   public String word() {
-    return killedAt.isEmpty()
-        ? "whimbrel"
-        : "whimbrel, killed at "
-            + String.join(", ", killedAt.stream().map(percent -> percent + " %").toList());
+    return disturbance.at().isEmpty() ? "whimbrel" : "whimbrel, " + disturbance.words();
   }
 
   @Override
   public Duration copy(CopyWorld world) throws SQLException {
-    name = "bench-%d-%d".formatted(killedAt.hashCode() & 0xffff, ++runs);
+    name = "bench-%s-%d".formatted(disturbance.label(), ++runs);
     String runbook = world.write(name + ".yaml", runbook(name, world)).toString();
-    workers.add(world.product().startWorker());
+    CopyWorkers copying = new CopyWorkers(world.product());
+    workers = copying;
+    copying.start();
     try (LabMigration migration = new LabMigration(world.temporal().target(), name)) {
       Product.Ran started = world.product().run(LIMIT, "start", runbook);
       if (started.exit() != 0) {
@@ -67,10 +61,9 @@ final class CopyByWhimbrel implements CopyTool {
             "start has ended with %d: %s%s"
                 .formatted(started.exit(), started.out(), started.err()));
       }
-      for (int percent : killedAt) {
+      for (int percent : disturbance.at()) {
         Poll.until(percent + " % of the rows", LIMIT, EVERY, () -> copied(world) >= percent);
-        workers.get(workers.size() - 1).kill9();
-        workers.add(world.product().startWorker());
+        disturbance.what().happen(world, copying);
       }
       MigrationStatus copied =
           migration.await("the copy", LIMIT, EVERY, status -> step(status, LAST).ended() != null);
@@ -98,7 +91,7 @@ final class CopyByWhimbrel implements CopyTool {
     Duration took =
         Duration.between(
             Objects.requireNonNull(step.started()), Objects.requireNonNull(step.ended()));
-    return "%.1f s".formatted(took.toMillis() / 1000.0);
+    return String.format(Locale.ROOT, "%.1f s", took.toMillis() / 1000.0);
   }
 
   /** When the last piece of each kind was done, counted from the first. */
@@ -111,6 +104,29 @@ final class CopyByWhimbrel implements CopyTool {
             FROM whimbrel.copy_piece GROUP BY kind) k""");
   }
 
+  /**
+   * How long a verification of the copy takes, and beside it {@code count(*)} over all tables of
+   * the original, one after another: what anybody has to do who looks at every row.
+   */
+  String verified(CopyWorld world) throws SQLException {
+    long begun = System.nanoTime();
+    CopyData.count(world.source());
+    Duration counted = Duration.ofNanos(System.nanoTime() - begun);
+    begun = System.nanoTime();
+    Product.Ran ran = world.product().run(LIMIT, "verify", name);
+    Duration verified = Duration.ofNanos(System.nanoTime() - begun);
+    if (ran.exit() != 0) {
+      throw new IllegalStateException("verify: " + ran.out() + ran.err());
+    }
+    return String.format(
+        Locale.ROOT,
+        "verified in %.1f s, count(*) in %.1f s: %.1f times; %s",
+        verified.toMillis() / 1000.0,
+        counted.toMillis() / 1000.0,
+        (double) verified.toMillis() / counted.toMillis(),
+        ran.out().strip());
+  }
+
   /** Goes back, which empties the target. */
   @Override
   public void tidy(CopyWorld world) {
@@ -121,8 +137,7 @@ final class CopyByWhimbrel implements CopyTool {
       }
       migration.await("the way back", LIMIT, CopyByWhimbrel::isOver);
     } finally {
-      workers.forEach(ChildProcess::kill9);
-      workers.clear();
+      Objects.requireNonNull(workers).close();
     }
   }
 

@@ -20,6 +20,8 @@ final class CopyData {
 
   private static final int ACCOUNTS = 50_000;
 
+  private static final List<String> TABLES = List.of("accounts", "events", "orders", "documents");
+
   private CopyData() {}
 
   /** Makes it, without wasting WAL on it. */
@@ -93,7 +95,7 @@ final class CopyData {
    */
   static List<String> content(PostgresServer server) throws SQLException {
     List<String> content = new ArrayList<>();
-    for (String table : List.of("accounts", "events", "orders", "documents")) {
+    for (String table : TABLES) {
       content.add(
           table
               + " "
@@ -116,6 +118,13 @@ final class CopyData {
             SELECT string_agg(conrelid::regclass || pg_get_constraintdef(oid), ';' ORDER BY conrelid::regclass::text, pg_get_constraintdef(oid))
               FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND convalidated"""));
     return content;
+  }
+
+  /** Counts the rows of every table, one after another. */
+  static void count(PostgresServer server) throws SQLException {
+    for (String table : TABLES) {
+      value(server, "SELECT count(*) FROM " + table);
+    }
   }
 
   /** The one value that a query gives. */

@@ -1,0 +1,97 @@
+package dev.whimbrel.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whimbrel.servers.PostgresServer;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class StretchesTest {
+  private static PostgresServer server;
+  private static Connection connection;
+
+  @BeforeAll
+  static void start() throws SQLException {
+    server = PostgresServer.start(15);
+    server.createDatabase("stretches");
+    server.execute(
+        "stretches",
+        "CREATE TABLE numbers (id bigint PRIMARY KEY)",
+        "INSERT INTO numbers SELECT i * i FROM generate_series(1, 10000) i",
+        "CREATE TABLE names (\"A Name\" text COLLATE \"C\" PRIMARY KEY)",
+        "INSERT INTO names SELECT 'it''s {' || i || '}' FROM generate_series(1, 10000) i",
+        "CREATE TABLE unknown (id int PRIMARY KEY)",
+        "INSERT INTO unknown SELECT generate_series(1, 10000)",
+        "ANALYZE numbers, names",
+        "INSERT INTO numbers SELECT -i FROM generate_series(1, 3000) i");
+    connection = server.connect("stretches");
+  }
+
+  @AfterAll
+  static void stop() throws SQLException {
+    connection.close();
+    server.close();
+  }
+
+  @Test
+  void areTogetherTheWholeTableWhateverTheHistogramKnows() throws SQLException {
+    ComparedTable numbers = table("numbers", List.of("id"), "int8", 10_000, true);
+    ComparedTable names = table("names", List.of("A Name"), "text", 10_000, true);
+
+    assertThat(rows(numbers)).hasSize(5).allMatch(rows -> rows > 1_500);
+    assertThat(sum(numbers)).isEqualTo(13_000);
+    assertThat(rows(names)).hasSize(5).allMatch(rows -> rows > 1_500);
+    assertThat(sum(names)).isEqualTo(10_000);
+  }
+
+  @Test
+  void areOneWhereATableCannotOrNeedNotBeCut() throws SQLException {
+    Block.Range whole = new Block.Range(null, null);
+
+    assertThat(stretches().of(table("numbers", List.of("id"), "int8", 3_000, true)))
+        .containsExactly(whole);
+    assertThat(stretches().of(table("numbers", List.of("id"), "int8", 10_000, false)))
+        .containsExactly(whole);
+    assertThat(stretches().of(table("numbers", List.of("id", "no"), "int8", 10_000, true)))
+        .containsExactly(whole);
+    assertThat(stretches().of(table("unknown", List.of("id"), "int4", 10_000, true)))
+        .containsExactly(whole);
+  }
+
+  private static long sum(ComparedTable table) throws SQLException {
+    return rows(table).stream().mapToLong(Long::longValue).sum();
+  }
+
+  /** How many rows each stretch holds. */
+  private static List<Long> rows(ComparedTable table) throws SQLException {
+    RowReader reader = new RowReader(table);
+    List<Long> rows = new ArrayList<>();
+    for (Block.Range stretch : stretches().of(table)) {
+      rows.add(reader.sums(connection, stretch).count());
+    }
+    return rows;
+  }
+
+  private static Stretches stretches() {
+    return new Stretches(connection, 2_000);
+  }
+
+  private static ComparedTable table(
+      String name, List<String> key, String type, long rows, boolean sortsAlike) {
+    return new ComparedTable(
+        "public",
+        name,
+        List.of(key.get(0)),
+        List.of(),
+        key,
+        List.of(type),
+        sortsAlike,
+        rows,
+        false);
+  }
+}
