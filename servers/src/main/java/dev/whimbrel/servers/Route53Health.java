@@ -16,6 +16,7 @@ final class Route53Health {
   private static final List<String> REGIONS = List.of("eu-west-1", "us-east-1", "ap-southeast-1");
 
   private final Set<String> unobserved = ConcurrentHashMap.newKeySet();
+  private final Set<String> untold = ConcurrentHashMap.newKeySet();
   private final Map<String, Boolean> states = new ConcurrentHashMap<>();
   private final Set<String> inverted = ConcurrentHashMap.newKeySet();
   private final Set<String> disabled = ConcurrentHashMap.newKeySet();
@@ -23,6 +24,11 @@ final class Route53Health {
   /** Nobody has looked yet. */
   void unobserved(String id) {
     unobserved.add(id);
+  }
+
+  /** It follows other checks: what it says is counted, and never told. */
+  void untold(String id) {
+    untold.add(id);
   }
 
   void set(String id, boolean good) {
@@ -66,7 +72,7 @@ final class Route53Health {
             : "Failure: Connection timed out. The endpoint or the internet connection is down, or requests are being blocked by your firewall.";
     String observations =
         REGIONS.stream()
-            .filter(region -> !isUnseen(id))
+            .filter(region -> !isUnseen(id) && !untold.contains(id))
             .map(
                 region ->
                     "<HealthCheckObservation><Region>%s</Region><IPAddress>192.0.2.5</IPAddress><StatusReport><Status>%s</Status><CheckedTime>%s</CheckedTime></StatusReport></HealthCheckObservation>"

@@ -215,14 +215,29 @@ public final class Route53Service implements AutoCloseable {
 
   /** A health check that is good until {@link #health} says otherwise; its id. */
   public String createHealthCheck() {
+    return createHealthCheck(
+        "<IPAddress>192.0.2.80</IPAddress><Port>443</Port><Type>HTTPS</Type><ResourcePath>/healthz</ResourcePath>");
+  }
+
+  /** A health check that follows another one; as at Route 53, nobody is told what it says. */
+  public String createCalculatedHealthCheck(String child) {
+    String id =
+        createHealthCheck(
+            "<Type>CALCULATED</Type><HealthThreshold>1</HealthThreshold><ChildHealthChecks><ChildHealthCheck>%s</ChildHealthCheck></ChildHealthChecks>"
+                .formatted(child));
+    health.untold(id);
+    return id;
+  }
+
+  private String createHealthCheck(String config) {
     Element created =
         backend.must(
             "POST",
             Route53Backend.ROOT + "healthcheck",
             Route53Xml.document(
                 "CreateHealthCheckRequest",
-                "<CallerReference>%s</CallerReference><HealthCheckConfig><IPAddress>192.0.2.80</IPAddress><Port>443</Port><Type>HTTPS</Type><ResourcePath>/healthz</ResourcePath></HealthCheckConfig>"
-                    .formatted(UUID.randomUUID())));
+                "<CallerReference>%s</CallerReference><HealthCheckConfig>%s</HealthCheckConfig>"
+                    .formatted(UUID.randomUUID(), config)));
     return lastPart(Route53Xml.at(created, "HealthCheck", "Id").getTextContent());
   }
 

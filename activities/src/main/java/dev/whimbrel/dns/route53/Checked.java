@@ -1,19 +1,26 @@
 package dev.whimbrel.dns.route53;
 
 import dev.whimbrel.activity.Side;
+import java.util.Set;
 
 /**
  * How Route 53 judges a health check: by what its checkers say, turned round where it is inverted.
  * A check that is disabled, or that nobody has looked at yet, it takes for good, and turns that
- * round too.
+ * round too. What a check says that follows other checks, an alarm or a switch, it does not tell.
  *
+ * @param type Route 53's word for what it follows, such as {@code HTTPS} or {@code CALCULATED}
  * @param inverted whether good counts as bad, and bad as good
  * @param disabled whether nobody looks any more
  * @param checkers how many have said something
  * @param content how many of them are content
  * @param example what one says that is not; empty where all are
  */
-record Checked(boolean inverted, boolean disabled, int checkers, int content, String example) {
+record Checked(
+    String type, boolean inverted, boolean disabled, int checkers, int content, String example) {
+  /** Those that checkers look for; of any other one, no observation comes. */
+  private static final Set<String> BY_CHECKERS =
+      Set.of("HTTP", "HTTPS", "HTTP_STR_MATCH", "HTTPS_STR_MATCH", "TCP");
+
   /** Below this share of content checkers, Route 53 takes an endpoint for dead. */
   private static final double CONTENT_ENOUGH = 0.18;
 
@@ -24,7 +31,12 @@ record Checked(boolean inverted, boolean disabled, int checkers, int content, St
 
   /** Whether that rests on something: on what checkers say, or on how the check is set. */
   boolean isKnown() {
-    return disabled || inverted || checkers > 0;
+    return disabled || checkers > 0 || (inverted && BY_CHECKERS.contains(type));
+  }
+
+  /** Whether Route 53 knows what it says, and tells nobody who asks as Whimbrel does. */
+  boolean isUntold() {
+    return !disabled && checkers == 0 && !BY_CHECKERS.contains(type);
   }
 
   private boolean isContent() {
@@ -37,6 +49,10 @@ record Checked(boolean inverted, boolean disabled, int checkers, int content, St
     if (disabled) {
       return "the %s's health check is disabled%s, which Route 53 takes for %s"
           .formatted(side.word(), inverted ? " and inverted" : "", judged);
+    }
+    if (isUntold()) {
+      return "what the %s's health check says is not known, as Route 53 does not tell it of type %s"
+          .formatted(side.word(), type);
     }
     String because = inverted ? ", as the check is inverted" : "";
     if (checkers == 0) {

@@ -140,7 +140,7 @@ final class HostedZone {
             .healthCheckConfig();
     boolean inverted = Boolean.TRUE.equals(config.inverted());
     if (Boolean.TRUE.equals(config.disabled())) {
-      return new Checked(inverted, true, 0, 0, "");
+      return new Checked(config.typeAsString(), inverted, true, 0, 0, "");
     }
     List<HealthCheckObservation> observations =
         call(
@@ -154,7 +154,12 @@ final class HostedZone {
             .toList();
     List<String> bad = said.stream().filter(status -> !isGood(status)).toList();
     return new Checked(
-        inverted, false, said.size(), said.size() - bad.size(), bad.isEmpty() ? "" : bad.get(0));
+        config.typeAsString(),
+        inverted,
+        false,
+        said.size(),
+        said.size() - bad.size(),
+        bad.isEmpty() ? "" : bad.get(0));
   }
 
   private static boolean isGood(String status) {

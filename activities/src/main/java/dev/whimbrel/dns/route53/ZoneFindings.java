@@ -125,7 +125,13 @@ final class ZoneFindings {
   private void health(Side side, String check) {
     Checked health = zone.checked(check);
     String figures = health.line(side);
-    if (health.isGood()) {
+    if (health.isUntold()) {
+      add(
+          Level.WARNING,
+          "healthcheck/" + check,
+          figures + ".",
+          "see in Route 53's or CloudWatch's console that it is healthy before the first weight");
+    } else if (health.isGood()) {
       add(Level.NOTE, "healthcheck/" + check, figures + ".", null);
     } else {
       add(

@@ -147,6 +147,30 @@ class Route53HealthTest {
     assertThat(states()).containsExactly(Health.State.OUT);
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void isNotKnownWhereTheCheckFollowsOthersWhetherItIsInvertedOrNot(boolean inverted) {
+    String calculated = zone.route53.createCalculatedHealthCheck(check);
+    zone.route53.configureHealthCheck(calculated, inverted, false);
+    zone.route53.health(calculated, !inverted);
+    dns.shift(share(move, found, 0));
+    DnsMove follows = zone.move(zone.spec(new DnsSpec.HealthChecks(null, calculated)), SHOP);
+    dns.shift(share(follows, found, 5));
+
+    assertThat(dns.awaitPropagation(share(follows, found, 5)).line())
+        .endsWith(
+            "; what the target's health check says is not known, as Route 53 does not tell it of type CALCULATED (%s)"
+                .formatted(calculated));
+    assertThat(provider(calculated).findings(List.of(), true))
+        .extracting(Finding::level, Finding::line)
+        .contains(
+            tuple(
+                Finding.Level.WARNING,
+                "healthcheck/%s: what the target's health check says is not known, as Route 53 does not tell it of type CALCULATED. Fix: see in Route 53's or CloudWatch's console that it is healthy before the first weight"
+                    .formatted(calculated)));
+    assertThat(states(provider(calculated))).containsExactly(Health.State.NOT_KNOWN);
+  }
+
   @Test
   void isGoodWhereTheCheckIsDisabledWhateverWasSaidBefore() {
     zone.route53.health(check, false);
@@ -209,11 +233,19 @@ class Route53HealthTest {
   }
 
   private List<Health.State> states() {
-    DnsProvider provider = provider();
+    return states(provider());
+  }
+
+  private List<Health.State> states(DnsProvider provider) {
     return provider.health(List.of(provider.read(SHOP))).stream().map(Health::state).toList();
   }
 
   private DnsProvider provider() {
-    return new Route53Access().provider(zone.spec(new DnsSpec.HealthChecks(null, check)), "shop");
+    return provider(check);
+  }
+
+  private DnsProvider provider(String ofTarget) {
+    return new Route53Access()
+        .provider(zone.spec(new DnsSpec.HealthChecks(null, ofTarget)), "shop");
   }
 }
