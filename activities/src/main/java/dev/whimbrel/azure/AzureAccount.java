@@ -7,6 +7,9 @@ import com.azure.core.http.policy.RetryOptions;
 import com.azure.core.management.AzureEnvironment;
 import com.azure.core.management.profile.AzureProfile;
 import com.azure.resourcemanager.resources.fluentcore.arm.AzureConfigurable;
+import dev.whimbrel.activity.Failures;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -19,6 +22,8 @@ public final class AzureAccount {
   /** Temporal tries again, and knows how long to wait: a second hand at it would hide failures. */
   private static final RetryOptions ONCE =
       new RetryOptions(new FixedDelayOptions(0, Duration.ofMillis(1)));
+
+  private static final String AUTHORITY = "AZURE_AUTHORITY_HOST";
 
   private final TokenCredential credential;
   private final AzureEnvironment cloud;
@@ -40,21 +45,44 @@ public final class AzureAccount {
    * {@code az config set core.instance_discovery=false}.
    *
    * @param environment the process's variables
-   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} if the configuration cannot be
-   *     used
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} if the configuration, or that
+   *     variable, cannot be used
    */
   public static AzureAccount ofEnvironment(Map<String, String> environment) {
     String named = environment.getOrDefault("AZURE_CONFIG_DIR", "");
     Path directory =
         named.isBlank() ? Path.of(System.getProperty("user.home"), ".azure") : Path.of(named);
     AzureEnvironment cloud = AzureClouds.active(directory);
-    String authority = environment.getOrDefault("AZURE_AUTHORITY_HOST", "");
     return new AzureAccount(
         new DefaultCredential(
-            authority.isBlank() ? cloud.getActiveDirectoryEndpoint() : authority,
+            authority(cloud, environment.getOrDefault(AUTHORITY, "")),
             AzureClouds.validatesAuthority(directory, environment),
             ONCE),
         cloud);
+  }
+
+  /** Who is asked for tokens, where somebody else may be named than the cloud's own. */
+  private static String authority(AzureEnvironment cloud, String named) {
+    if (named.isBlank()) {
+      return cloud.getActiveDirectoryEndpoint();
+    }
+    if (!isAddress(named)) {
+      throw Failures.needsHelp(
+          "%s is %s, which is no address that begins with https:// and names a host"
+              .formatted(AUTHORITY, named),
+          "correct the variable on this worker, or leave it out to ask the directory of its cloud, and start the worker again",
+          "export %s=%s".formatted(AUTHORITY, cloud.getActiveDirectoryEndpoint()));
+    }
+    return named;
+  }
+
+  private static boolean isAddress(String text) {
+    try {
+      URI address = new URI(text);
+      return "https".equals(address.getScheme()) && address.getHost() != null;
+    } catch (URISyntaxException e) {
+      return false;
+    }
   }
 
   public TokenCredential credential() {

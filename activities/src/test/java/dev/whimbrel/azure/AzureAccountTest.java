@@ -16,6 +16,8 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class AzureAccountTest {
   @TempDir private Path directory;
@@ -79,6 +81,24 @@ class AzureAccountTest {
         .isInstanceOf(ApplicationFailure.class)
         .hasMessageContaining("names the cloud Stack, and")
         .hasMessageContaining("clouds.config does not describe it");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"login.example.com", "http://login.example.com", "https:///tenant", "https://a b"})
+  void asksForHelpWhereTheAuthorityIsNoAddress(String authority) {
+    assertThatThrownBy(
+            () ->
+                AzureAccount.ofEnvironment(
+                    Map.of(
+                        "AZURE_CONFIG_DIR",
+                        directory.toString(),
+                        "AZURE_AUTHORITY_HOST",
+                        authority)))
+        .isInstanceOf(ApplicationFailure.class)
+        .hasMessageContaining(
+            "AZURE_AUTHORITY_HOST is %s, which is no address that begins with https:// and names a host"
+                .formatted(authority));
   }
 
   @Test
