@@ -43,7 +43,7 @@ public record LackingCredentials(boolean mayPass, String why) {
   /** Where the answer with the token does not arrive, the SDK asks without one. */
   private static final String ONE_HOP_TOO_FAR =
       ", as to a container that is a hop too far away to get a token"
-          + " (aws ec2 modify-instance-metadata-options --http-put-response-hop-limit 2)";
+          + " (aws ec2 modify-instance-metadata-options --instance-id i-… --http-put-response-hop-limit 2)";
 
   /** What the SDK makes of an answer that is none of STS's, such as a page of a proxy. */
   private static final String NO_ANSWER = "Cannot invoke ";
@@ -136,7 +136,8 @@ public record LackingCredentials(boolean mayPass, String why) {
   }
 
   private static String plain(String said) {
-    return said.replaceAll(", Request ID: [^)]*", "")
+    return SourceTrouble.withoutSecrets(said)
+        .replaceAll(", Request ID: [^)]*", "")
         .replaceAll(" \\(SDK Attempt Count: \\d+\\)", "")
         .replaceAll("[\\].]+$", "")
         .replaceAll(

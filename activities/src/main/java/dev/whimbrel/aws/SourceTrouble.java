@@ -36,6 +36,15 @@ record SourceTrouble(Kind kind, String words) {
   /** A token of Kubernetes, should a service repeat it. */
   private static final Pattern TOKEN = Pattern.compile("eyJ[\\w-]+\\.[\\w-]+\\.[\\w-]*");
 
+  /** An address, which is a secret where a container is known by its path. */
+  private static final Pattern ADDRESS =
+      Pattern.compile("(?<=The full URI )\\([^)]*\\)|https?://\\S+");
+
+  /** A text of the SDK, or of whoever was asked, as it may be shown. */
+  static String withoutSecrets(String said) {
+    return TOKEN.matcher(ADDRESS.matcher(said).replaceAll("…")).replaceAll("…");
+  }
+
   boolean mayPass() {
     return kind == Kind.PASSING;
   }
@@ -89,7 +98,7 @@ record SourceTrouble(Kind kind, String words) {
     String said = answer.getMessage() == null ? "" : " (%s)".formatted(answer.getMessage());
     return new SourceTrouble(
         status == THROTTLED || status >= BROKEN ? Kind.PASSING : Kind.LASTING,
-        "answers %d%s".formatted(status, TOKEN.matcher(said).replaceAll("…")));
+        "answers %d%s".formatted(status, withoutSecrets(said)));
   }
 
   private static SourceTrouble connection(IOException trouble) {

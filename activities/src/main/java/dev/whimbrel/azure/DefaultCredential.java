@@ -7,10 +7,12 @@ import com.azure.core.exception.ClientAuthenticationException;
 import com.azure.core.http.HttpClient;
 import com.azure.core.http.policy.RetryOptions;
 import com.azure.core.http.policy.RetryPolicy;
+import com.azure.core.util.Configuration;
 import com.azure.identity.CredentialUnavailableException;
 import com.azure.identity.DefaultAzureCredentialBuilder;
 import com.azure.identity.ManagedIdentityCredentialBuilder;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 
 /**
@@ -40,8 +42,16 @@ final class DefaultCredential implements TokenCredential {
             .httpClient(http)
             .retryPolicy(policy);
     chain = (validated ? all : all.disableInstanceDiscovery()).build();
-    machine =
-        () -> new ManagedIdentityCredentialBuilder().httpClient(http).retryPolicy(policy).build();
+    machine = () -> machine(http, policy);
+  }
+
+  /** Only the chain asks by itself for the one identity that the configuration names. */
+  private static TokenCredential machine(HttpClient http, RetryPolicy policy) {
+    ManagedIdentityCredentialBuilder one =
+        new ManagedIdentityCredentialBuilder().httpClient(http).retryPolicy(policy);
+    @Nullable String named =
+        Configuration.getGlobalConfiguration().get(Configuration.PROPERTY_AZURE_CLIENT_ID);
+    return named == null || named.isBlank() ? one.build() : one.clientId(named).build();
   }
 
   @Override

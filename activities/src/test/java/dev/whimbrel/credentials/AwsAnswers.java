@@ -44,8 +44,14 @@ final class AwsAnswers {
       case DENIED ->
           ecsError(
               400, "NoCredentialsAssociated", "CredentialsV2Request: Credentials not associated");
+      case UNKNOWN -> ecsError(404, "InvalidIdInRequest", "CredentialsV2Request: unknown");
       default -> credentials();
     };
+  }
+
+  /** The same agent, and the security token service at its side. */
+  static Answer ecsAndSts(Asked asked, Fault fault) {
+    return asked.path().startsWith("/v2/") ? ecs(asked, fault) : sts(asked, Fault.NONE);
   }
 
   private static Answer ecsError(int status, String code, String message) {

@@ -11,14 +11,22 @@ import org.jspecify.annotations.Nullable;
 record AwsSources(Route53Service route53, SourceFiles files) {
   private static final String ROLE = "arn:aws:iam::123456789012:role/whimbrel";
 
-  Source metadata() {
+  /**
+   * @param patience seconds that the SDK waits for an answer, by default one: no more than a busy
+   *     machine may take for a sound one
+   */
+  Source metadata(int patience) {
     TokenService tokens = TokenService.http(AwsAnswers::metadata);
     return source(
         "AWS: metadata of the instance",
         "InstanceProfileCredentialsProvider|this machine has no metadata",
         tokens,
         null,
-        Map.of("AWS_EC2_METADATA_SERVICE_ENDPOINT", tokens.url("")));
+        Map.of(
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+            tokens.url(""),
+            "AWS_METADATA_SERVICE_TIMEOUT",
+            Integer.toString(patience)));
   }
 
   /** The task's path is all that the agent asks for, and is a secret. */
@@ -94,6 +102,35 @@ record AwsSources(Route53Service route53, SourceFiles files) {
             "whimbrel",
             "AWS_CONFIG_FILE",
             files.write("aws-config", config)));
+  }
+
+  /** A profile whose role is assumed by what a container has. */
+  Source containerOfAProfile() {
+    TokenService tokens = TokenService.http(AwsAnswers::ecsAndSts);
+    String config =
+        """
+        [profile whimbrel]
+        role_arn = %s
+        credential_source = EcsContainer
+        region = eu-west-1
+        """
+            .formatted(ROLE);
+    return source(
+        "AWS: ECS, by a profile",
+        "ProfileCredentialsProvider",
+        tokens,
+        null,
+        Map.of(
+            "AWS_CONTAINER_SERVICE_ENDPOINT",
+            tokens.url(""),
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "/v2/credentials/" + CredentialFaultsTest.SECRET,
+            "AWS_ENDPOINT_URL_STS",
+            tokens.url(""),
+            "AWS_PROFILE",
+            "whimbrel",
+            "AWS_CONFIG_FILE",
+            files.write("aws-config-of-a-container", config)));
   }
 
   private Source source(

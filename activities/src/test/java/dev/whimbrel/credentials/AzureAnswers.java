@@ -1,5 +1,7 @@
 package dev.whimbrel.credentials;
 
+import static dev.whimbrel.credentials.AwsAnswers.parameter;
+
 import dev.whimbrel.credentials.TokenService.Answer;
 import dev.whimbrel.credentials.TokenService.Asked;
 import java.time.Instant;
@@ -42,9 +44,16 @@ record AzureAnswers(Supplier<String> tokens) {
     };
   }
 
+  /** A machine with two identities: its own, which is always well, and one that has to be named. */
+  Answer metadataOfTwo(Asked asked, Fault fault) {
+    boolean forAToken = !parameter(asked.query(), "resource").isEmpty();
+    boolean isNamed = parameter(asked.query(), "client_id").equals(AzureSources.CLIENT);
+    return metadata(asked, forAToken && !isNamed ? Fault.NONE : fault);
+  }
+
   /** The directory. */
   Answer directory(Asked asked, Fault fault) {
-    String assertion = AwsAnswers.parameter(asked.body(), "client_assertion");
+    String assertion = parameter(asked.body(), "client_assertion");
     return switch (fault) {
       case THROTTLED -> Answer.json(429, THROTTLED);
       case BROKEN -> Answer.json(500, BROKEN);

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Where Azure's SDK finds credentials, each led to a stand-in by what the SDK itself reads. */
 record AzureSources(AzureService azure, SourceFiles files) {
-  private static final String CLIENT = "0a1b2c3d-0000-0000-0000-000000000001";
+  static final String CLIENT = "0a1b2c3d-0000-0000-0000-000000000001";
 
   /** AD FS's word for the tenant; no other directory is asked about an authority that has it. */
   private static final String ADFS = "adfs";
@@ -40,6 +40,17 @@ record AzureSources(AzureService azure, SourceFiles files) {
         tokens,
         null,
         Map.of("AZURE_POD_IDENTITY_AUTHORITY_HOST", tokens.url("")));
+  }
+
+  /** One of a machine's identities, which is not the machine's own. */
+  Source named() {
+    TokenService tokens = TokenService.http(answers()::metadataOfTwo);
+    return source(
+        "Azure: the identity of a machine that AZURE_CLIENT_ID names (IMDS)",
+        "ManagedIdentityCredential",
+        tokens,
+        null,
+        Map.of("AZURE_POD_IDENTITY_AUTHORITY_HOST", tokens.url(""), "AZURE_CLIENT_ID", CLIENT));
   }
 
   Source clientSecret() {

@@ -14,6 +14,7 @@ import static dev.whimbrel.credentials.Fault.NO_SESSION;
 import static dev.whimbrel.credentials.Fault.SILENT;
 import static dev.whimbrel.credentials.Fault.STALE_FILE;
 import static dev.whimbrel.credentials.Fault.THROTTLED;
+import static dev.whimbrel.credentials.Fault.UNKNOWN;
 import static dev.whimbrel.credentials.Fault.UNKNOWN_AUTHORITY;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -81,19 +82,10 @@ class CredentialFaultsTest {
 
   private static List<Supplier<List<Row>>> besideTheWorker(AwsSources aws) {
     return List.of(
+        () -> aws.metadata(1).meets(LATE, SILENT),
         () ->
-            aws.metadata()
-                .meets(
-                    THROTTLED,
-                    BROKEN,
-                    GATEWAY,
-                    DENIED,
-                    LOST,
-                    LATE,
-                    SILENT,
-                    NO_JSON,
-                    NO_SESSION,
-                    ABSENT),
+            aws.metadata(5)
+                .meets(THROTTLED, BROKEN, GATEWAY, DENIED, LOST, NO_JSON, NO_SESSION, ABSENT),
         () -> aws.ecs().meets(THROTTLED, BROKEN, GATEWAY, DENIED, LOST, SILENT, NO_JSON, ABSENT),
         () ->
             aws.podIdentity()
@@ -126,7 +118,8 @@ class CredentialFaultsTest {
                     NO_FILE,
                     EMPTY_FILE,
                     STALE_FILE),
-        () -> aws.assumedRole().meets(THROTTLED, BROKEN, GATEWAY, DENIED, LOST, LATE));
+        () -> aws.assumedRole().meets(THROTTLED, BROKEN, GATEWAY, DENIED, LOST, LATE),
+        () -> aws.containerOfAProfile().meets(THROTTLED, DENIED, UNKNOWN));
   }
 
   /** What is late comes last, as its token is kept by the SDK for the whole process. */
@@ -138,7 +131,8 @@ class CredentialFaultsTest {
                 .meets(THROTTLED, BROKEN, GATEWAY, DENIED, LOST, SILENT, NO_JSON, LATE),
         () ->
             azure.metadata().meets(THROTTLED, BROKEN, GATEWAY, DENIED, LOST, SILENT, NO_JSON, LATE),
-        () -> azure.metadata().meets(ABSENT));
+        () -> azure.metadata().meets(ABSENT),
+        () -> azure.named().meets(THROTTLED, BROKEN, DENIED));
   }
 
   private static List<Supplier<List<Row>>> atTheDirectory(

@@ -6,6 +6,7 @@ enum Fault {
   THROTTLED("throttled (429)"),
   BROKEN("500"),
   DENIED("denied"),
+  UNKNOWN("knows nothing of it (404)"),
   LOST("connection lost"),
   LATE("answers late"),
   SILENT("no answer comes"),

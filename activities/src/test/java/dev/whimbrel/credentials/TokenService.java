@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -27,7 +28,13 @@ final class TokenService implements AutoCloseable {
   private static final String PAGE = "<html>" + CredentialFaultsTest.SECRET + "</html>";
 
   /** What is asked for. */
-  record Asked(String method, String path, String body, String authorization, String session) {}
+  record Asked(
+      String method,
+      String path,
+      String query,
+      String body,
+      String authorization,
+      String session) {}
 
   /** What is answered. */
   record Answer(int status, String type, String body) {
@@ -56,6 +63,7 @@ final class TokenService implements AutoCloseable {
           });
   private final List<String> asked = new CopyOnWriteArrayList<>();
   private final CountDownLatch closed = new CountDownLatch(1);
+  private final Socket kept = new Socket();
   private volatile Fault fault = Fault.NONE;
 
   private TokenService(HttpServer server, Answers answers) {
@@ -101,7 +109,19 @@ final class TokenService implements AutoCloseable {
     asked.clear();
     fault = now;
     if (now == Fault.ABSENT) {
-      close();
+      int port = port();
+      stop();
+      keep(port);
+    }
+  }
+
+  /** Who connects is refused, and nobody else gets the port meanwhile. */
+  private void keep(int port) {
+    try {
+      kept.setReuseAddress(true); // its last connections may not be forgotten yet
+      kept.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
@@ -116,6 +136,7 @@ final class TokenService implements AutoCloseable {
           new Asked(
               exchange.getRequestMethod(),
               exchange.getRequestURI().getPath(),
+              String.valueOf(exchange.getRequestURI().getQuery()),
               new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8),
               header(exchange, "Authorization"),
               header(exchange, "x-aws-ec2-metadata-token"));
@@ -151,10 +172,19 @@ final class TokenService implements AutoCloseable {
     return value == null ? "" : value;
   }
 
-  @Override
-  public void close() {
+  private void stop() {
     closed.countDown();
     server.stop(0);
     threads.shutdownNow();
+  }
+
+  @Override
+  public void close() {
+    stop();
+    try {
+      kept.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }
