@@ -19,8 +19,9 @@ public interface Compute {
   Outcome provisionMachines(MachinesRequest request);
 
   /**
-   * Waits until every machine is healthy. Snapshots that are there twice by then, since a call
-   * arrived late, are there once afterwards.
+   * Waits until every machine is healthy. Of snapshots that are there twice by then, since a call
+   * arrived late, the one that counts stays; another goes only where nothing is uncertain about it.
+   * All of them are named.
    */
   Outcome awaitMachines(MachinesRequest request);
 

@@ -5,6 +5,8 @@ import io.temporal.workflow.Async;
 import io.temporal.workflow.CancellationScope;
 import io.temporal.workflow.Promise;
 import io.temporal.workflow.Workflow;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -18,7 +20,7 @@ final class Background {
   private @Nullable Promise<Void> running;
   private boolean parked;
   private int parkings;
-  private @Nullable StepDecision skipped;
+  private final List<StepDecision> skipped = new ArrayList<>();
 
   Background(Board board, Step step, Consumer<Step> work) {
     this(board, step, work, false);
@@ -37,6 +39,11 @@ final class Background {
    */
   static Background detached(Board board, Step step, Consumer<Step> work) {
     return new Background(board, step, work, true);
+  }
+
+  /** What it is called where people see it. */
+  Step step() {
+    return step;
   }
 
   /** Starts it; again is harmless. */
@@ -81,9 +88,9 @@ final class Background {
     return parkings;
   }
 
-  /** Who let it go although it had not ended; null where nobody did. */
-  @Nullable StepDecision skipped() {
-    return skipped;
+  /** Who let it go although it had not ended, each time that somebody did. */
+  List<StepDecision> skipped() {
+    return List.copyOf(skipped);
   }
 
   /** A failure is parked beside whatever else happens; a person lets it go on, or go. */
@@ -110,7 +117,7 @@ final class Background {
       Parking.Verdict verdict =
           board.parking().park(step.id(), Judgement.help(step, failure), true);
       if (!verdict.retry()) {
-        skipped = verdict.decision();
+        skipped.add(verdict.decision());
       }
       return verdict.retry();
     } finally {

@@ -67,9 +67,13 @@ final class CanarySteps {
 
   private Outcome bake(Step step, int weight, CanarySpec canary) {
     Outcome shifted = migration.shares.shift(step, weight);
-    migration.board.await(State.WAITING_FOR_TIME, "the end of the bake at %d %%".formatted(weight));
+    String end = "the end of the bake at %d %%".formatted(weight);
+    migration.board.await(State.WAITING_FOR_TIME, end);
     try {
-      migration.shares.hold(canary.bake(), step.label() + ", " + weight + " %");
+      migration.shares.hold(
+          canary.bake(),
+          step.label() + ", " + weight + " %",
+          anew -> migration.board.await(State.WAITING_FOR_TIME, end + ", " + anew));
     } finally {
       migration.board.goOn();
     }

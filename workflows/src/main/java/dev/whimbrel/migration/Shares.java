@@ -14,8 +14,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,15 +38,20 @@ final class Shares {
   /** A bake counts only while the share is held; the evidence says how it came into force. */
   private static final int BAKES = 2;
 
-  /** Nor does time count in which a balancer had lost the share. */
+  /**
+   * Nor does time count in which a balancer had lost the share; the evidence shows who went on
+   * without a watch.
+   */
   private static final int LOSSES = 3;
 
   private final Migration migration;
   private final Background hold;
   private final Background holdForwarder;
   private int asked;
+  private int ways = Workflow.DEFAULT_VERSION;
   private int losses;
   private boolean losing;
+  private String broke = "";
   private @Nullable Integer inForce = NONE;
   private boolean touched;
   private @Nullable String came;
@@ -84,11 +91,11 @@ final class Shares {
   Outcome shift(Step step, int percent) {
     stop();
     Outcome outcome = set(step, percent);
-    int version = version();
-    if (version >= SHARES) {
+    ways = version();
+    if (ways >= SHARES) {
       hold.start();
     }
-    if (version >= BAKES) {
+    if (ways >= BAKES) {
       came = "When %d %% came into force: %s".formatted(percent, outcome.line());
       TrafficSpec traffic = migration.runbook.shifting();
       if (traffic != null && traffic.byDns() && percent == ALL && traffic.forwards()) {
@@ -107,21 +114,36 @@ final class Shares {
    * Lets a share serve for a time. Time in which the watch waited for a person does not count, nor
    * does time in which a balancer had lost the share: nobody knows who got what. The time begins
    * anew when it is over.
+   *
+   * @param anew hears how often it has begun anew, and why, in words
    */
-  void hold(Duration time, String label) {
+  void hold(Duration time, String label, Consumer<String> anew) {
     int version = version();
     if (version < BAKES) {
       migration.steps.pass(time, label);
       return;
     }
     boolean countsLosses = version >= LOSSES;
-    int before;
-    do {
-      Workflow.await(() -> !hold.isParked() && !(countsLosses && losing));
-      int now = breaks(countsLosses);
-      migration.steps.awaitFor(time, label, () -> breaks(countsLosses) != now);
-      before = now;
-    } while (breaks(countsLosses) != before);
+    String words = "";
+    for (int times = 1; !isHeldFor(time, label, countsLosses); times++) {
+      words = "begun anew %s, last: %s".formatted(Judgement.count(times, "time"), broke);
+      anew.accept(words);
+    }
+    if (countsLosses && !words.isEmpty()) {
+      came += "; its bake was " + words;
+    }
+  }
+
+  /** Whether nothing came in between. */
+  private boolean isHeldFor(Duration time, String label, boolean countsLosses) {
+    Workflow.await(() -> !hold.isParked() && !(countsLosses && losing));
+    int parkings = hold.parkings();
+    int before = breaks(countsLosses);
+    migration.steps.awaitFor(time, label, () -> breaks(countsLosses) != before);
+    if (hold.parkings() != parkings) {
+      broke = "its watch waited for a person";
+    }
+    return breaks(countsLosses) == before;
   }
 
   /** How often the share was not certain so far. */
@@ -133,14 +155,22 @@ final class Shares {
     return Workflow.getVersion(WATCHING, Workflow.DEFAULT_VERSION, LOSSES);
   }
 
-  /** That a person went on without the watch over the shares, and why; or nothing. */
+  /**
+   * That people went on without a watch over the shares, and why. A migration of an older release
+   * has been approved without these lines, and goes on.
+   */
   List<String> skipped() {
-    StepDecision decision = hold.skipped();
-    return decision == null
+    return ways < LOSSES
         ? List.of()
-        : List.of(
-            "%s skipped by %s: %s"
-                .formatted(Step.HOLD_SHARE.id(), decision.by(), decision.reason()));
+        : Stream.of(hold, holdForwarder).flatMap(Shares::skipped).toList();
+  }
+
+  private static Stream<String> skipped(Background watch) {
+    return watch.skipped().stream()
+        .map(
+            decision ->
+                "%s skipped by %s: %s"
+                    .formatted(watch.step().id(), decision.by(), decision.reason()));
   }
 
   /** Everything to the source, as it was found. */
@@ -241,6 +271,7 @@ final class Shares {
       Workflow.getLogger(Shares.class).info("{}: {}", step.id(), lost.line());
       if (step == Step.HOLD_SHARE) {
         losses++;
+        broke = lost.line();
         losing = true;
       }
       try {

@@ -202,6 +202,23 @@ class CanaryTest {
   }
 
   @Test
+  void aBakeThatBeginsAnewSaysSoInTheStatusAndInTheApproval() {
+    Runbooks runbooks = new Runbooks().withCanary(25);
+    runbooks.approval = "required";
+    try (Stage stage = Stage.watched(runbooks)) {
+      stage.awaitAt(Step.CANARY, State.WAITING_FOR_TIME);
+      stage.world.losses.add("HAProxy restarted");
+      String anew = "begun anew 1 time, last: HAProxy restarted";
+      stage.await(
+          anew, status -> ("the end of the bake at 25 %, " + anew).equals(status.waitingFor()));
+      MigrationStatus waiting = stage.awaitState(State.WAITING_FOR_APPROVAL);
+
+      assertThat(Objects.requireNonNull(waiting.findings()).lines())
+          .contains("When 25 % came into force: share 25 % in force; its bake was " + anew);
+    }
+  }
+
+  @Test
   void theApprovalShowsThatAPersonWentOnWithoutTheWatchOverTheShares() {
     Runbooks runbooks = new Runbooks().withCanary(25);
     runbooks.approval = "required";
@@ -222,6 +239,47 @@ class CanaryTest {
       assertThat(Objects.requireNonNull(waiting.findings()).lines())
           .contains("SKIPPED: validate.hold-share skipped by ana@example.com: we know it");
     }
+  }
+
+  @Test
+  void theApprovalShowsEveryoneWhoWentOnWithoutAWatch() {
+    Runbooks runbooks = new Runbooks().withCanary(5, 25);
+    runbooks.approval = "required";
+    try (Stage stage = Stage.watched(runbooks)) {
+      stage.awaitAt(Step.CANARY, State.WAITING_FOR_TIME);
+      skipParkedWatch(stage, Step.HOLD_SHARE, "ana@example.com");
+      stage.await("25 %", status -> stage.world.journal().contains("share 25 % in force"));
+      skipParkedWatch(stage, Step.HOLD_SHARE, "luis@example.com");
+      MigrationStatus waiting = stage.awaitState(State.WAITING_FOR_APPROVAL);
+
+      assertThat(Objects.requireNonNull(waiting.findings()).lines())
+          .contains(
+              "SKIPPED: validate.hold-share skipped by ana@example.com: we know it",
+              "SKIPPED: validate.hold-share skipped by luis@example.com: we know it");
+    }
+  }
+
+  @Test
+  void theResultShowsWhoWentOnWithoutTheWatchOverTheForwarder() {
+    Runbooks runbooks = new Runbooks().withCanary(25);
+    runbooks.traffic =
+        new TrafficSpec("dns", Objects.requireNonNull(runbooks.traffic).haproxy(), null, "forward");
+    try (Stage stage = Stage.watched(runbooks)) {
+      stage.awaitAt(Step.WINDOW, State.WAITING_FOR_TIME);
+      skipParkedWatch(stage, Step.HOLD_FORWARDER, "ana@example.com");
+
+      assertThat(stage.result().leftOver())
+          .contains("cutover.hold-forwarder skipped by ana@example.com: we know it");
+    }
+  }
+
+  private static void skipParkedWatch(Stage stage, Step watch, String by) {
+    stage.world.fail("holdShare", Failures.needsHelp("app: server green is down", "mend it", null));
+    stage.world.losses.add("looked");
+    stage.await(
+        "a parked watch",
+        status -> status.parked().stream().anyMatch(each -> each.step().equals(watch.id())));
+    stage.workflow().skip(new StepDecision(by, "we know it", watch.id()));
   }
 
   @Test

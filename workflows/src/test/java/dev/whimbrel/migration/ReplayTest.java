@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Window;
 import dev.whimbrel.copy.CopyWorkflow;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.runbook.ProvisionSpec;
@@ -19,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -43,6 +45,7 @@ class ReplayTest {
         "canary-rolled-back",
         "watched",
         "watched-rolled-back",
+        "watch-skipped",
         "copied",
         "copy",
         "copied-rolled-back"
@@ -143,6 +146,39 @@ class ReplayTest {
       stage.world.breaches.put(1, "9 of 30 failed, allowed 1%");
       stage.result();
       write("watched-rolled-back", stage.history());
+    }
+  }
+
+  /**
+   * Of a release whose approval did not show that a watch was skipped: this one comes behind the
+   * approval, and the migration goes on under it.
+   */
+  @Test
+  @EnabledIfSystemProperty(named = "whimbrel.record", matches = "watch-skipped")
+  void recordASkippedWatch() throws IOException {
+    Runbooks runbooks = new Runbooks().withCanary(25);
+    runbooks.approval = "required";
+    runbooks.window = "Sun 02:00-06:00 UTC";
+    try (Stage stage =
+        new Stage(
+            runbooks,
+            world -> {
+              world.rest = Duration.ofHours(1);
+              Instant opens = world.now().plus(Duration.ofDays(9));
+              world.window = new Window(opens, opens.plus(Duration.ofHours(4)));
+            })) {
+      stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+      stage.awaitState(State.WAITING_FOR_WINDOW);
+      stage.world.fail(
+          "holdShare", Failures.needsHelp("app: server green is down", "mend it", null));
+      stage.world.losses.add("looked");
+      stage.await("a parked watch", status -> !status.parked().isEmpty());
+      stage
+          .workflow()
+          .skip(new StepDecision("ana@example.com", "we know it", Step.HOLD_SHARE.id()));
+      stage.result();
+      write("watch-skipped", stage.history());
     }
   }
 
