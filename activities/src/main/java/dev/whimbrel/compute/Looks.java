@@ -39,6 +39,11 @@ final class Looks {
     attempt.beat(now, looks);
   }
 
+  /** Says what is about to be done; the latest look is no fresher for it. */
+  void say(String line) {
+    attempt.beat(line, looks);
+  }
+
   /**
    * Makes sure that Temporal still waits for this attempt, and that what it looked at is fresh.
    *
@@ -94,7 +99,12 @@ final class Looks {
 
   /** Rests between two looks. */
   void rest() {
-    attempt.rest(pace.between());
+    rest(pace.between());
+  }
+
+  /** Rests for a time. */
+  void rest(Duration time) {
+    attempt.rest(time);
   }
 
   /** How long this activity has been under way, all of its attempts together. */

@@ -68,15 +68,30 @@ final class MachinesCalls {
     }
   }
 
-  /** A call that arrived after the way back was taken has left one that may be old. */
+  /**
+   * A call that arrived after the way back was taken has left one that may be old. It may also be
+   * that of a migration under way.
+   */
   private void isThere(Snapshot snapshot) {
     findings.add(
         new Finding(
             Finding.Level.WARNING,
             "machines",
             snapshot.disk(),
-            "expected none, found %s in %s, begun %s by a migration of this name: it counts, and none is made anew. If it is of an earlier round, delete it."
-                .formatted(snapshot.id(), snapshot.place(), snapshot.begun()),
+            "expected none, found %s in %s, begun %s by a migration of this name%s. If it is of an earlier round, and no migration of this name is running, delete it."
+                .formatted(
+                    snapshot.id(), snapshot.place(), snapshot.begunInWords(), whatOf(snapshot)),
             provider.deleteByHand(snapshot)));
+  }
+
+  private static String whatOf(Snapshot snapshot) {
+    return switch (snapshot.state()) {
+      case FAILED ->
+          "; it has failed (%s): none is made anew, and the migration stops there until it is deleted"
+              .formatted(snapshot.progress());
+      case COMPLETE -> ": it counts, and none is made anew";
+      case PENDING, DELETING ->
+          ": it is at %s, it counts, and none is made anew".formatted(snapshot.progress());
+    };
   }
 }

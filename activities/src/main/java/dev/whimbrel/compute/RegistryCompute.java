@@ -78,7 +78,7 @@ public final class RegistryCompute implements Compute {
         (looks, lines) -> {
           for (Place here : places(request, looks)) {
             lines.addAll(here.machines().awaitHealthy());
-            lines.addAll(here.snapshots().dropSurplus());
+            lines.addAll(here.snapshots().dropSeconds());
           }
           command(request, looks).map(CommandCompute::awaitHealthy).ifPresent(lines::add);
         });

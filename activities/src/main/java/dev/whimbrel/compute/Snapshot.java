@@ -7,7 +7,8 @@ package dev.whimbrel.compute;
  * @param place where it is
  * @param disk the disk it was taken of, in the end
  * @param copy whether it is a copy of another snapshot
- * @param begun when it was begun, in a form whose order is the order of time
+ * @param begun when it was begun, in ISO 8601 and a form whose order is the order of time; empty
+ *     where the cloud does not say so
  * @param state how far it is
  * @param progress in the cloud's words, such as {@code 40%}
  * @param gibibytes the size of the disk
@@ -21,6 +22,11 @@ public record Snapshot(
     State state,
     String progress,
     int gibibytes) {
+
+  /** {@code 2026-11-28T10:00:00.000Z}, when it was begun; or that nobody knows it. */
+  String begunInWords() {
+    return begun.isEmpty() ? "at an unknown time" : begun;
+  }
 
   /** How far a snapshot is. */
   public enum State {

@@ -2,7 +2,6 @@ package dev.whimbrel.compute;
 
 import dev.whimbrel.activity.Failures;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -13,33 +12,39 @@ import java.util.stream.Stream;
 
 /**
  * Snapshots of disks, copied to the target's place. Clouds may make two where an answer was lost,
- * two attempts ran at once, or a call of an attempt that has died arrives late: the oldest counts,
- * the others are deleted at the next look, and named.
+ * two attempts ran at once, or a call of an attempt that has died arrives late: one counts, and
+ * what becomes of the others is said.
  */
 final class Snapshots {
-  private static final Comparator<Snapshot> OLDEST_FIRST =
-      Comparator.comparing(Snapshot::begun).thenComparing(Snapshot::id);
-
   private final ComputeProvider provider;
   private final String migration;
   private final Looks looks;
-  private final Set<String> surplus = new LinkedHashSet<>();
+  private final SecondSnapshots seconds;
+  private boolean several;
 
   Snapshots(ComputeProvider provider, String migration, Looks looks) {
     this.provider = provider;
     this.migration = migration;
     this.looks = looks;
+    this.seconds = new SecondSnapshots(provider, migration, looks);
   }
 
   /** Begins what is missing; copies follow once their originals are complete. */
   List<String> make() {
     List<String> lines = new ArrayList<>();
+    List<String> tidied = new ArrayList<>();
     for (WantedSnapshot wanted : provider.wantedSnapshots()) {
+      several = false;
       Snapshot original = complete(wanted, Optional.empty());
-      Snapshot copy = wanted.copied() ? complete(wanted, Optional.of(original)) : original;
-      lines.add("%s is snapshot as %s in %s".formatted(wanted.disk(), copy.id(), copy.place()));
+      Snapshot made = wanted.copied() ? complete(wanted, Optional.of(original)) : original;
+      if (several) {
+        SecondSnapshots.Done done = seconds.drop(wanted);
+        made = done.now().counts(wanted.copied()).orElse(made);
+        tidied.addAll(done.lines());
+      }
+      lines.add("%s is snapshot as %s in %s".formatted(wanted.disk(), made.id(), made.place()));
     }
-    lines.addAll(surplus);
+    lines.addAll(tidied);
     return lines;
   }
 
@@ -47,22 +52,17 @@ final class Snapshots {
    * Deletes what is too many by now. A call that was on its way when its attempt died may arrive
    * when the next one has ended already, and nobody of that step looks any more.
    */
-  List<String> dropSurplus() {
-    for (WantedSnapshot wanted : provider.wantedSnapshots()) {
-      looks.look("looking for second snapshots of " + wanted.disk());
-      theOne(wanted, false);
-      if (wanted.copied()) {
-        theOne(wanted, true);
-      }
-    }
-    return List.copyOf(surplus);
+  List<String> dropSeconds() {
+    return provider.wantedSnapshots().stream()
+        .flatMap(wanted -> seconds.drop(wanted).lines().stream())
+        .toList();
   }
 
   /** What there is of them already, in the order in which they would be made; changes nothing. */
   List<Snapshot> there(WantedSnapshot wanted) {
     return Stream.of(false, true)
         .filter(copy -> wanted.copied() || !copy)
-        .flatMap(copy -> all(wanted, copy).stream().filter(Snapshots::stays).limit(1))
+        .flatMap(copy -> all(wanted, copy).stream().filter(SnapshotsOfDisk::stays).limit(1))
         .toList();
   }
 
@@ -107,33 +107,15 @@ final class Snapshots {
             : "%s is at %s".formatted(what, snapshot.progress()));
   }
 
-  /**
-   * The snapshot that counts; what is too many is deleted. One that goes counts only where there is
-   * no other.
-   */
+  /** The snapshot that counts. One that goes counts only where there is no other. */
   private Optional<Snapshot> theOne(WantedSnapshot wanted, boolean copy) {
     List<Snapshot> all = all(wanted, copy);
-    List<Snapshot> staying = all.stream().filter(Snapshots::stays).toList();
-    for (Snapshot second : staying.subList(Math.min(1, staying.size()), staying.size())) {
-      looks.requireTime();
-      provider.delete(second);
-      surplus.add(
-          "%s in %s, a second %s of %s, was deleted"
-              .formatted(second.id(), second.place(), copy ? "copy" : "snapshot", wanted.disk()));
-    }
-    return staying.stream().findFirst().or(() -> all.stream().findFirst());
+    several |= all.stream().filter(SnapshotsOfDisk::stays).count() > 1;
+    return all.stream().findFirst();
   }
 
   private List<Snapshot> all(WantedSnapshot wanted, boolean copy) {
-    return provider.snapshots(migration, copy ? wanted.to() : wanted.from()).stream()
-        .filter(each -> each.disk().equals(wanted.disk()))
-        .filter(each -> each.copy() == copy)
-        .sorted(OLDEST_FIRST)
-        .toList();
-  }
-
-  private static boolean stays(Snapshot snapshot) {
-    return snapshot.state() != Snapshot.State.DELETING;
+    return SnapshotsOfDisk.all(provider, migration, wanted, copy);
   }
 
   /** Deletes what the migration has made, and waits until it is gone. */
@@ -157,7 +139,7 @@ final class Snapshots {
     looks.look("looking for snapshots in " + place);
     List<Snapshot> there = provider.snapshots(migration, place);
     for (Snapshot snapshot : there) {
-      if (seen.add(snapshot.id()) && stays(snapshot)) {
+      if (seen.add(snapshot.id()) && SnapshotsOfDisk.stays(snapshot)) {
         looks.requireTime();
         provider.delete(snapshot);
       }

@@ -75,7 +75,15 @@ public final class LateAttempt implements AutoCloseable {
    * @param asked for each question, how many calls had been made by then
    * @param end the message of its failure; empty where it has done all that it is for
    */
-  public record End(List<Integer> asked, String end) {}
+  public record End(List<Integer> asked, String end) {
+    /**
+     * Whether this process stood still, or was so slow that the step gave up by itself: that says
+     * nothing of its questions, and it may be tried anew.
+     */
+    public boolean isStalled() {
+      return end.startsWith("Nothing was changed: ");
+    }
+  }
 
   private final String name = InProcessServerBuilder.generateName();
   private final Server temporal;

@@ -86,7 +86,8 @@ class AzureLateSnapshotTest {
               assertThat(finding.message())
                   .startsWith("expected none, found /subscriptions/")
                   .contains(left + " in westeurope, begun 2")
-                  .endsWith("If it is of an earlier round, delete it.");
+                  .endsWith(
+                      "If it is of an earlier round, and no migration of this name is running, delete it.");
               assertThat(finding.fix())
                   .startsWith("az snapshot delete --ids /subscriptions/")
                   .endsWith(left);

@@ -134,7 +134,7 @@ final class DiskSnapshots {
         VirtualMachines.location(found.location()),
         disk,
         copy,
-        String.valueOf(found.timeCreated()),
+        found.timeCreated() == null ? "" : found.timeCreated().toString(),
         state(found),
         progress(found),
         found.diskSizeGB() == null ? 0 : found.diskSizeGB());

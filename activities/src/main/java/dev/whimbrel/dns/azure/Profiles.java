@@ -125,7 +125,7 @@ final class Profiles {
     }
     if (!Endpoints.alike(wanted, now)) {
       throw Failures.transientFailure(
-          "Another attempt gives other weights to " + words(name, type));
+          words(name, type) + " answers otherwise than was just asked for");
     }
   }
 

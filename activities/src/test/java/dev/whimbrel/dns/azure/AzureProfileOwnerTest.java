@@ -121,7 +121,7 @@ class AzureProfileOwnerTest {
     assertThat(failure.getType()).isEqualTo(Failures.TRANSIENT);
     assertThat(failure.getOriginalMessage())
         .isEqualTo(
-            "Another attempt gives other weights to the Traffic Manager profile whimbrel-shop-1-a in dns-rg");
+            "the Traffic Manager profile whimbrel-shop-1-a in dns-rg answers otherwise than was just asked for");
     goOnAndBack();
   }
 
