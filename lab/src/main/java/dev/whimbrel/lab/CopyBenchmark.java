@@ -93,9 +93,6 @@ final class CopyBenchmark {
     world.empty();
     Duration took = tool.copy(world);
     List<String> copy = CopyData.content(world.target());
-    if (options.alone() && tool instanceof CopyByWhimbrel whimbrel) {
-      System.out.println("  " + whimbrel.verified(world));
-    }
     tool.tidy(world);
     boolean same = copy.equals(original);
     good &= same;

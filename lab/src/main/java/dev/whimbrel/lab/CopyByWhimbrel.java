@@ -104,29 +104,6 @@ final class CopyByWhimbrel implements CopyTool {
             FROM whimbrel.copy_piece GROUP BY kind) k""");
   }
 
-  /**
-   * How long a verification of the copy takes, and beside it {@code count(*)} over all tables of
-   * the original, one after another: what anybody has to do who looks at every row.
-   */
-  String verified(CopyWorld world) throws SQLException {
-    long begun = System.nanoTime();
-    CopyData.count(world.source());
-    Duration counted = Duration.ofNanos(System.nanoTime() - begun);
-    begun = System.nanoTime();
-    Product.Ran ran = world.product().run(LIMIT, "verify", name);
-    Duration verified = Duration.ofNanos(System.nanoTime() - begun);
-    if (ran.exit() != 0) {
-      throw new IllegalStateException("verify: " + ran.out() + ran.err());
-    }
-    return String.format(
-        Locale.ROOT,
-        "verified in %.1f s, count(*) in %.1f s: %.1f times; %s",
-        verified.toMillis() / 1000.0,
-        counted.toMillis() / 1000.0,
-        (double) verified.toMillis() / counted.toMillis(),
-        ran.out().strip());
-  }
-
   /** Goes back, which empties the target. */
   @Override
   public void tidy(CopyWorld world) {

@@ -120,13 +120,6 @@ final class CopyData {
     return content;
   }
 
-  /** Counts the rows of every table, one after another. */
-  static void count(PostgresServer server) throws SQLException {
-    for (String table : TABLES) {
-      value(server, "SELECT count(*) FROM " + table);
-    }
-  }
-
   /** The one value that a query gives. */
   static String value(PostgresServer server, String sql) throws SQLException {
     try (Connection connection = server.connect(DATABASE);
