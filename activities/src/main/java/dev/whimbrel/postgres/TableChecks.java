@@ -91,7 +91,7 @@ final class TableChecks {
                 + " OR b.typname IN "
                 + NO_EQUALITY
                 + ")"
-                + " GROUP BY 1, c.oid")) {
+                + " GROUP BY 1, c.oid, c.relispartition, c.reloftype")) {
       findings.blocker(
           "identity-without-equality",
           Look.shortName(row.text(1)),
