@@ -32,30 +32,23 @@ final class AtOnce {
       thread.setDaemon(true);
       thread.start();
     }
-    RuntimeException failure = null;
+    FirstFailure failure = new FirstFailure();
     for (FutureTask<@Nullable Void> task : tasks) {
       try {
         task.get();
       } catch (ExecutionException e) {
-        RuntimeException one =
-            e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e);
-        if (failure == null) {
-          failure = one;
-        } else {
-          failure.addSuppressed(one);
-        }
+        failure.add(
+            e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e));
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw Failures.transientFailure("Interrupted: this worker is being stopped");
       }
     }
-    if (failure != null) {
-      throw failure;
-    }
+    failure.tellUnchecked();
   }
 
   /** Begins work in a thread of its own; {@link #ended} waits for it. */
-  static <T> FutureTask<T> beside(String name, Callable<T> work) {
+  static <T extends @Nullable Object> FutureTask<T> beside(String name, Callable<T> work) {
     FutureTask<T> task = new FutureTask<>(work);
     Thread thread = new Thread(task, name);
     thread.setDaemon(true);
@@ -68,7 +61,7 @@ final class AtOnce {
    *
    * @throws SQLException its failure, as it is; also where this thread is interrupted
    */
-  static <T> T ended(FutureTask<T> beside) throws SQLException {
+  static <T extends @Nullable Object> T ended(FutureTask<T> beside) throws SQLException {
     try {
       return beside.get();
     } catch (ExecutionException e) {

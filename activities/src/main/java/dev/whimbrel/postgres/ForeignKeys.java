@@ -18,6 +18,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Foreign keys, created without a look at the rows and then validated, several tables at once. That
@@ -155,11 +156,17 @@ final class ForeignKeys {
 
   private void several() throws SQLException {
     int jobs = Math.min(move.jobs(), waiting.size());
-    List<FutureTask<Long>> running = new ArrayList<>();
+    List<FutureTask<@Nullable Void>> running = new ArrayList<>();
     try {
       for (int i = 0; i < jobs; i++) {
         Connection session = open();
-        running.add(AtOnce.beside("foreign-keys", () -> drain(session)));
+        running.add(
+            AtOnce.beside(
+                "foreign-keys",
+                () -> {
+                  drain(session);
+                  return null;
+                }));
       }
       awaitAll(running);
     } finally {
@@ -180,24 +187,18 @@ final class ForeignKeys {
   }
 
   /** What one has failed with is told when all have ended: what they achieve is not lost. */
-  private static void awaitAll(List<FutureTask<Long>> running) throws SQLException {
-    Exception first = null;
-    for (FutureTask<Long> task : running) {
+  private static void awaitAll(List<FutureTask<@Nullable Void>> running) throws SQLException {
+    FirstFailure failure = new FirstFailure();
+    for (FutureTask<@Nullable Void> task : running) {
       try {
         AtOnce.ended(task);
-      } catch (SQLException | RuntimeException e) {
-        if (first == null) {
-          first = e;
-        } else {
-          first.addSuppressed(e);
-        }
+      } catch (SQLException e) {
+        failure.add(e);
+      } catch (RuntimeException e) {
+        failure.add(e);
       }
     }
-    if (first instanceof SQLException lost) {
-      throw lost;
-    } else if (first instanceof RuntimeException told) {
-      throw told;
-    }
+    failure.tell();
   }
 
   /** Ends every session; at the end of the work they are idle. */
@@ -209,31 +210,21 @@ final class ForeignKeys {
   /**
    * Validates until nothing waits, also where a key is refused.
    *
-   * @return how many
    * @throws RuntimeException the first refusal, with the others suppressed
    */
-  private long drain(Connection session) throws SQLException {
-    long validated = 0;
-    RuntimeException refusal = null;
+  private void drain(Connection session) throws SQLException {
+    FirstFailure refusals = new FirstFailure();
     for (List<Key> table = waiting.poll(); table != null; table = waiting.poll()) {
       for (Key key : table) {
         try {
           validate(session, key);
-          validated++;
           done.incrementAndGet();
         } catch (RuntimeException e) {
-          if (refusal == null) {
-            refusal = e;
-          } else {
-            refusal.addSuppressed(e);
-          }
+          refusals.add(e);
         }
       }
     }
-    if (refusal != null) {
-      throw refusal;
-    }
-    return validated;
+    refusals.tellUnchecked();
   }
 
   private void validate(Connection session, Key key) throws SQLException {

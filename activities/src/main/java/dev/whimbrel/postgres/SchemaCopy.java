@@ -65,7 +65,8 @@ final class SchemaCopy implements AutoCloseable {
             "post-data",
             entry ->
                 keys.contains(entry.oid())
-                    && (entry.isType("CONSTRAINT") || entry.isType("INDEX"))));
+                    && (entry.isType("CONSTRAINT") || entry.isType("INDEX"))),
+        Set.of());
   }
 
   /**
@@ -121,7 +122,7 @@ final class SchemaCopy implements AutoCloseable {
               + " the migration back and start again",
           null);
     }
-    return createOneByOne(remaining("post-data", entry -> true));
+    return createOneByOne(remaining("post-data", entry -> true), catalog.foreignKeysToValidate());
   }
 
   @Override
@@ -129,8 +130,8 @@ final class SchemaCopy implements AutoCloseable {
     archive.close();
   }
 
-  private int createOneByOne(List<SchemaEntry> entries) throws SQLException {
-    Set<Long> validatedLater = catalog.foreignKeysToValidate();
+  private int createOneByOne(List<SchemaEntry> entries, Set<Long> validatedLater)
+      throws SQLException {
     int done = 0;
     for (int from = 0; from < entries.size(); from += TOGETHER) {
       List<SchemaEntry> batch = entries.subList(from, Math.min(from + TOGETHER, entries.size()));
