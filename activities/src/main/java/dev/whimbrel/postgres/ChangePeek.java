@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.postgres.PgOutput.Bytes;
 import dev.whimbrel.postgres.PgOutput.Column;
 import dev.whimbrel.postgres.PgOutput.Relation;
 import dev.whimbrel.postgres.PgOutput.Value;
@@ -20,6 +21,9 @@ final class ChangePeek {
   private static final int MESSAGES = 200;
   private static final int LONGEST = 40;
 
+  /** So much of a message is asked for: it holds a whole row, and that may have any size. */
+  private static final int BEGINNING = 64 * 1024;
+
   private final Map<Integer, Relation> relations = new HashMap<>();
 
   private ChangePeek() {}
@@ -39,7 +43,11 @@ final class ChangePeek {
     try (Statement statement = source.createStatement();
         ResultSet rows =
             statement.executeQuery(
-                "SELECT data FROM pg_logical_slot_peek_binary_changes("
+                "SELECT substring(data FROM 1 FOR "
+                    + BEGINNING
+                    + "), length(data) > "
+                    + BEGINNING
+                    + " FROM pg_logical_slot_peek_binary_changes("
                     + Quoting.literal(slot)
                     + ", NULL, "
                     + MESSAGES
@@ -47,7 +55,7 @@ final class ChangePeek {
                     + Quoting.literal(publication)
                     + ")")) {
       while (rows.next()) {
-        Optional<Change> change = peek.read(ByteBuffer.wrap(rows.getBytes(1)));
+        Optional<Change> change = peek.read(new Beginning(rows.getBytes(1)), rows.getBoolean(2));
         if (change.isPresent() && !change.get().table().startsWith(Names.SCHEMA + ".")) {
           return change;
         }
@@ -56,17 +64,17 @@ final class ChangePeek {
     return Optional.empty();
   }
 
-  private Optional<Change> read(ByteBuffer message) {
-    switch (message.get()) {
-      case 'R' -> relations.put(message.getInt(), PgOutput.relation(message));
+  private Optional<Change> read(Bytes message, boolean cut) throws SQLException {
+    switch (message.take()) {
+      case 'R' -> relations.put(message.number(), PgOutput.relation(message));
       case 'I' -> {
-        return Optional.of(change("an INSERT into ", message));
+        return Optional.of(change("an INSERT into ", message, cut));
       }
       case 'U' -> {
-        return Optional.of(change("an UPDATE of ", message));
+        return Optional.of(change("an UPDATE of ", message, cut));
       }
       case 'D' -> {
-        return Optional.of(change("a DELETE from ", message));
+        return Optional.of(change("a DELETE from ", message, cut));
       }
       default -> {
         // BEGIN, COMMIT, TYPE, ORIGIN, TRUNCATE: nothing that names a row
@@ -75,12 +83,18 @@ final class ChangePeek {
     return Optional.empty();
   }
 
-  private Change change(String doing, ByteBuffer message) {
-    @Nullable Relation relation = relations.get(message.getInt());
+  private Change change(String doing, Bytes message, boolean cut) throws SQLException {
+    @Nullable Relation relation = relations.get(message.number());
     if (relation == null) {
       return new Change("a table that is not known", doing + "a table that is not known");
     }
+    String table = relation.schema() + "." + relation.name();
+    if (cut) {
+      // Its key may stand behind what was asked for.
+      return new Change(table, doing + table + " (a row of more than 64 KB)");
+    }
     List<Column> columns = relation.columns();
+    message.skip(1);
     List<Value> values = PgOutput.row(message, i -> i < columns.size() && columns.get(i).key());
     List<String> key = new ArrayList<>();
     for (int i = 0; i < Math.min(values.size(), columns.size()); i++) {
@@ -88,7 +102,6 @@ final class ChangePeek {
         key.add(columns.get(i).name() + " = " + shown(values.get(i)));
       }
     }
-    String table = relation.schema() + "." + relation.name();
     return new Change(
         table, doing + table + (key.isEmpty() ? "" : " (" + String.join(", ", key) + ")"));
   }
@@ -99,5 +112,24 @@ final class ChangePeek {
       return value.kind() == 'n' ? "NULL" : "unchanged";
     }
     return text.length() > LONGEST ? text.substring(0, LONGEST) + "…" : text;
+  }
+
+  /** The beginning of a message. */
+  private record Beginning(ByteBuffer bytes) implements Bytes {
+    Beginning(byte[] bytes) {
+      this(ByteBuffer.wrap(bytes));
+    }
+
+    @Override
+    public byte[] take(int count) {
+      byte[] next = new byte[count];
+      bytes.get(next);
+      return next;
+    }
+
+    @Override
+    public void skip(int count) {
+      bytes.position(bytes.position() + count);
+    }
   }
 }

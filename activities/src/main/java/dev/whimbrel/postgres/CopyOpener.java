@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Brings what earlier generations copied to a new snapshot. A row that nobody has written since is
@@ -41,7 +42,8 @@ final class CopyOpener {
   private final int number;
   private final long smallestRange;
   private final Names names;
-  private volatile String line = "opening the snapshot";
+  private volatile @Nullable TouchedKeys touched;
+  private volatile @Nullable RowSession reading;
 
   CopyOpener(Databases databases, CopyRequest request, long smallestRange) {
     this.databases = databases;
@@ -70,8 +72,8 @@ final class CopyOpener {
       }
       if (!generations.find(number).orElseThrow().opened()) {
         Heartbeats.during(
-            () -> Progress.of(line),
-            () -> List.of(source, target).forEach(Heartbeats::abort),
+            () -> Progress.of(line()),
+            () -> abort(source, target),
             () -> {
               target.setAutoCommit(false);
               mustBeWanted(target, generations);
@@ -86,6 +88,22 @@ final class CopyOpener {
           opened.bytesAgain(),
           "snapshot %d at %s; %s are copied once more"
               .formatted(number, opened.lsn(), Size.words(opened.bytesAgain())));
+    }
+  }
+
+  private String line() {
+    TouchedKeys changed = touched;
+    return changed == null
+        ? "opening the snapshot"
+        : "reading what was changed since the last one: %,d changes".formatted(changed.changes());
+  }
+
+  private void abort(Connection source, Connection target) {
+    Heartbeats.abort(source);
+    Heartbeats.abort(target);
+    RowSession open = reading;
+    if (open != null) {
+      open.abort();
     }
   }
 
@@ -138,12 +156,17 @@ final class CopyOpener {
     }
     Set<String> anew = new LinkedHashSet<>();
     UUID marker = Markers.write(source, Side.SOURCE, "copy");
-    TouchedKeys touched = new TouchedKeys(target, CopyTables.keyed(source), marker);
-    try (Connection replication = sessions.replication()) {
-      touched.read(replication, before.slot(), names.forwardPublication());
+    TouchedKeys changed = new TouchedKeys(target, CopyTables.keyed(source), marker);
+    touched = changed;
+    RowSession replication = sessions.replication();
+    reading = replication;
+    try {
+      changed.read(replication, before.slot(), names.forwardPublication());
+    } finally {
+      reading = null;
+      replication.abort();
     }
-    line = "%,d changes since the last snapshot".formatted(touched.changes());
-    anew.addAll(touched.anew());
+    anew.addAll(changed.anew());
     anew.addAll(
         relations(
             target,

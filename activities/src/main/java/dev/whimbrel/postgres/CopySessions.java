@@ -102,24 +102,25 @@ final class CopySessions {
     return prepared(open(Side.SOURCE, name, REPLICATION), PINNED + "; SET lock_timeout = 0");
   }
 
-  /** A session on the source that speaks the replication protocol. */
-  Connection replication() throws SQLException {
-    return prepared(open(Side.SOURCE, application, REPLICATION), PINNED);
+  /** A session on the source that speaks the replication protocol; rows pass the driver by. */
+  RowSession replication() throws SQLException {
+    return RowSession.open(sockets -> prepared(rows(Side.SOURCE, sockets, REPLICATION), PINNED));
   }
 
   /** A session that reads rows from the source; an answer may take {@link #ANSWER}. */
   RowSession rowsFromSource() throws SQLException {
-    return RowSession.open(sockets -> prepared(rows(Side.SOURCE, sockets), PINNED));
+    return RowSession.open(sockets -> prepared(rows(Side.SOURCE, sockets, SIMPLE), PINNED));
   }
 
   /** A session that writes rows to the target; an answer may take {@link #ANSWER}. */
   RowSession rowsToTarget() throws SQLException {
     return RowSession.open(
-        sockets -> prepared(rows(Side.TARGET, sockets), PINNED + "; " + WRITING));
+        sockets -> prepared(rows(Side.TARGET, sockets, SIMPLE), PINNED + "; " + WRITING));
   }
 
-  private Connection rows(Side side, OpenSockets sockets) throws SQLException {
-    Map<String, String> properties = new HashMap<>(SIMPLE);
+  private Connection rows(Side side, OpenSockets sockets, Map<String, String> mode)
+      throws SQLException {
+    Map<String, String> properties = new HashMap<>(mode);
     properties.putAll(sockets.properties());
     return databases.open(move.on(side), application, ANSWER, properties);
   }

@@ -1,7 +1,9 @@
 package dev.whimbrel.postgres;
 
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;
@@ -32,60 +34,76 @@ final class PgOutput {
    */
   record Value(byte kind, @Nullable String text) {}
 
+  /** Where a message's bytes come from. */
+  interface Bytes {
+    /** The next bytes. */
+    byte[] take(int count) throws SQLException;
+
+    /** Passes bytes by: a value may have hundreds of megabytes. */
+    void skip(int count) throws SQLException;
+
+    /** The next byte. */
+    default byte take() throws SQLException {
+      return take(1)[0];
+    }
+
+    /** The next number of four bytes. */
+    default int number() throws SQLException {
+      return ByteBuffer.wrap(take(Integer.BYTES)).getInt();
+    }
+
+    /** The next number of two bytes. */
+    default int shortNumber() throws SQLException {
+      return ByteBuffer.wrap(take(Short.BYTES)).getShort();
+    }
+
+    /** A name, which ends with a zero. */
+    default String name() throws SQLException {
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      for (byte next = take(); next != 0; next = take()) {
+        bytes.write(next);
+      }
+      return bytes.toString(StandardCharsets.UTF_8);
+    }
+  }
+
   /** Reads a table, from behind its number on. */
-  static Relation relation(ByteBuffer message) {
-    String schema = text(message);
-    String name = text(message);
-    message.get();
-    int count = message.getShort();
+  static Relation relation(Bytes message) throws SQLException {
+    String schema = message.name();
+    String name = message.name();
+    message.skip(1);
+    int count = message.shortNumber();
     List<Column> columns = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
-      boolean key = (message.get() & 1) == 1;
-      columns.add(new Column(text(message), key));
-      message.getInt();
-      message.getInt();
+      boolean key = (message.take() & 1) == 1;
+      columns.add(new Column(message.name(), key));
+      message.skip(2 * Integer.BYTES);
     }
     return new Relation(schema, name, columns);
   }
 
   /**
-   * Reads one image of a row, from the letter on that says which one it is.
+   * Reads one image of a row, from behind the letter that says which one it is.
    *
    * @param wanted the columns whose values are read, by their place from 0
    */
-  static List<Value> row(ByteBuffer message, IntPredicate wanted) {
-    message.get();
-    int count = message.getShort();
+  static List<Value> row(Bytes message, IntPredicate wanted) throws SQLException {
+    int count = message.shortNumber();
     List<Value> values = new ArrayList<>(count);
     for (int i = 0; i < count; i++) {
-      byte kind = message.get();
+      byte kind = message.take();
       boolean sent = kind == 't' || kind == 'b';
       values.add(new Value(kind, sent ? value(message, wanted.test(i)) : null));
     }
     return values;
   }
 
-  private static @Nullable String value(ByteBuffer message, boolean wanted) {
-    int length = message.getInt();
+  private static @Nullable String value(Bytes message, boolean wanted) throws SQLException {
+    int length = message.number();
     if (!wanted) {
-      message.position(message.position() + length);
+      message.skip(length);
       return null;
     }
-    byte[] bytes = new byte[length];
-    message.get(bytes);
-    return new String(bytes, StandardCharsets.UTF_8);
-  }
-
-  /** A name, which ends with a zero. */
-  private static String text(ByteBuffer message) {
-    int start = message.position();
-    int end = start;
-    while (message.get(end) != 0) {
-      end++;
-    }
-    byte[] bytes = new byte[end - start];
-    message.get(bytes);
-    message.get();
-    return new String(bytes, StandardCharsets.UTF_8);
+    return new String(message.take(length), StandardCharsets.UTF_8);
   }
 }

@@ -1,40 +1,37 @@
 package dev.whimbrel.postgres;
 
-import dev.whimbrel.activity.Failures;
-import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
-import java.nio.ByteBuffer;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
-import org.postgresql.PGConnection;
-import org.postgresql.replication.LogSequenceNumber;
-import org.postgresql.replication.PGReplicationStream;
 
 /**
  * Reads from a slot which rows were changed since it was created, and leaves the slot as it is. The
  * keys go to {@code whimbrel.copy_touched} on the target.
  */
 final class TouchedKeys {
-  private static final int TOGETHER = 1000;
+  /** Keys wait for each other until they, and what the driver needs beside them, are so long. */
+  private static final int CHARACTERS_TOGETHER = 100_000;
+
+  private static final int CHARACTERS_EACH = 100;
+
   private static final Duration SILENCE = Duration.ofMinutes(2);
-  private static final Duration REST = Duration.ofMillis(10);
 
   private final Connection target;
   private final Map<Integer, Relation> relations = new HashMap<>();
   private final Map<String, CopyTables.Keyed> tables;
   private final Set<String> anew = new HashSet<>();
   private final String marker;
-  private long changes;
+  private final AtomicLong changes = new AtomicLong();
   private int waiting;
   private boolean complete;
 
@@ -65,68 +62,38 @@ final class TouchedKeys {
     return anew;
   }
 
-  /** How many changes were read. */
+  /** How many changes were read; may be asked by another thread. */
   long changes() {
-    return changes;
+    return changes.get();
   }
 
   /** Reads until the marker has come. */
-  void read(Connection replication, String slot, String publication) throws SQLException {
+  void read(RowSession replication, String slot, String publication) throws SQLException {
+    ChangeStream stream = new ChangeStream(replication, Side.SOURCE, slot, publication, SILENCE);
     try (PreparedStatement insert =
-            target.prepareStatement("INSERT INTO whimbrel.copy_touched VALUES (?, ?)");
-        PGReplicationStream stream =
-            replication
-                .unwrap(PGConnection.class)
-                .getReplicationAPI()
-                .replicationStream()
-                .logical()
-                .withSlotName(slot)
-                // Else the driver tells the server by itself that all of it is done with.
-                .withAutomaticFlush(false)
-                .withSlotOption("proto_version", 1)
-                .withSlotOption("publication_names", publication)
-                .start()) {
-      Instant heard = Instant.now();
-      LogSequenceNumber reached = LogSequenceNumber.INVALID_LSN;
+        target.prepareStatement("INSERT INTO whimbrel.copy_touched VALUES (?, ?)")) {
       while (!complete) {
-        ByteBuffer message = stream.readPending();
-        if (message != null) {
-          heard = Instant.now();
-          take(message, insert);
-          continue;
-        }
-        LogSequenceNumber now = stream.getLastReceiveLSN();
-        if (!now.equals(reached)) {
-          reached = now;
-          heard = Instant.now();
-        }
-        Heartbeats.beat(
-            Progress.of("reading what was changed since: %,d changes".formatted(changes)));
-        if (Duration.between(heard, Instant.now()).compareTo(SILENCE) > 0) {
-          throw Failures.transientFailure(
-              "Cannot read what was changed: slot " + slot + " has been silent for 2 min");
-        }
-        Pause.of(REST);
+        take(stream, insert);
       }
       insert.executeBatch();
     }
+    stream.end();
   }
 
-  private void take(ByteBuffer message, PreparedStatement insert) throws SQLException {
-    switch (message.get()) {
-      case 'R' -> relations.put(message.getInt(), relation(message));
-      case 'I' -> row(of(message), message, insert);
-      case 'U', 'D' -> {
-        Relation relation = of(message);
-        while (message.hasRemaining()) {
-          row(relation, message, insert);
+  private void take(ChangeStream stream, PreparedStatement insert) throws SQLException {
+    switch (stream.next()) {
+      case 'R' -> relations.put(stream.number(), relation(stream));
+      case 'I', 'U', 'D' -> {
+        Relation relation = of(stream);
+        while (stream.hasMore()) {
+          row(relation, stream, insert);
         }
       }
       case 'T' -> {
-        int count = message.getInt();
-        message.get();
+        int count = stream.number();
+        stream.skip(1);
         for (int i = 0; i < count; i++) {
-          anew.add(of(message).table());
+          anew.add(of(stream).table());
         }
       }
       default -> {
@@ -135,11 +102,11 @@ final class TouchedKeys {
     }
   }
 
-  private Relation of(ByteBuffer message) {
-    return relations.getOrDefault(message.getInt(), Relation.UNKNOWN);
+  private Relation of(ChangeStream stream) throws SQLException {
+    return relations.getOrDefault(stream.number(), Relation.UNKNOWN);
   }
 
-  private Relation relation(ByteBuffer message) {
+  private Relation relation(ChangeStream message) throws SQLException {
     PgOutput.Relation sent = PgOutput.relation(message);
     List<String> columns = sent.columns().stream().map(PgOutput.Column::name).toList();
     if (Quoting.shown(sent.schema(), sent.name()).equals(Markers.table(Side.SOURCE))) {
@@ -152,8 +119,9 @@ final class TouchedKeys {
   }
 
   /** One image of a row: old key, old row or new row. */
-  private void row(Relation relation, ByteBuffer message, PreparedStatement insert)
+  private void row(Relation relation, ChangeStream message, PreparedStatement insert)
       throws SQLException {
+    message.skip(1);
     List<PgOutput.Value> sent = PgOutput.row(message, relation::isKey);
     Map<String, @Nullable String> values = new HashMap<>();
     for (int i = 0; i < sent.size(); i++) {
@@ -161,7 +129,7 @@ final class TouchedKeys {
         values.put(relation.columns().get(i), sent.get(i).text());
       }
     }
-    changes++;
+    changes.incrementAndGet();
     if (relation.marker()) {
       complete |= marker.equals(values.get("id"));
     } else if (relation.table().isEmpty()) {
@@ -170,10 +138,11 @@ final class TouchedKeys {
       anew.add(relation.table());
     } else {
       insert.setString(1, relation.table());
-      insert.setArray(
-          2, target.createArrayOf("text", relation.key().stream().map(values::get).toArray()));
+      List<@Nullable String> key = relation.key().stream().map(values::get).toList();
+      insert.setArray(2, target.createArrayOf("text", key.toArray()));
       insert.addBatch();
-      if (++waiting >= TOGETHER) {
+      waiting += CHARACTERS_EACH + key.stream().mapToInt(String::length).sum();
+      if (waiting >= CHARACTERS_TOGETHER) {
         insert.executeBatch();
         waiting = 0;
       }

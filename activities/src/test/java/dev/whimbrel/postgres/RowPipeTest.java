@@ -7,8 +7,6 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.runbook.Connect;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.secrets.Secrets;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -272,22 +270,8 @@ class RowPipeTest {
     assertThat(Pairs.value(servers.source(), "giant", "SELECT length(b) FROM t"))
         .isEqualTo(String.valueOf(64 << 20));
 
-    Process process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx24m",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                RowPipeTest.class.getName(),
-                move.source().url(),
-                move.target().url())
-            .redirectErrorStream(true)
-            .start();
-    String said =
-        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+    String said = SmallHeap.run(RowPipeTest.class, 24, move.source().url(), move.target().url());
 
-    assertThat(process.waitFor()).as(said).isZero();
     assertThat(said).endsWith("1 row");
     assertSame("giant", "t");
   }
