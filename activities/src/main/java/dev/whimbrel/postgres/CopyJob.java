@@ -63,6 +63,7 @@ final class CopyJob {
     while (true) {
       progress.mustGoOn();
       try {
+        progress.asks(open());
         if (takeOne()) {
           failingSince = null;
         } else if (finished()) {
@@ -93,7 +94,7 @@ final class CopyJob {
       return false;
     }
     Piece piece = taken.get();
-    progress.begin(piece, now);
+    progress.begin(piece);
     now.beginPiece();
     long rows = new PieceWork(now, pipe, request.move()).run(piece);
     list.done(piece, rows);

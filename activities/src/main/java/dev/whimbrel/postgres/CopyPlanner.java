@@ -14,7 +14,10 @@ final class CopyPlanner {
   private static final long PAGE = 8192;
 
   /** Small enough that a dead worker costs seconds, large enough that its start does not count. */
-  static final long SMALLEST_RANGE = 128L << 20;
+  static final long SMALLEST_RANGE = 32L << 20;
+
+  /** A table of fewer ranges is copied whole: its rows are stored as if a vacuum had seen them. */
+  private static final int FEWEST_RANGES = 8;
 
   /** Bounds the list for a database of any size: ranges of 10 GB at 10 TB. */
   private static final long RANGES = 1000;
@@ -122,13 +125,13 @@ final class CopyPlanner {
   private void addRanges(Table table) throws SQLException {
     long range = Math.max(smallestRange, table.heapBytes() / RANGES);
     long ranges = reads() ? table.heapBytes() / range : 1;
+    boolean whole = ranges < FEWEST_RANGES;
     long pages = table.heapBytes() / PAGE;
     try (PreparedStatement insert =
         target.prepareStatement(
             "INSERT INTO whimbrel.copy_piece (relation, kind, first_page, end_page, bytes)"
                 + " VALUES (?, 'rows', ?, ?, ?)")) {
-      for (long i = 0; i < Math.max(ranges, 1); i++) {
-        boolean whole = ranges <= 1;
+      for (long i = 0; i < (whole ? 1 : ranges); i++) {
         boolean last = i >= ranges - 1;
         insert.setString(1, table.relation());
         insert.setObject(2, whole ? null : pages * i / ranges, java.sql.Types.BIGINT);

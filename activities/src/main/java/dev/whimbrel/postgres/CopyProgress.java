@@ -19,9 +19,6 @@ import org.jspecify.annotations.Nullable;
 final class CopyProgress implements AutoCloseable {
   private static final Duration LOOK = Duration.ofSeconds(1);
 
-  /** Longer than a checkpoint's worst, shorter than a person's patience. */
-  private static final Duration STANDSTILL = Duration.ofSeconds(60);
-
   private final Beside source;
   private final Beside target;
   private final RowPipe pipe;
@@ -31,9 +28,9 @@ final class CopyProgress implements AutoCloseable {
   private @Nullable Totals last;
   private volatile @Nullable Piece piece;
   private volatile @Nullable CopyPair pair;
+  private volatile boolean asking;
   private volatile @Nullable String failing;
-  private long bytesBefore;
-  private volatile Instant moved = Instant.now();
+  private volatile Standstill standstill = new Standstill(Instant.now());
   private volatile Progress latest = Progress.of("beginning to copy");
   private volatile boolean stopped;
   private final Thread looking = new Thread(this::keepLooking, "copy-looks");
@@ -51,15 +48,22 @@ final class CopyProgress implements AutoCloseable {
     return this;
   }
 
-  /** A piece is begun, in these sessions. */
-  void begin(Piece begins, CopyPair in) {
-    moved = Instant.now();
+  /** The work goes on in these sessions: something is asked of them until it ends. */
+  void asks(CopyPair in) {
+    standstill = new Standstill(Instant.now());
     pair = in;
+    asking = true;
+  }
+
+  /** A piece is begun. */
+  void begin(Piece begins) {
+    standstill = new Standstill(Instant.now());
     piece = begins;
   }
 
   /** The piece is over. Says what it was. */
   String end() {
+    asking = false;
     Piece over = piece;
     piece = null;
     failing = null;
@@ -73,6 +77,7 @@ final class CopyProgress implements AutoCloseable {
 
   /** Says that this caller has looked for a piece and found none to take. */
   void looked() {
+    asking = false;
     looks.incrementAndGet();
   }
 
@@ -204,23 +209,17 @@ final class CopyProgress implements AutoCloseable {
 
   /**
    * A session that its server does not know any more never answers. Neither does one for which
-   * neither server does anything, though it moves no rows: both wait for a line that is dead.
+   * neither server does anything, though it moves no rows: {@link Standstill}.
    */
   private void endWhatStandsStill() {
     CopyPair working = pair;
-    if (working == null || piece == null) {
+    if (working == null || !asking) {
       return;
     }
+    Standstill now = standstill;
     Seen writer = target.look(working.to().process());
     Seen reader = source.look(working.from().process());
-    long bytes = pipe.bytes();
-    if (bytes != bytesBefore || writer == Seen.AT_WORK || reader == Seen.AT_WORK) {
-      bytesBefore = bytes;
-      moved = Instant.now();
-    }
-    boolean still = Duration.between(moved, Instant.now()).compareTo(STANDSTILL) > 0;
-    if (still || writer == Seen.GONE || reader == Seen.GONE) {
-      moved = Instant.now();
+    if (now.look(reader, writer, pipe.bytes(), Instant.now()) && now == standstill) {
       working.abort();
     }
   }

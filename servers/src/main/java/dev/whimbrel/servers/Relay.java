@@ -7,8 +7,10 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.time.Duration;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * A wire to a server of this machine that is as long, and as unreliable, as a test wants. The delay
@@ -20,7 +22,8 @@ public final class Relay implements AutoCloseable {
   private final ServerSocket listener;
   private final InetSocketAddress to;
   private final Set<RelayedConnection> connections = ConcurrentHashMap.newKeySet();
-  private final Gate gate = new Gate();
+  private final Queue<Gate> abandoned = new ConcurrentLinkedQueue<>();
+  private volatile Gate gate = new Gate();
   private volatile Duration oneWay;
 
   private Relay(InetSocketAddress at, InetSocketAddress to, Duration oneWay) {
@@ -82,6 +85,17 @@ public final class Relay implements AutoCloseable {
     gate.open();
   }
 
+  /**
+   * As {@link #blackhole} for the connections that are open now, for good; whoever connects from
+   * now on reaches the server, as behind a router that has forgotten its connections.
+   */
+  public void abandon() {
+    Gate shut = gate;
+    abandoned.add(shut);
+    gate = new Gate();
+    shut.shut();
+  }
+
   /** Resets every connection (RST to both ends); what was on its way is lost. */
   public void cut() {
     connections.forEach(RelayedConnection::reset);
@@ -102,6 +116,7 @@ public final class Relay implements AutoCloseable {
     }
     cut();
     gate.open();
+    abandoned.forEach(Gate::open);
   }
 
   private void accept() {
