@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * Measures how long Whimbrel and others copy a database of several gigabytes and build its indexes,
@@ -17,7 +18,7 @@ import java.util.Map;
  */
 final class CopyBenchmark {
   private static final String USAGE =
-      "Usage: lab/benchmark copy [--gigabytes N] [--rounds N] [--jobs N] [--disturbed | --alone]";
+      "Usage: lab/benchmark copy [--gigabytes N] [--rounds N] [--jobs N] [--disturbed] [--only WORD,…]";
 
   private final Options options;
   private final Map<String, List<Duration>> figures = new LinkedHashMap<>();
@@ -27,27 +28,33 @@ final class CopyBenchmark {
     this.options = options;
   }
 
-  private record Options(int gigabytes, int rounds, int jobs, boolean disturbed, boolean alone) {
+  private record Options(
+      int gigabytes, int rounds, int jobs, boolean disturbed, List<String> only) {
     static Options of(List<String> arguments) {
       int gigabytes = 4;
       int rounds = 3;
       int jobs = 4;
       boolean disturbed = false;
-      boolean alone = false;
+      List<String> only = List.of();
       for (int i = 0; i < arguments.size(); i++) {
         switch (arguments.get(i)) {
           case "--gigabytes" -> gigabytes = Integer.parseInt(arguments.get(++i));
           case "--rounds" -> rounds = Integer.parseInt(arguments.get(++i));
           case "--jobs" -> jobs = Integer.parseInt(arguments.get(++i));
           case "--disturbed" -> disturbed = true;
-          case "--alone" -> alone = true;
+          case "--only" -> only = List.of(arguments.get(++i).split(","));
           default -> throw new IllegalArgumentException(arguments.get(i));
         }
       }
       if (gigabytes < 1 || rounds < 1 || jobs < 1) {
         throw new IllegalArgumentException("too small");
       }
-      return new Options(gigabytes, rounds, jobs, disturbed, alone);
+      return new Options(gigabytes, rounds, jobs, disturbed, only);
+    }
+
+    /** Whether somebody is measured beside Whimbrel's own undisturbed copy. */
+    boolean wants(CopyTool tool) {
+      return only.isEmpty() || only.stream().anyMatch(tool.word()::contains);
     }
   }
 
@@ -66,12 +73,13 @@ final class CopyBenchmark {
 
   /** Whether every copy was as the original. */
   private boolean run() throws SQLException {
-    List<CopyTool> tools = new ArrayList<>(List.of(new CopyByWhimbrel()));
-    if (options.disturbed()) {
-      Disturbance.all().forEach(disturbance -> tools.add(new CopyByWhimbrel(disturbance)));
-    } else if (!options.alone()) {
-      tools.addAll(CopyPrograms.all());
-    }
+    List<CopyTool> tools = new ArrayList<>();
+    tools.add(new CopyByWhimbrel(Disturbance.NONE, options.disturbed()));
+    Stream<? extends CopyTool> others =
+        options.disturbed()
+            ? Disturbance.all().stream().map(disturbance -> new CopyByWhimbrel(disturbance, true))
+            : CopyPrograms.all().stream();
+    others.filter(options::wants).forEach(tools::add);
     try (CopyWorld world = new CopyWorld(options.jobs())) {
       CopyData.create(world.source(), options.gigabytes());
       System.out.println(CopyData.describe(world.source()) + ", " + options.jobs() + " jobs");

@@ -27,19 +27,20 @@ final class CopyByWhimbrel implements CopyTool {
   private static final String LAST = "replicate.indexes";
 
   private final Disturbance disturbance;
+  private final boolean wire;
   private @Nullable CopyWorkers workers;
   private int runs;
   private String name = "";
   private String parts = "";
 
-  /** Undisturbed. */
-  CopyByWhimbrel() {
-    this(Disturbance.NONE);
-  }
-
-  /** While something happens to it. */
-  CopyByWhimbrel(Disturbance disturbance) {
+  /**
+   * Undisturbed, or while something happens to it.
+   *
+   * @param wire whether its connections go by a wire that can be broken, which costs something
+   */
+  CopyByWhimbrel(Disturbance disturbance, boolean wire) {
     this.disturbance = disturbance;
+    this.wire = wire;
   }
 
   @Override
@@ -101,7 +102,10 @@ final class CopyByWhimbrel implements CopyTool {
         """
         SELECT coalesce(' (' || string_agg(kind || ' until ' || until, ', ' ORDER BY until) || ')', '') FROM (
           SELECT kind, round(extract(epoch FROM max(done_at) - (SELECT min(begun_at) FROM whimbrel.copy_generation)), 1) AS until
-            FROM whimbrel.copy_piece GROUP BY kind) k""");
+            FROM whimbrel.copy_piece GROUP BY kind
+          UNION ALL
+          SELECT 'snapshot ' || number || ' not', round(extract(epoch FROM opened_at - (SELECT min(begun_at) FROM whimbrel.copy_generation)), 1)
+            FROM whimbrel.copy_generation WHERE number > 1) k""");
   }
 
   /** Goes back, which empties the target. */
@@ -133,7 +137,7 @@ final class CopyByWhimbrel implements CopyTool {
         .orElse(new StepRecord(id, null, null, null));
   }
 
-  private static String runbook(String name, CopyWorld world) {
+  private String runbook(String name, CopyWorld world) {
     return """
     name: %s
     service: bench
@@ -148,11 +152,7 @@ final class CopyByWhimbrel implements CopyTool {
     decommission: {approval: required}
     approvers: [ana@example.com]
     """
-        .formatted(
-            name,
-            world.source().url(CopyData.DATABASE),
-            world.target().url(CopyData.DATABASE),
-            world.jobs());
+        .formatted(name, world.sourceUrl(wire), world.targetUrl(wire), world.jobs());
   }
 
   /** Percent of the rows' bytes that are copied. */

@@ -1,6 +1,7 @@
 package dev.whimbrel.lab;
 
 import dev.whimbrel.servers.PostgresServer;
+import dev.whimbrel.servers.Relay;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -21,6 +22,8 @@ final class CopyWorld implements AutoCloseable {
 
   private final PostgresServer source = server();
   private final PostgresServer target = server();
+  private final Relay toSource = Relay.to(source.port());
+  private final Relay toTarget = Relay.to(target.port());
   private final LabTemporal temporal = LabTemporal.best();
   private final Path directory;
   private final Product product;
@@ -53,6 +56,26 @@ final class CopyWorld implements AutoCloseable {
 
   PostgresServer target() {
     return target;
+  }
+
+  /** The source's database, straight or by a wire that can be broken. */
+  String sourceUrl(boolean wire) {
+    return url(source, wire ? toSource.port() : source.port());
+  }
+
+  /** The target's database, straight or by a wire that can be broken. */
+  String targetUrl(boolean wire) {
+    return url(target, wire ? toTarget.port() : target.port());
+  }
+
+  private static String url(PostgresServer server, int port) {
+    return server.url(CopyData.DATABASE).replace(":" + server.port() + "/", ":" + port + "/");
+  }
+
+  /** No connection by wire that is open now ever answers again; new ones do. */
+  void abandonConnections() {
+    toSource.abandon();
+    toTarget.abandon();
   }
 
   LabTemporal temporal() {
@@ -125,6 +148,8 @@ final class CopyWorld implements AutoCloseable {
   @Override
   public void close() {
     temporal.close();
+    toSource.close();
+    toTarget.close();
     source.close();
     target.close();
     delete(directory);

@@ -20,7 +20,10 @@ record Disturbance(String word, List<Integer> at, What what) {
     void happen(CopyWorld world, CopyWorkers workers);
   }
 
-  /** What a copy must bear: deaths of the worker at three moments, and of either server. */
+  /**
+   * What a copy must bear: deaths of the worker at three moments, a crash of either server, and
+   * connections that never answer again.
+   */
   static List<Disturbance> all() {
     return List.of(
         workerKilled(30),
@@ -30,7 +33,9 @@ record Disturbance(String word, List<Integer> at, What what) {
         new Disturbance(
             "source-restarted", List.of(60), (world, workers) -> restart(world.source())),
         new Disturbance(
-            "target-restarted", List.of(60), (world, workers) -> restart(world.target())));
+            "target-restarted", List.of(60), (world, workers) -> restart(world.target())),
+        new Disturbance(
+            "connections-silent", List.of(60), (world, workers) -> world.abandonConnections()));
   }
 
   private static Disturbance workerKilled(Integer... at) {

@@ -125,6 +125,11 @@ final class Journey implements AutoCloseable {
     worker.awaitExit(Duration.ofSeconds(10));
   }
 
+  /** The worker that runs now. */
+  ChildProcess worker() {
+    return worker;
+  }
+
   void startWorker() {
     worker = world.product().startWorker(environment);
   }
