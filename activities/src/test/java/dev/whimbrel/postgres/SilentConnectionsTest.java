@@ -84,8 +84,7 @@ class SilentConnectionsTest {
   }
 
   private static PostgresSpec spec(PostgresServer server, Relay relay) {
-    String url = server.url("shop").replace(":" + server.port() + "/", ":" + relay.port() + "/");
-    return new PostgresSpec(url, null, null, null);
+    return new PostgresSpec(server.url("shop", relay), null, null, null);
   }
 
   private static long done(PostgresServer target) throws Exception {

@@ -60,16 +60,16 @@ final class CopyWorld implements AutoCloseable {
 
   /** The source's database, straight or by a wire that can be broken. */
   String sourceUrl(boolean wire) {
-    return url(source, wire ? toSource.port() : source.port());
+    return url(source, wire, toSource);
   }
 
   /** The target's database, straight or by a wire that can be broken. */
   String targetUrl(boolean wire) {
-    return url(target, wire ? toTarget.port() : target.port());
+    return url(target, wire, toTarget);
   }
 
-  private static String url(PostgresServer server, int port) {
-    return server.url(CopyData.DATABASE).replace(":" + server.port() + "/", ":" + port + "/");
+  private static String url(PostgresServer server, boolean wire, Relay relay) {
+    return wire ? server.url(CopyData.DATABASE, relay) : server.url(CopyData.DATABASE);
   }
 
   /** No connection by wire that is open now ever answers again; new ones do. */

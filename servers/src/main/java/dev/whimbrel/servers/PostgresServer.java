@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -116,7 +115,7 @@ public final class PostgresServer implements AutoCloseable {
       Path directory = Directories.temporary("postgres-" + version);
       PostgresServer server = new PostgresServer(this, home, directory);
       try {
-        server.create(settings);
+        new PostgresCluster(home, directory).create(settings, server.port, password);
         server.start();
         return server;
       } catch (RuntimeException e) {
@@ -124,55 +123,6 @@ public final class PostgresServer implements AutoCloseable {
         throw e;
       }
     }
-  }
-
-  private void create(Map<String, String> settings) {
-    PostgresTemplate.copyTo(home, directory);
-    StringBuilder lines = new StringBuilder("\n");
-    settings.forEach((name, value) -> lines.append(line(name, value)));
-    lines
-        .append(line("listen_addresses", "127.0.0.1"))
-        .append(line("unix_socket_directories", ""))
-        .append(line("port", Integer.toString(port)));
-    try {
-      Path conf = data().resolve("postgresql.conf");
-      Files.writeString(conf, Files.readString(conf) + lines);
-      if (password != null) {
-        setPassword(password);
-        Files.writeString(
-            data().resolve("pg_hba.conf"),
-            """
-            host all all 127.0.0.1/32 scram-sha-256
-            host replication all 127.0.0.1/32 scram-sha-256
-            """);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static String line(String name, String value) {
-    return name + " = '" + value.replace("'", "''") + "'\n";
-  }
-
-  /** Done in single-user mode: nobody can connect in between. */
-  private void setPassword(String value) throws IOException {
-    Path sql = Files.createTempFile(directory, "password", ".sql");
-    Files.writeString(sql, "ALTER ROLE postgres PASSWORD '" + value.replace("'", "''") + "'\n");
-    Unprivileged.own(sql);
-    ChildProcess.run(
-        Unprivileged.command(
-            List.of(
-                "sh",
-                "-c",
-                "exec \"$0\" --single -c password_encryption=scram-sha-256 -D \"$1\" postgres"
-                    + " < \"$2\"",
-                home.resolve("bin/postgres").toString(),
-                data().toString(),
-                sql.toString())),
-        directory,
-        START_LIMIT);
-    Files.delete(sql);
   }
 
   /** Starts the server again on the same port and data, and waits until it accepts connections. */
@@ -295,6 +245,11 @@ public final class PostgresServer implements AutoCloseable {
     return "postgresql://" + user + "@127.0.0.1:" + port + "/" + database;
   }
 
+  /** As {@link #url(String)}, by a wire. */
+  public String url(String database, Relay wire) {
+    return "postgresql://postgres@127.0.0.1:" + wire.port() + "/" + database;
+  }
+
   /** Connects as superuser. */
   public Connection connect(String database) throws SQLException {
     return connect(database, "postgres", password);
@@ -317,21 +272,13 @@ public final class PostgresServer implements AutoCloseable {
   public void offerTls() {
     LocalCertificate certificate = LocalCertificate.make();
     try {
-      own("server.crt", Files.readString(certificate.pem()));
-      own("server.key", certificate.privateKey());
+      PostgresCluster cluster = new PostgresCluster(home, directory);
+      cluster.own("server.crt", Files.readString(certificate.pem()));
+      cluster.own("server.key", certificate.privateKey());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
     execute("postgres", "ALTER SYSTEM SET ssl = on", "SELECT pg_reload_conf()");
-  }
-
-  /** A file that nobody but the server may read. */
-  private void own(String name, String content) throws IOException {
-    Path file = data().resolve(name);
-    Files.createFile(
-        file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    Files.writeString(file, content);
-    Files.setOwner(file, Files.getOwner(data()));
   }
 
   /** Creates an empty database. */

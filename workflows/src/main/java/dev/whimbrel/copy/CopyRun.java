@@ -50,7 +50,9 @@ public final class CopyRun implements CopyWorkflow {
   private static void rest(int fruitless) {
     CancellationScope.throwCanceled();
     Duration pause =
-        CopyTimeouts.BETWEEN_GENERATIONS.multipliedBy(1L << Math.min(fruitless, Byte.SIZE));
+        fruitless == 0
+            ? CopyTimeouts.BETWEEN_GENERATIONS
+            : CopyTimeouts.FIRST_PAUSE.multipliedBy(1L << Math.min(fruitless - 1, Byte.SIZE));
     Duration bounded =
         pause.compareTo(CopyTimeouts.LONGEST_PAUSE) < 0 ? pause : CopyTimeouts.LONGEST_PAUSE;
     Workflow.newTimer(

@@ -30,12 +30,13 @@ final class CopyTimeouts {
 
   /**
    * A generation's opening: it waits for open transactions of the source, and reads what was
-   * written since the last snapshot. Ten seconds of silence mean a dead worker.
+   * written since the last snapshot. Seven seconds of silence mean a dead worker, which speaks
+   * every second: until then nobody goes on.
    */
   static final ActivityOptions OPEN =
       ActivityOptions.newBuilder(LIST)
           .setStartToCloseTimeout(Duration.ofDays(14))
-          .setHeartbeatTimeout(Duration.ofSeconds(10))
+          .setHeartbeatTimeout(Duration.ofSeconds(7))
           .build();
 
   /** The snapshot: one attempt, because what it held is gone with it. */
@@ -53,13 +54,17 @@ final class CopyTimeouts {
       ActivityOptions.newBuilder(OPEN)
           .setRetryOptions(
               RetryOptions.newBuilder()
-                  .setInitialInterval(Duration.ofSeconds(1))
-                  .setBackoffCoefficient(1)
+                  .setInitialInterval(Duration.ofMillis(200))
+                  .setMaximumInterval(Duration.ofSeconds(1))
+                  .setBackoffCoefficient(2)
                   .build())
           .build();
 
-  /** The first pause before another generation; each one that achieves nothing doubles it. */
-  static final Duration BETWEEN_GENERATIONS = Duration.ofSeconds(1);
+  /** The pause before another generation. */
+  static final Duration BETWEEN_GENERATIONS = Duration.ofMillis(100);
+
+  /** The pause behind the first one that has achieved nothing; each further one doubles it. */
+  static final Duration FIRST_PAUSE = Duration.ofSeconds(2);
 
   static final Duration LONGEST_PAUSE = Duration.ofMinutes(1);
 
