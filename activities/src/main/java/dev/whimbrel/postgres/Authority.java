@@ -103,6 +103,7 @@ final class Authority {
     try (Statement statement = database.createStatement()) {
       statement.execute("UPDATE whimbrel.authority SET withdrawn = false WHERE withdrawn");
     }
+    ReleasedSlots.forget(database);
     return row;
   }
 

@@ -29,7 +29,7 @@ final class CopyJob {
   private final CopyProgress progress;
   private final Duration look;
   private final Databases databases;
-  private final RowPipe pipe = new RowPipe();
+  private final RowPipe pipe;
   private @Nullable CopyPair pair;
   private @Nullable Instant failingSince;
   private int pieces;
@@ -44,7 +44,9 @@ final class CopyJob {
     this.look = look;
     this.sessions = new CopySessions(databases, request.move());
     this.request = request;
-    this.progress = new CopyProgress(sessions, pipe);
+    Throttle throttle = Throttle.of(request.move());
+    this.pipe = new RowPipe(throttle);
+    this.progress = new CopyProgress(sessions, pipe, throttle);
   }
 
   /** Works until nothing is left for anybody, or the snapshot is gone. */

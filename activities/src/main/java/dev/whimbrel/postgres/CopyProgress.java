@@ -22,6 +22,7 @@ final class CopyProgress implements AutoCloseable {
   private final Beside source;
   private final Beside target;
   private final RowPipe pipe;
+  private final Throttle throttle;
   private final AtomicLong looks = new AtomicLong();
   private final Instant begun = Instant.now();
   private @Nullable Totals first;
@@ -35,7 +36,8 @@ final class CopyProgress implements AutoCloseable {
   private volatile boolean stopped;
   private final Thread looking = new Thread(this::keepLooking, "copy-looks");
 
-  CopyProgress(CopySessions sessions, RowPipe pipe) {
+  CopyProgress(CopySessions sessions, RowPipe pipe, Throttle throttle) {
+    this.throttle = throttle;
     this.source = new Beside(sessions, Side.SOURCE);
     this.target = new Beside(sessions, Side.TARGET);
     this.pipe = pipe;
@@ -44,6 +46,7 @@ final class CopyProgress implements AutoCloseable {
 
   /** Begins to look, on a thread of its own, until it is closed. */
   CopyProgress watch() {
+    lookAtTheSource(); // before the first row moves
     looking.start();
     return this;
   }
@@ -113,6 +116,7 @@ final class CopyProgress implements AutoCloseable {
 
   private Progress look() {
     Totals totals = totals();
+    lookAtTheSource();
     endWhatStandsStill();
     Totals known = totals == null ? last : totals;
     if (known == null) {
@@ -126,9 +130,16 @@ final class CopyProgress implements AutoCloseable {
         line(known), known.bytesDone(), known.bytes(), null, null, null, null, null);
   }
 
+  private void lookAtTheSource() {
+    if (throttle.looks()) {
+      throttle.look(source.connection());
+    }
+  }
+
   /** Ends the sessions of the work. */
   void abort() {
     stopped = true;
+    throttle.stop();
     CopyPair open = pair;
     if (open != null) {
       open.abort();
@@ -178,9 +189,10 @@ final class CopyProgress implements AutoCloseable {
   private String now() {
     String trouble = failing;
     Piece at = piece;
+    String rests = throttle.resting();
     return trouble != null
         ? "trying again: " + trouble
-        : at == null ? "waiting for the pieces of others" : words(at);
+        : rests != null ? rests : at == null ? "waiting for the pieces of others" : words(at);
   }
 
   private static String words(Piece piece) {
@@ -214,6 +226,10 @@ final class CopyProgress implements AutoCloseable {
   private void endWhatStandsStill() {
     CopyPair working = pair;
     if (working == null || !asking) {
+      return;
+    }
+    if (throttle.resting() != null) {
+      standstill = new Standstill(Instant.now()); // both servers wait, as they should
       return;
     }
     Standstill now = standstill;

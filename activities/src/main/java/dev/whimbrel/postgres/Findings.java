@@ -22,6 +22,15 @@ final class Findings {
     all.add(new Finding(Finding.Level.NOTE, check, subject, message, null));
   }
 
+  /** A note with what could be done about it, which nothing depends on. */
+  void advice(String check, String subject, String message, @Nullable String how) {
+    all.add(new Finding(Finding.Level.NOTE, check, subject, message, how));
+  }
+
+  void add(Findings others) {
+    all.addAll(others.all);
+  }
+
   /** Gravest first; those of one level in the order in which they were found. */
   List<Finding> gravestFirst() {
     return all.stream().sorted(Comparator.comparing(Finding::level)).toList();

@@ -64,6 +64,12 @@ record Look(Move move, Connection source, Connection target) {
     return rows;
   }
 
+  void run(Side side, String sql) throws SQLException {
+    try (Statement statement = on(side).createStatement()) {
+      statement.execute(sql);
+    }
+  }
+
   /** The first row; every query that is asked this way has one. */
   Row row(Side side, String sql) throws SQLException {
     return rows(side, sql).get(0);

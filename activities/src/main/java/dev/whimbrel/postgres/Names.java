@@ -43,6 +43,11 @@ final class Names {
     return "^" + base + "_copy_[0-9]+$";
   }
 
+  /** Matches every slot of the migration, on either side, and nothing else. */
+  String ownSlots() {
+    return "^" + base + "_(forward|base|live|copy_[0-9]+)$";
+  }
+
   /** Publication on the target, for the way back. */
   String reversePublication() {
     return base + "_reverse";

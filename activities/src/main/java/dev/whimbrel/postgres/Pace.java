@@ -28,6 +28,8 @@ public record Pace(@Nullable Duration atMost) {
     BASE_SLOT(Duration.ofSeconds(2)),
     /** The way back: a marker's travel, and the state of slot and subscription. */
     WAY_BACK(Duration.ofSeconds(2)),
+    /** The log that the slots keep: a server writes a few gigabytes in this time at most. */
+    KEPT_WAL(Duration.ofSeconds(2)),
     /** The first writes: one look at the target's counters. */
     FIRST_WRITES(Duration.ofMillis(300)),
     /** The tail: each look is an attempt of its own, since people take their time. */

@@ -39,9 +39,12 @@ public final class PostgresPreflight implements Preflight {
   private PreflightReport preflight(Look look) throws SQLException {
     Findings findings = new Findings();
     new ServerChecks(look, findings).run();
+    new WalChecks(look, findings).run();
+    Throttle.check(look, findings);
     new DatabaseChecks(look, findings).run();
     new TableChecks(look, findings).run();
     Heartbeats.beat("checked servers, databases and tables");
+    new MoveAdvice(look, findings).run();
     RightsChecks rights = new RightsChecks(look, findings);
     rights.run();
     boolean canGoBack = rights.canGoBack();

@@ -43,6 +43,7 @@ public final class PostgresReplication implements Replication {
     Names names = new Names(move.migration());
     lock(move, source, target);
     requireSourceIsTruth(move, source, target);
+    ReleasedSlots.refuseNew(source, move.migration());
     Markers.create(source);
     Markers.create(target);
     ForwardPublisher publisher = new ForwardPublisher(source, names);

@@ -9,6 +9,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -139,6 +140,13 @@ final class ReadyCheck {
   }
 
   private void streamIsWhole() throws SQLException {
+    Optional<String> released = ReleasedSlots.why(sessions.on(from).connection(CALL));
+    if (released.isPresent()) {
+      throw Failures.needsHelp(
+          "There is no stream to the %s any more: %s".formatted(to.word(), released.get()),
+          "the %s stays the truth; abandon the migration, or start it again".formatted(from.word()),
+          "whimbrel abandon " + request.move().migration() + " --reason …");
+    }
     String name = Quoting.literal(stream.subscription());
     List<List<@Nullable String>> rows =
         sessions

@@ -23,6 +23,17 @@ final class RowPipe {
   private static final Duration LAST_WORDS = Duration.ofSeconds(2);
 
   private final AtomicLong bytes = new AtomicLong();
+  private final Throttle throttle;
+
+  /** A pipe that moves rows as fast as both servers go. */
+  RowPipe() {
+    this(Throttle.none());
+  }
+
+  /** A pipe that is held up now and then. */
+  RowPipe(Throttle throttle) {
+    this.throttle = throttle;
+  }
 
   /** Bytes moved so far, by every run of this pipe; may be asked by another thread. */
   long bytes() {
@@ -94,6 +105,7 @@ final class RowPipe {
       }
       into.write(piece, length);
       bytes.addAndGet(length);
+      throttle.moved(length);
       length = from.read(piece);
     }
     return from.awaitEnd();

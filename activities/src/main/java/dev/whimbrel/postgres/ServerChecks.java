@@ -119,14 +119,6 @@ final class ServerChecks {
           "does not count writes (track_counts is off), so that a soak would see none.",
           "ALTER SYSTEM SET track_counts = on; SELECT pg_reload_conf();");
     }
-    String keep = look.setting(side, "max_slot_wal_keep_size");
-    if (!keep.equals("-1")) {
-      findings.warning(
-          "max-slot-wal-keep-size",
-          side.word(),
-          "drops a slot that is more than " + keep + " behind, and with it the stream.",
-          "ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf();");
-    }
     String idle = look.setting(side, "idle_replication_slot_timeout");
     if (!idle.isEmpty() && !idle.equals("0")) {
       findings.blocker(

@@ -90,6 +90,12 @@ final class Sessions implements AutoCloseable {
     return open(databases, move, step, limit, List.of(Side.SOURCE, Side.TARGET), false, own);
   }
 
+  /** As {@link #openPolitely}, for one side alone. */
+  static Sessions openPolitely(
+      Databases databases, Move move, String step, Duration limit, Side side) throws SQLException {
+    return open(databases, move, step, limit, List.of(side), false, new EarlierRounds());
+  }
+
   /** As {@link #openBoth} for one side alone; the other one cannot be reached. */
   static Sessions openOne(Databases databases, Move move, String step, Duration limit, Side side)
       throws SQLException {

@@ -24,8 +24,8 @@ final class Size {
     Matcher matcher = TEXT.matcher(text.strip());
     if (!matcher.matches()) {
       throw Failures.needsHelp(
-          "Cannot read storage: expected a size such as 500GB or 2TB, found " + text,
-          "correct storage in the runbook",
+          "Cannot read a size: expected one such as 500GB or 2TB, found " + text,
+          "correct it in the runbook",
           null);
     }
     BigDecimal bytes = new BigDecimal(matcher.group(1));

@@ -6,6 +6,7 @@ import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.runbook.PostgresUrl;
 import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.WalSpec;
 import java.util.List;
 
 /**
@@ -70,6 +71,24 @@ final class Card {
 
     %4$s
     %5$s
+    ## 3. If a server's disk fills while no worker runs
+
+    The slots of the migration keep its log. On the side that takes the writes:
+
+    ```sql
+    SELECT slot_name, active, pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)) AS keeps
+      FROM pg_replication_slots WHERE slot_name ~ '%7$s';
+    ```
+
+    Dropping them frees the log at the next checkpoint. Before the hand-over it costs the copy: start again. After it
+    THERE IS NO WAY BACK any more, and the target stays the truth.
+
+    ```sql
+    SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name ~ '%7$s' AND active;
+    SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name ~ '%7$s' AND NOT active;
+    ```
+
+    %8$s
     """
         .formatted(
             runbook.name(),
@@ -77,8 +96,23 @@ final class Card {
             psql(runbook.target().postgres()),
             over("Forward: from source to target", "target"),
             over("Back: from target to source", "source"),
-            file.matches("[A-Za-z0-9_./:@%+-]+") ? file : "'" + file.replace("'", "'\\''") + "'")
+            file.matches("[A-Za-z0-9_./:@%+-]+") ? file : "'" + file.replace("'", "'\\''") + "'",
+            "^whimbrel_" + runbook.name().replace('-', '_') + "_(forward|base|live|copy_[0-9]+)$",
+            atTheLimit(runbook.replicate().wal()))
         .replaceAll("(?m)[ ]+$", "");
+  }
+
+  /** What workers do about it while they are up. */
+  private static String atTheLimit(WalSpec wal) {
+    String limit = wal.limit() == null ? "the limit that `plan` names" : wal.limit();
+    return wal.then() == null || wal.then().equals("release")
+        ? "Workers do the same by themselves at "
+            + limit
+            + (wal.then() == null && wal.limit() == null
+                ? ", where the runbook says how large the disk is; `status` then says why."
+                : "; `status` then says why.")
+        : "Workers do not: at %s %s."
+            .formatted(limit, wal.then().equals("ask") ? "they ask a person" : "they only say so");
   }
 
   private String over(String title, String to) {

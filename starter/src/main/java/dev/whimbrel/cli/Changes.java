@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /** What is new between two looks at a migration, as lines for a log. */
 final class Changes {
+  private static final int OPENING = 12;
+
   private Changes() {}
 
   static List<String> between(@Nullable Snapshot before, Snapshot after, ZoneId zone) {
@@ -35,10 +37,31 @@ final class Changes {
     if (moved && after.answered()) {
       lines.add(StatusText.headline(after, zone));
     }
+    for (Snapshot.Activity activity : after.now()) {
+      String warning = activity.warning();
+      if (warning != null && !opening(warning).equals(openingOf(before, activity.activity()))) {
+        lines.add("WARNING: " + StatusText.indented(warning));
+      }
+    }
     if (was == null || was.state() != is.state() || !sameWait(was, is)) {
       lines.addAll(state(after));
     }
     return lines;
+  }
+
+  /** How a warning begins: the figures in the rest of it change with each look. */
+  private static String opening(String warning) {
+    return warning.substring(0, Math.min(OPENING, warning.length()));
+  }
+
+  private static @Nullable String openingOf(@Nullable Snapshot before, String activity) {
+    return before == null
+        ? null
+        : before.now().stream()
+            .filter(known -> known.activity().equals(activity) && known.warning() != null)
+            .map(known -> opening(Objects.requireNonNull(known.warning())))
+            .findFirst()
+            .orElse(null);
   }
 
   private static boolean sameMoment(StepRecord a, StepRecord b) {

@@ -215,7 +215,8 @@ final class Migrations {
         progress == null ? null : progress.done(),
         progress == null ? null : progress.total(),
         pending.getAttempt(),
-        longRetrying && pending.hasLastFailure() ? words(pending.getLastFailure()) : null);
+        longRetrying && pending.hasLastFailure() ? words(pending.getLastFailure()) : null,
+        progress == null ? null : progress.warning());
   }
 
   private @Nullable Progress progress(PendingActivityInfo pending) {
@@ -238,7 +239,8 @@ final class Migrations {
     for (Progress p : progress) {
       if (p.obstacle() != null) {
         rollback =
-            new RollbackOffer(false, null, rollback.estimatedSeconds(), rollback.writesAtRisk());
+            new RollbackOffer(
+                false, null, rollback.estimatedSeconds(), rollback.writesAtRisk(), rollback.why());
       }
       if (p.lagMillis() != null) {
         long bytes = p.lagBytes() != null ? p.lagBytes() : lag == null ? 0 : lag.bytes();
@@ -250,7 +252,8 @@ final class Migrations {
                 rollback.possible(),
                 rollback.until(),
                 rollback.estimatedSeconds(),
-                p.writesAtRisk() == Progress.NOT_KNOWN ? null : p.writesAtRisk());
+                p.writesAtRisk() == Progress.NOT_KNOWN ? null : p.writesAtRisk(),
+                rollback.why());
       }
     }
     return with(s, rollback, lag);

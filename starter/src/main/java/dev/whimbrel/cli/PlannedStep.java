@@ -5,6 +5,7 @@ import dev.whimbrel.migration.Step;
 import dev.whimbrel.runbook.CanarySpec;
 import dev.whimbrel.runbook.RetireSpec;
 import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.ThrottleSpec;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -62,7 +63,7 @@ record PlannedStep(
       case PREFLIGHT, SUBSCRIBE, SEQUENCES, REHEARSE_REVERSE, STOP_REVERSE -> fixed(step, 5);
       case SCHEMA -> fixed(step, 20);
       case LOWER_TTL, RESTORE_TTL, SHIFT_TRAFFIC -> open(step, "one whole TTL in force before it");
-      case COPY -> sized(step, bytes, COPY_RATE * jobs);
+      case COPY -> sized(step, bytes, copyRate(runbook, jobs));
       case INDEXES -> sized(step, bytes, INDEX_RATE);
       case ANALYZE -> sized(step, bytes, ANALYZE_RATE);
       case VERIFY_DATA, FRESH_VERIFY -> sized(step, bytes, VERIFY_RATE);
@@ -81,6 +82,12 @@ record PlannedStep(
       case CATCH_UP -> open(step, "what was written during the copy");
       default -> new PlannedStep(step.id(), step.title(), true, null, null);
     };
+  }
+
+  private static long copyRate(Runbook runbook, int jobs) {
+    ThrottleSpec throttle = runbook.replicate().throttle();
+    Long allowed = throttle == null ? null : throttle.bytesPerSecond();
+    return allowed == null ? COPY_RATE * jobs : Math.min(allowed, COPY_RATE * jobs);
   }
 
   private static boolean configured(Step step, Runbook runbook) {

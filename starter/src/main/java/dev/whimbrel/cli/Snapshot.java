@@ -32,6 +32,7 @@ record Snapshot(
    * @param total units in all, or null
    * @param attempt from 1
    * @param lastFailure why the attempt before failed; null on the first and in its first minute
+   * @param warning what somebody should know before it does harm, or null
    */
   record Activity(
       String activity,
@@ -39,7 +40,8 @@ record Snapshot(
       @Nullable Long done,
       @Nullable Long total,
       int attempt,
-      @Nullable String lastFailure) {}
+      @Nullable String lastFailure,
+      @Nullable String warning) {}
 
   /** The document of {@code --output json}. What is not known is null, never a guess. */
   ObjectNode json() {

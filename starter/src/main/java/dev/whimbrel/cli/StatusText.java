@@ -28,6 +28,11 @@ final class StatusText {
     if (snapshot.trouble() != null) {
       lines.add("  " + snapshot.trouble());
     }
+    for (Snapshot.Activity activity : snapshot.now()) {
+      if (activity.warning() != null) {
+        lines.add("WARNING: " + indented(activity.warning()));
+      }
+    }
     for (Parked parked : s.parked()) {
       lines.add("NEEDS HELP: " + parked.step() + ": " + indented(parked.cause()));
       lines.add("  " + indented(parked.remedy()));
@@ -118,7 +123,8 @@ final class StatusText {
       return "under way";
     }
     if (!offer.possible()) {
-      return s.phase().equals("decommission") ? "no, the way back is closed" : "NO";
+      String why = offer.why() == null ? "" : ", " + offer.why();
+      return s.phase().equals("decommission") ? "no, the way back is closed" + why : "NO" + why;
     }
     return "yes, %s, about %d s, %s at risk: whimbrel rollback %s"
         .formatted(

@@ -2,6 +2,7 @@ package dev.whimbrel.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.whimbrel.activity.Redaction;
+import dev.whimbrel.activity.WalReport;
 import dev.whimbrel.migration.MigrationResult;
 import dev.whimbrel.migration.MigrationWorkflow;
 import io.temporal.api.common.v1.Payloads;
@@ -72,6 +73,8 @@ record Timeline(List<Event> events, int length) {
         var signal = event.getWorkflowExecutionSignaledEventAttributes();
         yield decided(at, "signal " + signal.getSignalName(), json(signal.getInput()));
       }
+      case EVENT_TYPE_ACTIVITY_TASK_COMPLETED ->
+          released(at, json(event.getActivityTaskCompletedEventAttributes().getResult()));
       case EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED -> new Event(at, "cancel", null, null);
       case EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED ->
           new Event(
@@ -86,6 +89,13 @@ record Timeline(List<Event> events, int length) {
       case EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED -> new Event(at, "ended", null, cancelledAs);
       default -> null;
     };
+  }
+
+  /** What a watch did by itself at the limit for the kept log. */
+  private static @Nullable Event released(Instant at, @Nullable JsonNode result) {
+    return WalReport.What.RELEASED.name().equals(text(result, "what"))
+        ? new Event(at, "slots dropped", null, text(result, "line"))
+        : null;
   }
 
   private static Event decided(Instant at, String what, @Nullable JsonNode request) {

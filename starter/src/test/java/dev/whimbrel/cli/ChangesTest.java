@@ -36,6 +36,29 @@ class ChangesTest {
         .startsWith("WRITES GO TO: target (since 02:14:07, epoch 3)");
   }
 
+  @Test
+  void warnsOnceAndAgainWhenItGetsWorse() {
+    Snapshot near = warning("the slots keep 41 GB of WAL on the source");
+    Snapshot nearer = warning("the slots keep 42 GB of WAL on the source");
+    Snapshot passed = warning("THE LIMIT IS PASSED: the slots keep 51 GB");
+
+    assertThat(Changes.between(snapshot(State.RUNNING, null), near, ZoneOffset.UTC))
+        .containsExactly("WARNING: the slots keep 41 GB of WAL on the source");
+    assertThat(Changes.between(near, nearer, ZoneOffset.UTC)).isEmpty();
+    assertThat(Changes.between(nearer, passed, ZoneOffset.UTC))
+        .containsExactly("WARNING: THE LIMIT IS PASSED: the slots keep 51 GB");
+  }
+
+  private static Snapshot warning(String words) {
+    Snapshot bare = snapshot(State.RUNNING, null);
+    return new Snapshot(
+        bare.status(),
+        true,
+        List.of(new Snapshot.Activity("AwaitWal", "kept", null, null, 1, null, words)),
+        null,
+        Statuses.NOW);
+  }
+
   private static Snapshot snapshot(State state, MigrationResult.@Nullable Ending ending) {
     return new Snapshot(
         Statuses.waitingForApproval("shop", Statuses.NOW.minusSeconds(300), state, ending),

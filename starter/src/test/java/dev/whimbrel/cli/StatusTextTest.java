@@ -64,6 +64,31 @@ class StatusTextTest {
   }
 
   @Test
+  void saysWhyTheWayBackWasGivenUp() {
+    RollbackOffer lost = new RollbackOffer(false, null, 0, 0L, "THE WAY BACK IS LOST: the disk");
+
+    assertThat(headline(State.WAITING_FOR_TIME, "cutover", lost, true))
+        .endsWith("GO BACK: NO, THE WAY BACK IS LOST: the disk");
+    assertThat(headline(State.WAITING_FOR_APPROVAL, "decommission", lost, true))
+        .endsWith("GO BACK: no, the way back is closed, THE WAY BACK IS LOST: the disk");
+  }
+
+  @Test
+  void warnsBeforeSomethingDoesHarm() {
+    MigrationStatus s =
+        status(
+            "source", State.RUNNING, "replicate", new RollbackOffer(true, null, 4, 0L), List.of());
+    Snapshot.Activity watch =
+        new Snapshot.Activity(
+            "AwaitWal", "41 GB kept", null, null, 1, null, "82 % of the limit\nat the limit …");
+
+    assertThat(
+            StatusText.of(
+                new Snapshot(s, true, List.of(watch), null, Statuses.NOW), ZoneOffset.UTC))
+        .containsSubsequence("WARNING: 82 % of the limit\n  at the limit …", "NOW: 41 GB kept");
+  }
+
+  @Test
   void saysWhatNobodyKnows() {
     RollbackOffer risky = new RollbackOffer(true, null, 2, null);
     MigrationStatus closed = status("unknown", State.NEEDS_HELP, "cutover", risky, List.of());

@@ -72,8 +72,9 @@ final class Statuses {
             100),
         true,
         List.of(
-            new Snapshot.Activity("WatchWayBack", "the way back is 3 ms behind", 1L, 2L, 1, null),
-            new Snapshot.Activity("AwaitTail", null, null, null, 9, "2 clients are left")),
+            new Snapshot.Activity(
+                "WatchWayBack", "the way back is 3 ms behind", 1L, 2L, 1, null, null),
+            new Snapshot.Activity("AwaitTail", null, null, null, 9, "2 clients are left", null)),
         null,
         NOW);
   }

@@ -9,6 +9,7 @@ import dev.whimbrel.dns.RegistryDns;
 import dev.whimbrel.migration.Migrations;
 import dev.whimbrel.postgres.Pace;
 import dev.whimbrel.postgres.PostgresCopy;
+import dev.whimbrel.postgres.PostgresKeptWal;
 import dev.whimbrel.postgres.PostgresPreflight;
 import dev.whimbrel.postgres.PostgresReplication;
 import dev.whimbrel.postgres.PostgresSchema;
@@ -58,6 +59,7 @@ public final class WorkerMain {
       new PostgresSchema(secrets),
       new PostgresCopy(secrets, pace),
       new PostgresReplication(secrets, pace),
+      new PostgresKeptWal(secrets, pace),
       new PostgresVerification(secrets),
       new PostgresSwitchover(secrets, pace),
       new RegistryDns(secrets, pace.atMost()),

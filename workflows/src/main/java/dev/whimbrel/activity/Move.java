@@ -4,8 +4,11 @@ import dev.whimbrel.runbook.Connect;
 import dev.whimbrel.runbook.LeftBehind;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.ThrottleSpec;
+import dev.whimbrel.runbook.WalSpec;
 import java.time.Duration;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The two databases of one migration and how applications reach them: what every database step
@@ -18,6 +21,8 @@ import java.util.List;
  * @param leftBehind roles that stay behind on purpose
  * @param jobs how many tables are synchronised at once
  * @param maxLag the limit of a marker's travel time
+ * @param throttle what the copy may take, or null for as much as the servers give
+ * @param wal how much of its log a server may keep for the slots; nulls in it are defaults
  */
 public record Move(
     String migration,
@@ -26,7 +31,21 @@ public record Move(
     List<Connect> connect,
     List<LeftBehind> leftBehind,
     int jobs,
-    Duration maxLag) {
+    Duration maxLag,
+    @Nullable ThrottleSpec throttle,
+    @Nullable WalSpec wal) {
+
+  /** A move without throttle, and with the limit for the log that follows by itself. */
+  public Move(
+      String migration,
+      PostgresSpec source,
+      PostgresSpec target,
+      List<Connect> connect,
+      List<LeftBehind> leftBehind,
+      int jobs,
+      Duration maxLag) {
+    this(migration, source, target, connect, leftBehind, jobs, maxLag, null, null);
+  }
 
   /** The databases of a runbook. */
   public static Move of(Runbook runbook) {
@@ -37,7 +56,9 @@ public record Move(
         runbook.connect(),
         runbook.leftBehind(),
         runbook.replicate().jobs(),
-        runbook.replicate().maxLag());
+        runbook.replicate().maxLag(),
+        runbook.replicate().throttle(),
+        runbook.replicate().wal());
   }
 
   /** The database on one side. */

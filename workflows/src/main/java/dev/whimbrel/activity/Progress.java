@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param looks how often this attempt has looked, or null where that is not counted
  * @param users who was seen to use the source, or null where nobody looks for them
  * @param obstacle what a rollback would stop at now, or null
+ * @param warning what somebody should know before it does harm, or null
  */
 public record Progress(
     String line,
@@ -31,7 +32,8 @@ public record Progress(
     @Nullable String lastLooked,
     @Nullable Long looks,
     @Nullable List<DatabaseUser> users,
-    @Nullable String obstacle) {
+    @Nullable String obstacle,
+    @Nullable String warning) {
 
   /** There are writes at risk, and nobody can say how many. */
   public static final long NOT_KNOWN = -1;
@@ -57,34 +59,41 @@ public record Progress(
         lastLooked,
         null,
         null,
+        null,
         null);
   }
 
   /** The same in other words. */
   public Progress said(String words) {
-    return with(words, looks, users, obstacle);
+    return with(words, looks, users, obstacle, warning);
   }
 
   /** The same, with the number of looks so far. */
   public Progress after(long looksSoFar) {
-    return with(line, looksSoFar, users, obstacle);
+    return with(line, looksSoFar, users, obstacle, warning);
   }
 
   /** The same, with who was seen to use the source. */
   public Progress having(List<DatabaseUser> seen) {
-    return with(line, looks, seen, obstacle);
+    return with(line, looks, seen, obstacle, warning);
   }
 
   /** The same, with what a rollback would stop at. */
   public Progress stopping(@Nullable String found) {
-    return with(line, looks, users, found);
+    return with(line, looks, users, found, warning);
+  }
+
+  /** The same, with what somebody should know before it does harm. */
+  public Progress warning(@Nullable String words) {
+    return with(line, looks, users, obstacle, words);
   }
 
   private Progress with(
       String words,
       @Nullable Long looksSoFar,
       @Nullable List<DatabaseUser> seen,
-      @Nullable String found) {
+      @Nullable String found,
+      @Nullable String said) {
     return new Progress(
         words,
         done,
@@ -96,7 +105,8 @@ public record Progress(
         lastLooked,
         looksSoFar,
         seen,
-        found);
+        found,
+        said);
   }
 
   /** Progress that is only words. */

@@ -46,6 +46,7 @@ final class Board {
   private int switchoverAttempts;
   private boolean wayBack = true;
   private @Nullable Instant wayBackUntil;
+  private @Nullable String wayBackLost;
   private long predictedPauseMillis;
   private @Nullable Integer targetShare;
   private String mirrored = "";
@@ -85,6 +86,12 @@ final class Board {
   void end(Step ended, String outcome) {
     StepRecord known = Objects.requireNonNull(records.get(ended));
     records.put(ended, new StepRecord(ended.id(), known.started(), now(), outcome));
+    changed();
+  }
+
+  /** Records what came of something that runs beside the steps. */
+  void note(Step beside, String outcome) {
+    records.put(beside, new StepRecord(beside.id(), now(), now(), outcome));
     changed();
   }
 
@@ -190,6 +197,12 @@ final class Board {
     changed();
   }
 
+  /** The way back was given up, for good. */
+  void loseWayBack(String why) {
+    wayBackLost = why;
+    offerWayBack(false, null);
+  }
+
   void end(MigrationResult ended) {
     stop("not ended");
     result = ended;
@@ -290,7 +303,8 @@ final class Board {
             wayBack && result == null && !parking.holds(Step.WATCH_WAY_BACK.id()),
             wayBackUntil,
             Math.max(2, predictedPauseMillis / 1000),
-            handOver == null && truth.equals(Side.SOURCE.word()) ? 0L : null),
+            handOver == null && truth.equals(Side.SOURCE.word()) ? 0L : null,
+            wayBackLost),
         null,
         verification == null
             ? null

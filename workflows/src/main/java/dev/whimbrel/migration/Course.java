@@ -16,6 +16,7 @@ final class Course {
   private @Nullable RollbackRequest promotion;
   private boolean promoted;
   private boolean noReturn;
+  private boolean wayBackLost;
 
   /**
    * Asks for a rollback. Never waits.
@@ -23,7 +24,7 @@ final class Course {
    * @return whether the way back is, or will be, taken
    */
   boolean ask(RollbackRequest request) {
-    if (noReturn || abandoned != null) {
+    if (noReturn || abandoned != null || (wayBackLost && !request.acceptLoss())) {
       return false;
     }
     if (request.acceptLoss()) {
@@ -34,6 +35,15 @@ final class Course {
       cancel("rollback asked for by " + request.by());
     }
     return true;
+  }
+
+  /** There is nothing to go back with any more, short of accepting what that loses. */
+  void loseWayBack() {
+    wayBackLost = true;
+  }
+
+  boolean isWayBackLost() {
+    return wayBackLost;
   }
 
   /** Ends the migration where it stands. */

@@ -39,6 +39,7 @@ final class Decommission {
     migration.steps.run(
         Step.STOP_REVERSE,
         step -> call(Switchover.class, Timeouts.CATALOG, step).stopReverse(migration.move));
+    migration.wal.cancel();
     restoreTtl();
     migration.steps.run(
         Step.CLEAN_UP,

@@ -71,8 +71,7 @@ final class Gate {
 
   /** Waits for an approval of findings that do not change by themselves. */
   static void awaitDecommission(Migration migration) {
-    awaitApprovalOf(
-        migration, Step.END_APPROVAL, endOfWayBack(migration.runbook.name()), Step.STOP_REVERSE);
+    awaitApprovalOf(migration, Step.END_APPROVAL, endOfWayBack(migration), Step.STOP_REVERSE);
   }
 
   /**
@@ -160,12 +159,16 @@ final class Gate {
   }
 
   /** What the approval of the decommission approves. */
-  private static Findings endOfWayBack(String name) {
+  private static Findings endOfWayBack(Migration migration) {
     return Evidence.findings(
         List.of(
-            "THE WAY BACK ENDS: the stream to the source is dropped, and "
-                + name
-                + " can no longer be rolled back.",
+            migration.course.isWayBackLost()
+                ? "THE WAY BACK IS LOST ALREADY: "
+                    + migration.runbook.name()
+                    + " stays on the target."
+                : "THE WAY BACK ENDS: the stream to the source is dropped, and "
+                    + migration.runbook.name()
+                    + " can no longer be rolled back.",
             "The source stays closed for good."),
         List.of());
   }

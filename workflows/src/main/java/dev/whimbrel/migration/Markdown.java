@@ -16,6 +16,9 @@ final class Markdown {
       page.append(" since ").append(status.writesSince());
     }
     page.append(". Go back: ").append(status.rollback().possible() ? "yes" : "NO");
+    if (status.rollback().why() != null) {
+      page.append(", ").append(status.rollback().why());
+    }
     if (status.rollback().until() != null) {
       page.append(", until ").append(status.rollback().until());
     }

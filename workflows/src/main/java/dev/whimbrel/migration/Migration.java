@@ -37,6 +37,7 @@ final class Migration {
   final Approvals approvals;
   final Guards guards;
   final Shares shares;
+  final WalWatch wal;
 
   private @Nullable PreflightReport preflight;
   private List<DatabaseUser> users = List.of();
@@ -58,6 +59,7 @@ final class Migration {
     this.approvals = new Approvals(board, runbook.approvers());
     this.guards = new Guards(runbook, board, course);
     this.shares = new Shares(this);
+    this.wal = new WalWatch(this);
   }
 
   /** The names that move with the service, or null when none does. */
@@ -109,7 +111,9 @@ final class Migration {
 
   /** What people went on without so far, with their reasons. */
   List<String> skipped() {
-    return Stream.concat(steps.skipped().stream(), shares.skipped().stream()).toList();
+    return Stream.of(steps.skipped(), shares.skipped(), wal.skipped())
+        .flatMap(List::stream)
+        .toList();
   }
 
   /** Whether the source is known to hold every write: the copy may be dropped. */
@@ -120,7 +124,13 @@ final class Migration {
 
   /** Whether a stream runs back from the target. */
   boolean canGoBack() {
-    return handOver != null && handOver.canGoBack();
+    return handOver != null && handOver.canGoBack() && !course.isWayBackLost();
+  }
+
+  /** The way back was given up so that the target keeps running. */
+  void loseWayBack(String why) {
+    course.loseWayBack();
+    board.loseWayBack(why);
   }
 
   /** Says that going back is possible, and not yet until when. */

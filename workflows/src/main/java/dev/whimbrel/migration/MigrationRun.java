@@ -62,6 +62,7 @@ public final class MigrationRun implements MigrationWorkflow {
     cutover.stopWatching();
     migration.shares.stop();
     migration.guards.stop();
+    migration.wal.stop();
   }
 
   private MigrationResult result() {
@@ -133,6 +134,11 @@ public final class MigrationRun implements MigrationWorkflow {
     if (course.isPastNoReturn()) {
       throw Refusals.because(
           "Cannot roll back: the way back was dropped, with the approval of the decommission.");
+    }
+    if (course.isWayBackLost() && !request.acceptLoss()) {
+      throw Refusals.because(
+          "Cannot roll back: THE WAY BACK IS LOST, see whimbrel status %s. Only where the target is gone for good: --accept-loss, which loses every write since."
+              .formatted(migration.runbook.name()));
     }
   }
 

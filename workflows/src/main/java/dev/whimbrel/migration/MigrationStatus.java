@@ -79,12 +79,24 @@ public record MigrationStatus(
    * @param estimatedSeconds how long writes are held up
    * @param writesAtRisk writes that would be lost if the side that takes them died now; null where
    *     nobody knows
+   * @param why why it is not possible any more, where that was decided; or null
    */
   public record RollbackOffer(
       boolean possible,
       @Nullable Instant until,
       long estimatedSeconds,
-      @Nullable Long writesAtRisk) {}
+      @Nullable Long writesAtRisk,
+      @Nullable String why) {
+
+    /** An offer about which there is nothing more to say. */
+    public RollbackOffer(
+        boolean possible,
+        @Nullable Instant until,
+        long estimatedSeconds,
+        @Nullable Long writesAtRisk) {
+      this(possible, until, estimatedSeconds, writesAtRisk, null);
+    }
+  }
 
   /** Lag of the running stream. */
   public record Lag(long bytes, long millis) {}

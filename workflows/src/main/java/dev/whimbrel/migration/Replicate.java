@@ -29,6 +29,9 @@ final class Replicate {
     Runner steps = migration.steps;
     SoakRequest soak = new SoakRequest(move, migration.runbook.replicate().soak());
 
+    if (Workflow.getVersion("watch-wal", Workflow.DEFAULT_VERSION, 1) == 1) {
+      migration.wal.start();
+    }
     if (Workflow.getVersion("bulk-copy", Workflow.DEFAULT_VERSION, 1) == 1) {
       copyThenStream(steps);
     } else {

@@ -12,6 +12,7 @@ public enum Step {
   LOWER_TTL("prepare.lower-ttl", "lower the TTL and wait one whole old TTL", Kind.SKIPPABLE),
 
   SCHEMA("replicate.schema", "create tables and keys on the target", Kind.NEEDED),
+  WATCH_WAL("replicate.watch-wal", "watch the log that the slots keep", Kind.SKIPPABLE),
   COPY("replicate.copy", "copy the data", Kind.NEEDED),
   SUBSCRIBE("replicate.subscribe", "start the stream to the target", Kind.NEEDED),
   INDEXES("replicate.indexes", "create the other indexes and constraints", Kind.NEEDED),

@@ -18,6 +18,7 @@ final class WayBack {
     migration.approvals.clear();
     cutover.leaveWatching();
     migration.shares.leave();
+    migration.wal.goBack();
 
     // Clients of a canary do not wait for what the databases have to say.
     boolean onlyACanary = migration.shares.touched() && !cutover.wasTried();

@@ -1,6 +1,7 @@
 package dev.whimbrel.runbook;
 
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The copy and the stream.
@@ -8,13 +9,18 @@ import java.time.Duration;
  * @param jobs how many tables are synchronised at once; 4
  * @param soak how long lag must stay under the limit, under real writes; 24 h
  * @param maxLag the limit, as the travel time of a marker; 1 s
+ * @param throttle what the copy may take; absent: as much as the servers give
+ * @param wal how much of its log a server may keep for the migration
  */
-public record Replicate(Integer jobs, Duration soak, Duration maxLag) {
-  static final Replicate DEFAULT = new Replicate(4, Duration.ofHours(24), Duration.ofSeconds(1));
+public record Replicate(
+    Integer jobs, Duration soak, Duration maxLag, @Nullable ThrottleSpec throttle, WalSpec wal) {
+  static final Replicate DEFAULT =
+      new Replicate(4, Duration.ofHours(24), Duration.ofSeconds(1), null, WalSpec.DEFAULT);
 
   public Replicate {
     jobs = Defaults.or(jobs, 4);
     soak = Defaults.or(soak, Duration.ofHours(24));
     maxLag = Defaults.or(maxLag, Duration.ofSeconds(1));
+    wal = Defaults.or(wal, WalSpec.DEFAULT);
   }
 }

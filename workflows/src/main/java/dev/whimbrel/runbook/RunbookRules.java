@@ -84,6 +84,36 @@ final class RunbookRules {
     }
     positive("replicate.soak", draft.replicate().soak());
     positive("replicate.maxLag", draft.replicate().maxLag());
+    WalSpec wal = draft.replicate().wal();
+    if (wal.limit() != null
+        && (!wal.limit().matches(STORAGE) || wal.limit().matches("[0.]+ ?[A-Za-z]+"))) {
+      places.report(
+          "replicate.wal.limit",
+          "expected a size such as 500MB or 50GB, found '" + wal.limit() + "'.");
+    }
+    oneOf("replicate.wal.then", wal.then(), List.of("release", "ask", "warn"));
+    ThrottleSpec throttle = draft.replicate().throttle();
+    if (throttle != null) {
+      throttle(throttle);
+    }
+  }
+
+  private void throttle(ThrottleSpec throttle) {
+    if (throttle.rate() == null && throttle.activeSessions() == null) {
+      places.report(
+          "replicate.throttle", "expected at least one of rate, activeSessions, found none.");
+    }
+    String rate = throttle.rate();
+    if (rate != null && !rate.matches(ThrottleSpec.RATE)) {
+      places.report(
+          "replicate.throttle.rate",
+          "expected bytes a second such as 50MB/s, at least 1MB/s, found '" + rate + "'.");
+    }
+    Integer sessions = throttle.activeSessions();
+    if (sessions != null && sessions < 0) {
+      places.report(
+          "replicate.throttle.activeSessions", "expected 0 or more, found " + sessions + ".");
+    }
   }
 
   private void cutover() {

@@ -48,7 +48,12 @@ final class Runbooks {
         provision,
         names ? dns() : null,
         traffic,
-        new dev.whimbrel.runbook.Replicate(4, Duration.ofHours(24), Duration.ofSeconds(1)),
+        new dev.whimbrel.runbook.Replicate(
+            4,
+            Duration.ofHours(24),
+            Duration.ofSeconds(1),
+            null,
+            new dev.whimbrel.runbook.WalSpec(null, null)),
         new dev.whimbrel.runbook.Validate(
             List.of(
                 new CheckSpec(

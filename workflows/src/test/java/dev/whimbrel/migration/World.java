@@ -20,6 +20,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.GuardRequest;
 import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.KeptWal;
 import dev.whimbrel.activity.MachinesRequest;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.NamesRequest;
@@ -48,6 +49,8 @@ import dev.whimbrel.activity.UsersRequest;
 import dev.whimbrel.activity.Verification;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
+import dev.whimbrel.activity.WalReport;
+import dev.whimbrel.activity.WalRequest;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.activity.Windows;
 import io.temporal.activity.Activity;
@@ -80,6 +83,7 @@ final class World
         Schema,
         Copy,
         Replication,
+        KeptWal,
         Verification,
         Checks,
         Canary,
@@ -138,6 +142,18 @@ final class World
 
   /** What lets weights be lost, one after the other. */
   final Queue<String> losses = new ConcurrentLinkedQueue<>();
+
+  /** What the watch over the kept log comes to, one after the other; then it watches on. */
+  final Queue<WalReport> keptWal = new ConcurrentLinkedQueue<>();
+
+  /** Whether that watch works on until it comes to something, as the real one does. */
+  volatile boolean attentive;
+
+  /** What is kept sinks below the limit while a person is being asked. */
+  volatile @Nullable WalReport walSinks;
+
+  /** What was last asked of the watch over the kept log. */
+  volatile @Nullable WalRequest walRequest;
 
   volatile List<String> differences = List.of();
   volatile List<String> notCompared = List.of();
@@ -379,6 +395,27 @@ final class World
   @Override
   public Outcome unsubscribe(Move move) {
     return outcome("unsubscribe", "unsubscribe");
+  }
+
+  @Override
+  public WalReport awaitWal(WalRequest request) {
+    looks.merge("awaitWal", 1, Integer::sum);
+    walRequest = request;
+    Deque<RuntimeException> errors = failures.get("awaitWal");
+    RuntimeException error = errors == null || request.asking() ? null : errors.poll();
+    if (error != null) {
+      throw error;
+    }
+    for (int i = 0; attentive && keptWal.isEmpty() && i < 500; i++) {
+      Activity.getExecutionContext().heartbeat(Progress.of("little is kept"));
+      LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+    }
+    WalReport report = request.asking() ? walSinks : keptWal.poll();
+    if (report == null) {
+      throw watchingOn();
+    }
+    journal.add("kept log: " + report.what());
+    return report;
   }
 
   // Verification and checks

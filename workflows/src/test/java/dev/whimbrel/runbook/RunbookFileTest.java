@@ -172,6 +172,28 @@ class RunbookFileTest {
   }
 
   @Test
+  void readsWhatTheCopyMayTakeAndWhatTheServersMayKeep() {
+    Runbook runbook =
+        RunbookFile.parse(
+            SMALLEST
+                + "replicate: {throttle: {rate: 50MB/s, activeSessions: 40}, wal: {limit: 50GB, then: ask}}\n");
+    String wrong =
+        SMALLEST
+            + "replicate: {throttle: {rate: 50MB, activeSessions: -1}, wal: {limit: a lot, then: pause}}\n";
+
+    assertThat(runbook.replicate().throttle()).isEqualTo(new ThrottleSpec("50MB/s", 40));
+    assertThat(runbook.replicate().wal()).isEqualTo(new WalSpec("50GB", "ask"));
+    assertThat(RunbookFile.parse(SMALLEST).replicate().wal()).isEqualTo(new WalSpec(null, null));
+    assertThat(mistakesIn(wrong).stream().map(line -> line.replaceFirst("^\\d+:\\d+: ", "")))
+        .containsExactlyInAnyOrder(
+            "replicate.throttle.rate: expected bytes a second such as 50MB/s, at least 1MB/s, found '50MB'.",
+            "replicate.throttle.activeSessions: expected 0 or more, found -1.",
+            "replicate.wal.limit: expected a size such as 500MB or 50GB, found 'a lot'.",
+            "replicate.wal.then: expected release or ask or warn, found 'pause'.");
+    assertThat(mistakesIn(SMALLEST + "replicate: {throttle: {}, wal: {limit: 0GB}}\n")).hasSize(2);
+  }
+
+  @Test
   void refusesParametersByWhichSomebodyElseWouldMakeTheSockets() {
     String text =
         """

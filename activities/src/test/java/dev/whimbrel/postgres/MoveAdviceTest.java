@@ -1,0 +1,123 @@
+package dev.whimbrel.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
+import java.sql.Connection;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class MoveAdviceTest {
+  private static Pairs pair;
+
+  @BeforeAll
+  static void start() {
+    pair = Pairs.of(13, 18);
+  }
+
+  @AfterAll
+  static void stop() {
+    pair.close();
+  }
+
+  @Test
+  void namesWhatNeedNotMoveAndNothingThatHoldsADatabaseTogether() throws Exception {
+    Move move = pair.database("grown");
+    pair.source()
+        .execute(
+            "grown",
+            "CREATE TABLE orders AS SELECT n AS id, n AS buyer, repeat('x', 100) || n AS text FROM generate_series(1, 60000) n",
+            "ALTER TABLE orders ADD PRIMARY KEY (id)",
+            "CREATE INDEX by_buyer ON orders (buyer)",
+            "CREATE INDEX by_buyer_again ON orders (buyer)",
+            "CREATE INDEX by_id ON orders (id)",
+            "CREATE INDEX by_buyer_down ON orders (buyer DESC)",
+            "CREATE INDEX by_length ON orders (length(text))",
+            "CREATE UNIQUE INDEX by_both ON orders (buyer, id)",
+            "CREATE TABLE parts (id int, at int) PARTITION BY RANGE (id)",
+            "CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (100000)",
+            "INSERT INTO parts SELECT n, n FROM generate_series(1, 60000) n",
+            "CREATE INDEX by_at ON parts (at)",
+            "CREATE TABLE forgotten AS SELECT n AS id, repeat('y', 300) AS text FROM generate_series(1, 20000) n",
+            "CREATE TABLE \"Tiny\" (id int PRIMARY KEY)",
+            "VACUUM ANALYZE",
+            "SELECT pg_stat_reset()");
+    Wait.until(
+        "the statistics have been reset, and used",
+        Duration.ofSeconds(30),
+        () -> {
+          pair.source()
+              .execute(
+                  "grown",
+                  "SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT text FROM orders WHERE buyer = 7 ORDER BY buyer DESC",
+                  "SELECT count(*) FROM parts");
+          return advice(move).toString().contains("unused-indexes");
+        });
+
+    Wait.until(
+        "the advice is as it should be",
+        Duration.ofSeconds(30),
+        () -> {
+          List<Finding> advice = advice(move);
+          assertThat(advice).extracting(Finding::level).containsOnly(Finding.Level.NOTE);
+          assertThat(find(advice, "unused-indexes").message())
+              .matches(
+                  "\\d indexes, \\d+ KB, not used since the statistics were reset at [\\d: -]+ UTC: .*"
+                      + " A standby counts its own use: ask it too.")
+              .contains("by_id (")
+              .doesNotContain("by_length", "by_both", "orders_pkey", "part_at_idx", "by_at");
+          assertThat(find(advice, "unused-indexes").fix())
+              .contains("DROP INDEX CONCURRENTLY public.by_id;");
+          assertThat(find(advice, "duplicate-indexes").message())
+              .matches(
+                  "2 indexes, \\d+ KB, say the same as another one: by_buyer_again \\(\\d+ KB, as by_buyer\\),"
+                      + " by_id \\(\\d+ KB, as orders_pkey\\)\\.");
+          assertThat(find(advice, "untouched-tables").message())
+              .matches(
+                  "1 table, \\d+ KB, neither read nor written since the statistics were reset at [\\d: -]+ UTC:"
+                      + " forgotten \\(\\d+ KB\\)\\. What nobody needs need not move\\.");
+          assertThat(find(advice, "largest-tables").message())
+              .matches(
+                  "of \\d+ MB with indexes, which the copy's time goes by: orders \\(\\d+ MB\\) \\d\\d %,"
+                      + " forgotten .*, part .*\\.");
+          return true;
+        });
+  }
+
+  @Test
+  void givesNoneInsteadOfWaitingForALock() throws Exception {
+    Move move = pair.database("locked");
+    pair.source().execute("locked", "CREATE TABLE t AS SELECT n FROM generate_series(1, 100000) n");
+    try (Connection holder = pair.source().connect("locked")) {
+      holder.setAutoCommit(false);
+      holder.createStatement().execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
+
+      assertThat(advice(move))
+          .extracting(Finding::line)
+          .containsExactly("source: none is given now: a table is locked by somebody");
+    }
+  }
+
+  private static Finding find(List<Finding> advice, String check) {
+    return advice.stream()
+        .filter(finding -> finding.check().equals(check))
+        .findFirst()
+        .orElseThrow(() -> new AssertionError(check + " is not in " + advice));
+  }
+
+  private static List<Finding> advice(Move move) throws Exception {
+    Findings findings = new Findings();
+    try (Connection source = pair.source().connect(move.migration());
+        Connection target = pair.target().connect(move.migration())) {
+      Look look = new Look(move, source, target);
+      new MoveAdvice(look, findings).run();
+      assertThat(look.setting(Side.SOURCE, "lock_timeout")).isEqualTo("0");
+    }
+    return findings.gravestFirst();
+  }
+}
