@@ -9,6 +9,7 @@ import java.util.List;
  * @param name its name
  * @param columns names of the columns that both sides have, in one order for both
  * @param bytea which of these hold {@code bytea}, and are hashed before they become text
+ * @param generated which of these the server computes, so that nobody may write them
  * @param key the columns of a key that both sides have; empty when they share none
  * @param keyTypes types of the key's columns, quoted and qualified
  * @param sortsAlike whether both servers sort the key in the same order
@@ -20,6 +21,7 @@ record ComparedTable(
     String name,
     List<String> columns,
     List<String> bytea,
+    List<String> generated,
     List<String> key,
     List<String> keyTypes,
     boolean sortsAlike,

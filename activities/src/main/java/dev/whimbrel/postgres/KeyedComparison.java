@@ -1,20 +1,22 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.DifferingRow;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Compares a table with a key block by block, each with a short statement of its own. Where both
- * servers sort the key alike, a block is a range of it. Where they may not (text under a language's
- * collation, enums), a block is a list of keys taken from the truth, and a second walk, over the
- * follower's keys, finds what only the follower has.
+ * Compares a stretch of a table with a key block by block, each with a short statement of its own.
+ * Where both servers sort the key alike, a block is a range of it. Where they may not (text under a
+ * language's collation, enums), a block is a list of keys taken from the truth, and a second walk,
+ * over the follower's keys, finds what only the follower has.
  */
 final class KeyedComparison {
   private static final int FIRST_BLOCK = 5_000;
@@ -34,31 +36,53 @@ final class KeyedComparison {
   private static final int ENOUGH = 1_000;
 
   private final ComparedTable table;
-  private final RowReader reader;
+  private final KeyedRows reader;
   private final Pair pair;
   private final SecondLook secondLook;
   private final Tally tally;
+  private final Breath breath;
   private final Block.Range stretch;
   private int size = FIRST_BLOCK;
+  private boolean busy;
   private int wrong;
 
-  /**
-   * Compares the rows of a stretch.
-   *
-   * @param stretch the whole table where both servers do not sort its key alike
-   */
+  /** Compares the rows of a stretch. */
   KeyedComparison(
-      ComparedTable table, Block.Range stretch, Pair pair, SecondLook secondLook, Tally tally) {
+      ComparedTable table,
+      RowHash hash,
+      Block.Range stretch,
+      Pair pair,
+      SecondLook secondLook,
+      Tally tally,
+      Breath breath) {
     this.stretch = stretch;
     this.table = table;
-    this.reader = new RowReader(table);
+    this.reader = new KeyedRows(table, hash);
     this.pair = pair;
     this.secondLook = secondLook;
     this.tally = tally;
+    this.breath = breath;
   }
 
-  void run() throws SQLException, InterruptedException {
-    @Nullable List<String> at = table.sortsAlike() ? walkRanges() : walkKeys();
+  /** Compares a stretch of a key that both servers sort alike. */
+  void ranges() throws SQLException, InterruptedException {
+    reached(walkRanges());
+  }
+
+  /**
+   * Compares the rows that the truth has in a stretch of its own order: what only the follower has
+   * is left to {@link #extraKeys}.
+   */
+  void keys() throws SQLException, InterruptedException {
+    reached(walkKeys());
+  }
+
+  /** Looks for rows that only the follower has, in a stretch of the follower's order. */
+  void extraKeys() throws SQLException, InterruptedException {
+    reached(walkFollowersKeys());
+  }
+
+  private void reached(@Nullable List<String> at) {
     if (at != null) {
       tally.notCompared(
           "%s: the rows behind %s%s, since %d rows before them differ"
@@ -91,12 +115,13 @@ final class KeyedComparison {
   }
 
   private @Nullable List<String> walkKeys() throws SQLException, InterruptedException {
-    @Nullable List<String> after = null;
+    @Nullable List<String> after = stretch.after();
     while (true) {
       long start = System.nanoTime();
-      List<List<String>> keys = reader.keys(pair.truth(), new Block.Range(after, null), 0, size);
+      List<List<String>> keys =
+          reader.keys(pair.truth(), new Block.Range(after, stretch.upTo()), 0, size);
       if (keys.isEmpty()) {
-        break;
+        return null;
       }
       compare(new Block.Keys(keys));
       after = keys.get(keys.size() - 1);
@@ -105,18 +130,19 @@ final class KeyedComparison {
       }
       adapt(Duration.ofNanos(System.nanoTime() - start), LARGEST_LIST);
     }
-    return walkFollowersKeys();
   }
 
   private @Nullable List<String> walkFollowersKeys() throws SQLException, InterruptedException {
-    @Nullable List<String> after = null;
+    @Nullable List<String> after = stretch.after();
     while (true) {
+      long start = System.nanoTime();
       List<List<String>> keys =
-          reader.keys(pair.follower(), new Block.Range(after, null), 0, LARGEST_LIST);
+          reader.keys(pair.follower(), new Block.Range(after, stretch.upTo()), 0, LARGEST_LIST);
       if (keys.isEmpty()) {
         return null;
       }
       lookAgain(reader.absent(pair.truth(), keys));
+      breath.after(Duration.ofNanos(System.nanoTime() - start));
       after = keys.get(keys.size() - 1);
       if (wrong >= ENOUGH) {
         return after;
@@ -125,16 +151,23 @@ final class KeyedComparison {
   }
 
   private void compare(Block block) throws SQLException, InterruptedException {
-    Pair.Read<Sums> sums = pair.both(side -> reader.sums(side, block));
-    tally.rows(sums.truth().count());
-    if (!sums.truth().equals(sums.follower())) {
-      narrow(block);
+    if (!busy) {
+      Pair.Read<Sums> sums = pair.both(side -> reader.sums(side, block));
+      if (sums.truth().equals(sums.follower())) {
+        tally.rows(sums.truth().count());
+        return;
+      }
     }
+    // Where one block was changing, the next one is likely to: its parts are asked for at once.
+    Pair.Read<Map<Integer, Sums>> parts = pair.both(side -> reader.parts(side, block));
+    tally.rows(parts.truth().values().stream().mapToLong(Sums::count).sum());
+    Set<Integer> differing = differing(parts.truth(), parts.follower(), Sums.NONE);
+    busy = !differing.isEmpty();
+    narrow(block, differing);
   }
 
-  private void narrow(Block block) throws SQLException, InterruptedException {
-    Pair.Read<Map<Integer, Sums>> parts = pair.both(side -> reader.parts(side, block));
-    Set<Integer> differing = differing(parts.truth(), parts.follower(), Sums.NONE);
+  private void narrow(Block block, Set<Integer> differing)
+      throws SQLException, InterruptedException {
     if (differing.isEmpty()) {
       return;
     }
@@ -174,35 +207,47 @@ final class KeyedComparison {
       tally.inFlux(verdict.inFlux().size());
       for (Map.Entry<List<String>, SecondLook.Sides> row : verdict.wrong().entrySet()) {
         wrong++;
-        tally.difference(finding(row.getKey(), row.getValue()));
+        report(row.getKey(), row.getValue());
       }
     }
   }
 
-  private String finding(List<String> key, SecondLook.Sides sides) throws SQLException {
-    String row = table.label() + " " + keyed(key) + ": ";
+  private void report(List<String> key, SecondLook.Sides sides) throws SQLException {
+    Map<String, String> named = new LinkedHashMap<>();
+    for (int i = 0; i < key.size(); i++) {
+      named.put(table.key().get(i), key.get(i));
+    }
+    boolean onTruth = sides.truth().count() > 0;
+    String what = what(key, sides);
+    tally.finding(
+        table.label() + " " + keyed(key) + ": " + what,
+        new DifferingRow(
+            table.label(), named, what, new Repair(table, tally.truthSide()).ofKey(key, onTruth)));
+  }
+
+  private String what(List<String> key, SecondLook.Sides sides) throws SQLException {
     long truth = sides.truth().count();
     long follower = sides.follower().count();
     if (follower == 0) {
-      return row + "missing on the " + tally.follower();
+      return "missing on the " + tally.follower();
     }
     if (truth == 0) {
-      return row + "only on the " + tally.follower();
+      return "only on the " + tally.follower();
     }
     if (truth != follower) {
-      return row
-          + "%d rows on the %s, %d on the %s"
-              .formatted(truth, tally.truth(), follower, tally.follower());
+      return "%d rows on the %s, %d on the %s"
+          .formatted(truth, tally.truth(), follower, tally.follower());
     }
     Set<String> columns = wrong <= BATCH / 10 ? reader.columnsThatDiffer(pair, key) : Set.of();
-    return row + "differs" + (columns.isEmpty() ? "" : " in " + String.join(", ", columns));
+    return "differs" + (columns.isEmpty() ? "" : " in " + String.join(", ", columns));
   }
 
   private String keyed(List<String> values) {
     return "(" + String.join(", ", table.key()) + ")=(" + String.join(", ", values) + ")";
   }
 
-  private void adapt(Duration took, int largest) {
+  private void adapt(Duration took, int largest) throws InterruptedException {
+    breath.after(took);
     if (took.compareTo(QUICK) < 0) {
       size = Math.min(largest, size * 2);
     } else if (took.compareTo(SLOW) > 0) {

@@ -1,9 +1,11 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.DifferingRow;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -18,16 +20,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * Compares a table without a key as a multiset of rows: rows are dealt into parts by their own
  * hash, and the parts that differ are narrowed to hashes with how often each is there. Every pass
- * scans the whole table, some pages a statement.
+ * scans the whole table, some pages a statement, by as many sessions as are free: sums do not ask
+ * for an order. A row that moves to other pages meanwhile may be seen twice or not at all, as one
+ * may that changes: its part is looked at again.
  */
 final class KeylessComparison {
   private static final int FEWEST_PARTS = 256;
   private static final int MOST_PARTS = 65_536;
   private static final int ROWS_A_PART = 200;
   private static final int PASSES = 3;
-
-  /** 64 MB with the usual page of 8 kB. */
-  private static final int PAGES = 8_192;
 
   /** Rows held in memory at once, of each side. */
   private static final int ROWS_AT_ONCE = 200_000;
@@ -39,42 +40,54 @@ final class KeylessComparison {
   private static final int ENOUGH = 1_000;
 
   private final ComparedTable table;
-  private final RowReader reader;
+  private final KeylessRows reader;
   private final Pair pair;
+  private final Crew crew;
   private final Tally tally;
+  private final Breath breath;
   private final int partCount;
+  private final int pagesAtOnce;
   private int wrong;
 
-  KeylessComparison(ComparedTable table, Pair pair, Tally tally) {
+  /** Compares by so many pages with one statement. */
+  KeylessComparison(
+      ComparedTable table,
+      RowHash hash,
+      Pair pair,
+      Crew crew,
+      Tally tally,
+      Breath breath,
+      int pagesAtOnce) {
     this.table = table;
-    this.reader = new RowReader(table);
+    this.reader = new KeylessRows(table, hash);
     this.pair = pair;
+    this.crew = crew;
     this.tally = tally;
+    this.breath = breath;
+    this.pagesAtOnce = pagesAtOnce;
     long wanted = Math.max(FEWEST_PARTS, Math.min(MOST_PARTS, table.rows() / ROWS_A_PART));
     this.partCount = Math.toIntExact(Long.highestOneBit(wanted));
   }
 
   void run(StreamPoint stream) throws SQLException, InterruptedException {
-    @Nullable Set<Integer> differing = null;
-    long rows = 0;
-    for (int pass = 0; pass < PASSES && (differing == null || !differing.isEmpty()); pass++) {
-      Sums[] truth = parts(pair.truth(), differing);
+    // At the same time first: that is half of the time, and enough where nobody writes.
+    Pair.Read<Sums[]> both = parts();
+    long rows = List.of(both.truth()).stream().mapToLong(Sums::count).sum();
+    tally.rows(rows);
+    Set<Integer> differing = differing(both.truth(), both.follower());
+    for (int pass = 1; pass < PASSES && !differing.isEmpty(); pass++) {
+      Sums[] truth = parts(Pair::truth, differing);
       stream.pass();
-      Sums[] follower = parts(pair.follower(), differing);
-      if (pass == 0) {
-        rows = List.of(truth).stream().mapToLong(Sums::count).sum();
-        tally.rows(rows);
-      }
-      differing = differing(truth, follower);
+      differing = differing(truth, parts(Pair::follower, differing));
     }
-    if (differing != null && !differing.isEmpty()) {
+    if (!differing.isEmpty()) {
       narrow(List.copyOf(new TreeSet<>(differing)), rows, new SecondLook(stream));
     }
   }
 
   /** Whether both sides hold the same rows at one look each; for tables that no stream feeds. */
-  boolean looksEqual() throws SQLException {
-    Pair.Read<Sums[]> both = pair.both(side -> parts(side, null));
+  boolean looksEqual() throws SQLException, InterruptedException {
+    Pair.Read<Sums[]> both = parts();
     return differing(both.truth(), both.follower()).isEmpty();
   }
 
@@ -91,8 +104,8 @@ final class KeylessComparison {
     }
     for (int from = 0; from < end && wrong < ENOUGH; from += step) {
       Set<Integer> group = new HashSet<>(parts.subList(from, Math.min(end, from + step)));
-      Map<List<String>, RowState> truth = rowsOf(pair.truth(), group);
-      Map<List<String>, RowState> follower = rowsOf(pair.follower(), group);
+      Map<List<String>, RowState> truth = rowsOf(Pair::truth, group);
+      Map<List<String>, RowState> follower = rowsOf(Pair::follower, group);
       Set<List<String>> candidates = new HashSet<>(truth.keySet());
       candidates.addAll(follower.keySet());
       candidates.removeIf(
@@ -120,50 +133,118 @@ final class KeylessComparison {
           .forEach(
               sides -> {
                 wrong++;
-                tally.difference(finding(sides.truth(), sides.follower()));
+                report(sides.truth(), sides.follower());
               });
     }
   }
 
-  private String finding(RowState truth, RowState follower) {
+  private void report(RowState truth, RowState follower) {
     boolean onTruth = truth.count() > 0;
-    return "%s: %d on the %s, %d on the %s of the row at ctid %s of the %s"
-        .formatted(
+    String side = onTruth ? tally.truth() : tally.follower();
+    String place = onTruth ? truth.place() : follower.place();
+    String counts =
+        "%d on the %s, %d on the %s"
+            .formatted(truth.count(), tally.truth(), follower.count(), tally.follower());
+    Repair repair = new Repair(table, tally.truthSide());
+    tally.finding(
+        "%s: %s of the row at ctid %s of the %s".formatted(table.label(), counts, place, side),
+        new DifferingRow(
             table.label(),
-            truth.count(),
-            tally.truth(),
-            follower.count(),
-            tally.follower(),
-            onTruth ? truth.place() : follower.place(),
-            onTruth ? tally.truth() : tally.follower());
+            Map.of("ctid", place + " of the " + side),
+            counts,
+            truth.count() > follower.count()
+                ? repair.copyOf(truth.place())
+                : repair.without(follower.place())));
   }
 
   private Map<List<String>, RowState> identities(
-      Connection connection, Collection<List<String>> identities) throws SQLException {
+      Connection connection, Collection<List<String>> identities)
+      throws SQLException, InterruptedException {
     Map<List<String>, RowState> rows = new HashMap<>();
-    for (Block.Pages pages : pages(connection)) {
-      Map<List<String>, RowState> some = new HashMap<>();
-      reader.addIdentities(connection, pages, identities, some);
-      some.forEach((row, state) -> rows.merge(row, state, RowReader::together));
-    }
+    scan(
+        side(connection),
+        (session, pages) -> reader.addIdentities(session, pages, identities, rows));
     return rows;
   }
 
-  private Map<List<String>, RowState> rowsOf(Connection connection, Set<Integer> group)
-      throws SQLException {
+  private Side side(Connection connection) {
+    return connection == pair.truth() ? Pair::truth : Pair::follower;
+  }
+
+  private Map<List<String>, RowState> rowsOf(Side side, Set<Integer> group)
+      throws SQLException, InterruptedException {
     Map<List<String>, RowState> rows = new HashMap<>();
-    for (Block.Pages pages : pages(connection)) {
-      reader.addRows(connection, pages, partCount, group, rows);
-    }
+    scan(side, (session, pages) -> reader.addRows(session, pages, partCount, group, rows));
     return rows;
   }
 
-  private Sums[] parts(Connection connection, @Nullable Set<Integer> only) throws SQLException {
+  private Sums[] parts(Side side, @Nullable Set<Integer> only)
+      throws SQLException, InterruptedException {
+    Sums[] parts = none();
+    scan(side, (session, pages) -> reader.addParts(session, pages, parts, only));
+    return parts;
+  }
+
+  /** The sums of both sides, of which neither waits for the other. */
+  private Pair.Read<Sums[]> parts() throws SQLException, InterruptedException {
+    Pair.Read<Sums[]> sums = new Pair.Read<>(none(), none());
+    List<Block.Pages> ofTruth = pages(pair.truth());
+    List<Block.Pages> ofFollower = pages(pair.follower());
+    List<Crew.Work> works = new ArrayList<>();
+    for (int i = 0; i < Math.max(ofTruth.size(), ofFollower.size()); i++) {
+      int number = i;
+      works.add(
+          own ->
+              own.both(
+                  session -> {
+                    boolean onTruth = session == own.truth();
+                    List<Block.Pages> all = onTruth ? ofTruth : ofFollower;
+                    if (number < all.size()) {
+                      Sums[] parts = onTruth ? sums.truth() : sums.follower();
+                      reader.addParts(session, all.get(number), parts, null);
+                    }
+                    return number;
+                  }));
+    }
+    together(works);
+    return sums;
+  }
+
+  private void scan(Side side, Scan scan) throws SQLException, InterruptedException {
+    List<Crew.Work> works = new ArrayList<>();
+    for (Block.Pages pages : pages(side.of(pair))) {
+      works.add(own -> scan.read(side.of(own), pages));
+    }
+    together(works);
+  }
+
+  private void together(List<Crew.Work> works) throws SQLException, InterruptedException {
+    List<Crew.Work> timed = new ArrayList<>();
+    for (Crew.Work work : works) {
+      timed.add(
+          own -> {
+            long start = System.nanoTime();
+            Planning.byScans(own);
+            work.run(own);
+            breath.after(Duration.ofNanos(System.nanoTime() - start));
+          });
+    }
+    crew.together(pair, timed);
+  }
+
+  /** One of a pair's sessions. */
+  private interface Side {
+    Connection of(Pair pair);
+  }
+
+  /** Reads some pages of one side. */
+  private interface Scan {
+    void read(Connection session, Block.Pages pages) throws SQLException;
+  }
+
+  private Sums[] none() {
     Sums[] parts = new Sums[partCount];
     Arrays.fill(parts, Sums.NONE);
-    for (Block.Pages pages : pages(connection)) {
-      reader.addParts(connection, pages, parts, only);
-    }
     return parts;
   }
 
@@ -184,9 +265,9 @@ final class KeylessComparison {
       return List.of(new Block.Pages(0, -1));
     }
     long all = pageCount(connection);
-    for (long from = 0; from == 0 || from < all; from += PAGES) {
-      boolean last = from + PAGES >= all;
-      ranges.add(new Block.Pages(from, last ? -1 : from + PAGES));
+    for (long from = 0; from == 0 || from < all; from += pagesAtOnce) {
+      boolean last = from + pagesAtOnce >= all;
+      ranges.add(new Block.Pages(from, last ? -1 : from + pagesAtOnce));
     }
     return ranges;
   }

@@ -42,7 +42,7 @@ final class SecondLook {
   /** Reads the present state of some rows; what is absent may be left out. */
   interface Lookup {
     Map<List<String>, RowState> look(Connection connection, Collection<List<String>> identities)
-        throws SQLException;
+        throws SQLException, InterruptedException;
   }
 
   /**

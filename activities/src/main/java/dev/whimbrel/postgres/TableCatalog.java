@@ -46,7 +46,8 @@ final class TableCatalog {
             co.collname in ('C', 'POSIX') or co.collname = 'default' and (
               select d.datcollate in ('C', 'POSIX')
                 and coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c'
-              from pg_database d where d.datname = current_database())))
+              from pg_database d where d.datname = current_database()))),
+        a.attgenerated <> ''
       from pg_attribute a
         join pg_class c on c.oid = a.attrelid
         join pg_namespace n on n.oid = c.relnamespace
@@ -122,7 +123,8 @@ final class TableCatalog {
   }
 
   private static TableShape.Column column(ResultSet row) throws SQLException {
-    return new TableShape.Column(text(row, 4), text(row, 3), row.getBoolean(5), row.getBoolean(6));
+    return new TableShape.Column(
+        text(row, 4), text(row, 3), row.getBoolean(5), row.getBoolean(6), row.getBoolean(7));
   }
 
   private static String text(ResultSet row, int column) throws SQLException {

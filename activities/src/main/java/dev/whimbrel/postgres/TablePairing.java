@@ -17,7 +17,7 @@ final class TablePairing {
   }
 
   /**
-   * The tables that both sides have, biggest first.; those that only one side has are found by
+   * The tables that both sides have, biggest first; those that only one side has are found by
    * {@link CatalogComparison}.
    */
   List<ComparedTable> pair(Map<String, TableShape> truth, Map<String, TableShape> follower) {
@@ -49,6 +49,7 @@ final class TablePairing {
             .filter(
                 name -> type(truth, name).equals("bytea") && type(follower, name).equals("bytea"))
             .toList(),
+        columns.stream().filter(name -> column(follower, name).generated()).toList(),
         names,
         names.stream().map(name -> column(truth, name).type()).toList(),
         names.stream()

@@ -33,6 +33,8 @@ record TableShape(
    * @param fullType its type as people write it
    * @param usableInKey whether its equality is known without looking into other schemas
    * @param sortsAlike whether every server sorts its values in the same order
+   * @param generated whether it is computed from other columns
    */
-  record Column(String type, String fullType, boolean usableInKey, boolean sortsAlike) {}
+  record Column(
+      String type, String fullType, boolean usableInKey, boolean sortsAlike, boolean generated) {}
 }

@@ -1,17 +1,34 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.DifferingRow;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.VerificationReport;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** What a verification has found so far. Many tables add to it at once. */
+/**
+ * What a verification has found so far. Many tables add to it at once. It holds, and reports, the
+ * first of its findings in their own order only, so that neither a worker's memory nor a workflow's
+ * history grows with the damage; all of them are counted.
+ */
 final class Tally {
   private static final int FINDINGS = 100;
+  private static final int ROWS = 1_000;
+
+  /** A payload of Temporal's may have two megabytes, and people complain of a quarter of one. */
+  private static final int ROWS_BYTES = 128 * 1024;
+
+  /** Commands to mend a row are long, and nobody mends a hundred rows by hand. */
+  private static final int REPAIRS = 20;
+
+  private static final int NOT_COMPARED = 500;
 
   private final Side truth;
   private final AtomicInteger tables = new AtomicInteger();
@@ -19,12 +36,19 @@ final class Tally {
   private final AtomicLong differences = new AtomicLong();
   private final AtomicLong inFlux = new AtomicLong();
   // In order, so that the same findings read the same whichever table was faster.
-  private final Set<String> findings = new TreeSet<>();
+  private final TreeSet<String> findings = new TreeSet<>();
+  private final TreeMap<String, DifferingRow> differing = new TreeMap<>();
+  private long differingRows;
   private final Set<String> notCompared = new TreeSet<>();
   private final Set<String> stale = new ConcurrentSkipListSet<>();
 
   Tally(Side truth) {
     this.truth = truth;
+  }
+
+  /** The side that takes the writes. */
+  Side truthSide() {
+    return truth;
   }
 
   /** The word for the side that takes the writes. */
@@ -53,6 +77,21 @@ final class Tally {
     differences.incrementAndGet();
     synchronized (findings) {
       findings.add(finding);
+      if (findings.size() > FINDINGS) {
+        findings.pollLast();
+      }
+    }
+  }
+
+  /** A row that differs, which is a difference. */
+  void finding(String finding, DifferingRow row) {
+    difference(finding);
+    synchronized (findings) {
+      differingRows++;
+      differing.put(finding, row);
+      if (differing.size() > ROWS) {
+        differing.pollLastEntry();
+      }
     }
   }
 
@@ -74,7 +113,7 @@ final class Tally {
         .formatted(tables.get(), rows.get(), differences.get());
   }
 
-  VerificationReport report(Instant at) {
+  VerificationReport report(Instant at, RowHash hash) {
     synchronized (findings) {
       synchronized (notCompared) {
         return new VerificationReport(
@@ -83,10 +122,36 @@ final class Tally {
             rows.get(),
             differences.get(),
             inFlux.get(),
-            findings.stream().limit(FINDINGS).toList(),
-            notCompared.stream().toList(),
-            stale.stream().toList());
+            List.copyOf(findings),
+            bounded(notCompared),
+            stale.stream().toList(),
+            hash.word(),
+            truth,
+            differingRows,
+            differing());
       }
     }
+  }
+
+  private List<DifferingRow> differing() {
+    List<DifferingRow> kept = new ArrayList<>();
+    long bytes = 0;
+    for (DifferingRow row : differing.values()) {
+      DifferingRow shown = kept.size() < REPAIRS ? row : row.withoutRepair();
+      bytes += shown.length();
+      if (bytes > ROWS_BYTES) {
+        return kept;
+      }
+      kept.add(shown);
+    }
+    return kept;
+  }
+
+  private static List<String> bounded(Set<String> lines) {
+    List<String> kept = new ArrayList<>(lines.stream().limit(NOT_COMPARED).toList());
+    if (lines.size() > NOT_COMPARED) {
+      kept.add("and %d more objects".formatted(lines.size() - NOT_COMPARED));
+    }
+    return List.copyOf(kept);
   }
 }

@@ -2,12 +2,14 @@ package dev.whimbrel.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whimbrel.activity.DifferingRow;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
 import dev.whimbrel.secrets.Secrets;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
@@ -22,7 +24,7 @@ import org.junit.jupiter.api.TestMethodOrder;
 @TestMethodOrder(OrderAnnotation.class)
 class PostgresVerificationTest {
   /** Every table of a few thousand rows is cut. */
-  private static final int STRETCH = 1_000;
+  private static final Cuts CUTS = new Cuts(1_000, 16);
 
   private static StreamedShop shop;
   private static ShopLoad load;
@@ -70,8 +72,21 @@ class PostgresVerificationTest {
     shop.damage(
         "update pg_index set indisvalid = false where indexrelid = 'orders_total'::regclass");
 
-    VerificationReport report = verify();
+    VerificationReport report = verify("fast");
+    VerificationReport again = verify("sha256");
 
+    assertThat(again.findings()).isEqualTo(report.findings());
+    assertThat(report.hash()).isEqualTo("fast");
+    assertThat(again.hash()).isEqualTo("sha256");
+    assertThat(report.differingRows()).isEqualTo(11);
+    assertThat(report.differing())
+        .hasSize(11)
+        .contains(
+            new DifferingRow(
+                "public.customers",
+                Map.of("id", "30000"),
+                "only on the target",
+                new Repair(customers(), Side.SOURCE).ofKey(List.of("30000"), false)));
     assertThat(report.findings())
         .anyMatch(line -> line.equals("public.customers (id)=(15000): differs in note"))
         .anyMatch(line -> line.equals("public.customers (id)=(15001): differs in balance"))
@@ -100,7 +115,7 @@ class PostgresVerificationTest {
 
   private static void rounds(int rounds) {
     for (int round = 0; round < rounds; round++) {
-      VerificationReport report = verify();
+      VerificationReport report = verify(round % 2 == 0 ? "fast" : "sha256");
 
       assertThat(report.findings()).isEmpty();
       assertThat(report.differences()).isZero();
@@ -110,11 +125,26 @@ class PostgresVerificationTest {
     assertThat(load.rate()).isGreaterThan(500);
   }
 
-  private static VerificationReport verify() {
-    return verification(progress -> {}).verify(new VerifyRequest(shop.move(), Side.SOURCE));
+  private static VerificationReport verify(String hash) {
+    return verification(progress -> {}).verify(new VerifyRequest(shop.move(), Side.SOURCE, hash));
+  }
+
+  /** As much of the table as a command that deletes one of its rows needs. */
+  private static ComparedTable customers() {
+    return new ComparedTable(
+        "public",
+        "customers",
+        List.of("id"),
+        List.of(),
+        List.of(),
+        List.of("id"),
+        List.of("pg_catalog.int8"),
+        true,
+        1,
+        false);
   }
 
   private static PostgresVerification verification(Consumer<Progress> heartbeat) {
-    return new PostgresVerification(new Secrets(Map.of()), heartbeat, STRETCH);
+    return new PostgresVerification(new Secrets(Map.of()), heartbeat, CUTS);
   }
 }

@@ -25,6 +25,9 @@ class StretchesTest {
         "INSERT INTO numbers SELECT i * i FROM generate_series(1, 10000) i",
         "CREATE TABLE names (\"A Name\" text COLLATE \"C\" PRIMARY KEY)",
         "INSERT INTO names SELECT 'it''s {' || i || '}' FROM generate_series(1, 10000) i",
+        "CREATE TABLE pairs (a text COLLATE \"en-x-icu\", b text, PRIMARY KEY (a, b))",
+        "INSERT INTO pairs SELECT 'Ä' || i % 3, 'b' || i FROM generate_series(1, 10000) i",
+        "CREATE TABLE nothing (id bigint PRIMARY KEY)",
         "CREATE TABLE unknown (id int PRIMARY KEY)",
         "INSERT INTO unknown SELECT generate_series(1, 10000)",
         "ANALYZE numbers, names",
@@ -50,16 +53,23 @@ class StretchesTest {
   }
 
   @Test
-  void areOneWhereATableCannotOrNeedNotBeCut() throws SQLException {
+  void areCutByTheKeysOfSomePagesWhereThereIsNoHistogram() throws SQLException {
+    ComparedTable pairs = table("pairs", List.of("a", "b"), "text", 10_000, false);
+    ComparedTable unknown = table("unknown", List.of("id"), "int4", 10_000, true);
+
+    assertThat(rows(pairs)).hasSize(5).allMatch(rows -> rows > 500);
+    assertThat(sum(pairs)).isEqualTo(10_000);
+    assertThat(rows(unknown)).hasSize(5).allMatch(rows -> rows > 500);
+    assertThat(sum(unknown)).isEqualTo(10_000);
+  }
+
+  @Test
+  void areOneWhereATableNeedNotBeCut() throws SQLException {
     Block.Range whole = new Block.Range(null, null);
 
-    assertThat(stretches().of(table("numbers", List.of("id"), "int8", 3_000, true)))
+    assertThat(stretches().of(table("numbers", List.of("id"), "int8", 3_000, true), connection))
         .containsExactly(whole);
-    assertThat(stretches().of(table("numbers", List.of("id"), "int8", 10_000, false)))
-        .containsExactly(whole);
-    assertThat(stretches().of(table("numbers", List.of("id", "no"), "int8", 10_000, true)))
-        .containsExactly(whole);
-    assertThat(stretches().of(table("unknown", List.of("id"), "int4", 10_000, true)))
+    assertThat(stretches().of(table("nothing", List.of("id"), "int8", 10_000, true), connection))
         .containsExactly(whole);
   }
 
@@ -69,16 +79,16 @@ class StretchesTest {
 
   /** How many rows each stretch holds. */
   private static List<Long> rows(ComparedTable table) throws SQLException {
-    RowReader reader = new RowReader(table);
+    KeyedRows reader = new KeyedRows(table, RowHash.FAST);
     List<Long> rows = new ArrayList<>();
-    for (Block.Range stretch : stretches().of(table)) {
+    for (Block.Range stretch : stretches().of(table, connection)) {
       rows.add(reader.sums(connection, stretch).count());
     }
     return rows;
   }
 
   private static Stretches stretches() {
-    return new Stretches(connection, 2_000);
+    return new Stretches(RowHash.FAST, 2_000);
   }
 
   private static ComparedTable table(
@@ -86,10 +96,11 @@ class StretchesTest {
     return new ComparedTable(
         "public",
         name,
-        List.of(key.get(0)),
+        key,
+        List.of(),
         List.of(),
         key,
-        List.of(type),
+        key.stream().map(column -> type).toList(),
         sortsAlike,
         rows,
         false);

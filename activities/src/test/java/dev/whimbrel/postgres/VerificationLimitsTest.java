@@ -163,11 +163,11 @@ class VerificationLimitsTest {
       Tally after = new Tally(Side.TARGET);
       new SequenceComparison(new Pair(target, source), Side.TARGET, after).run();
 
-      assertThat(before.report(Instant.EPOCH).findings()).isEmpty();
-      assertThat(before.report(Instant.EPOCH).notCompared())
+      assertThat(before.report(Instant.EPOCH, RowHash.SHA256).findings()).isEmpty();
+      assertThat(before.report(Instant.EPOCH, RowHash.SHA256).notCompared())
           .containsExactly(
               "values of sequences: they may be behind on the target until the switchover carries them over");
-      assertThat(after.report(Instant.EPOCH).findings())
+      assertThat(after.report(Instant.EPOCH, RowHash.SHA256).findings())
           .contains(
               "sequence odd.tickets: the target is at 0, behind the source's 100, and would hand out values twice. Fix: SELECT setval('\"odd\".\"tickets\"', 100);");
     }

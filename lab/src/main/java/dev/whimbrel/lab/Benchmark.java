@@ -9,7 +9,10 @@ import java.util.List;
 import java.util.logging.LogManager;
 import org.slf4j.LoggerFactory;
 
-/** The benchmarks of the lab: {@code copy} for the bulk copy, else the switchover's pause. */
+/**
+ * The benchmarks of the lab: {@code copy} for the bulk copy, {@code verify} for a comparison, else
+ * the switchover's pause.
+ */
 public final class Benchmark {
   private Benchmark() {}
 
@@ -18,10 +21,13 @@ public final class Benchmark {
     ((Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME)).setLevel(Level.OFF);
     LogManager.getLogManager().reset();
     List<String> all = Arrays.asList(arguments);
+    List<String> behind = all.subList(Math.min(1, all.size()), all.size());
     int code =
-        !all.isEmpty() && all.get(0).equals("copy")
-            ? CopyBenchmark.run(all.subList(1, all.size()))
-            : PauseBenchmark.run(arguments);
+        switch (all.isEmpty() ? "" : all.get(0)) {
+          case "copy" -> CopyBenchmark.run(behind);
+          case "verify" -> VerifyBenchmark.run(behind);
+          default -> PauseBenchmark.run(arguments);
+        };
     System.out.flush();
     System.exit(code);
   }

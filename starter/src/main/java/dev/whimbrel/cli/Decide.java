@@ -71,8 +71,13 @@ abstract class Decide extends Verb {
       if (!snapshot.answered()) {
         return withoutWorker(temporal, snapshot);
       }
-      return answered(new Updates(temporal).send(name, update(), request(snapshot)));
+      return after(temporal, new Updates(temporal).send(name, update(), request(snapshot)));
     }
+  }
+
+  /** What is done with the migration's answer: printed, unless a verb can do better. */
+  Integer after(Temporal temporal, String answer) {
+    return answered(answer);
   }
 
   Integer answered(String answer) {

@@ -119,13 +119,6 @@ final class Decisions {
     }
   }
 
-  @Command(name = "verify", description = "Ask for fresh evidence.")
-  static final class Verify extends Plain {
-    Verify(Context context) {
-      super(context, "verify", "compare both databases again and show the fresh evidence.");
-    }
-  }
-
   @Command(
       name = "abandon",
       description = "End the migration where it stands, leaving the world as it is.")

@@ -3,11 +3,13 @@ package dev.whimbrel.cli;
 import com.google.protobuf.Timestamp;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Redaction;
+import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.migration.MigrationResult;
 import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.Lag;
 import dev.whimbrel.migration.MigrationStatus.RollbackOffer;
 import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.migration.MigrationStatus.Verified;
 import dev.whimbrel.migration.MigrationWorkflow;
 import dev.whimbrel.migration.Mirror;
 import io.grpc.Status;
@@ -236,7 +238,13 @@ final class Migrations {
   private static MigrationStatus merged(MigrationStatus s, List<Progress> progress) {
     Lag lag = s.lag();
     RollbackOffer rollback = s.rollback();
+    Verified verified = s.verification();
     for (Progress p : progress) {
+      VerificationReport report = p.verification();
+      if (report != null && (verified == null || report.at().isAfter(verified.at()))) {
+        verified =
+            new Verified(report.at(), report.rows(), report.differences(), report.notJudged());
+      }
       if (p.obstacle() != null) {
         rollback =
             new RollbackOffer(
@@ -256,11 +264,11 @@ final class Migrations {
                 rollback.why());
       }
     }
-    return with(s, rollback, lag);
+    return with(s, rollback, lag, verified);
   }
 
   private static MigrationStatus with(
-      MigrationStatus s, RollbackOffer rollback, @Nullable Lag lag) {
+      MigrationStatus s, RollbackOffer rollback, @Nullable Lag lag, @Nullable Verified verified) {
     return new MigrationStatus(
         s.name(),
         s.phase(),
@@ -275,7 +283,7 @@ final class Migrations {
         s.nextSteps(),
         rollback,
         lag,
-        s.verification(),
+        verified,
         s.findings(),
         s.switchover(),
         s.parked(),

@@ -73,7 +73,7 @@ public final class Whimbrel {
           new Decisions.Skip(context),
           new Decisions.Abandon(context),
           new Looks.History(context),
-          new Decisions.Verify(context),
+          new Verify(context),
           new Looks.Report(context),
           new Elsewhere.Inspect(),
           new Elsewhere.Work(),

@@ -1,5 +1,8 @@
 package dev.whimbrel.cli;
 
+import dev.whimbrel.activity.DifferingRow;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.migration.Approval;
 import dev.whimbrel.migration.Decision;
 import dev.whimbrel.migration.MigrationResult;
@@ -10,6 +13,7 @@ import dev.whimbrel.migration.Mirror;
 import dev.whimbrel.migration.RollbackRequest;
 import dev.whimbrel.migration.Start;
 import dev.whimbrel.migration.StepDecision;
+import dev.whimbrel.migration.VerificationState;
 import io.temporal.common.converter.RawValue;
 import io.temporal.failure.ApplicationFailure;
 import io.temporal.failure.CanceledFailure;
@@ -159,6 +163,33 @@ public class FakeMigration implements MigrationWorkflow {
   public MigrationStatus status() {
     return Statuses.waitingForApproval(
         name, since, ending == null ? State.WAITING_FOR_APPROVAL : State.ENDED, ending);
+  }
+
+  @Override
+  public VerificationState verification() {
+    long asked = told.stream().filter(line -> line.startsWith("verify ")).count();
+    return new VerificationState(
+        asked,
+        asked,
+        new VerificationReport(
+            Instant.parse("2026-03-03T02:20:00Z"),
+            3,
+            41_213_870,
+            1_002,
+            2,
+            List.of("public.orders (id)=(7): differs in total"),
+            List.of("public.blobs: it is unlogged"),
+            List.of(),
+            "fast",
+            Side.SOURCE,
+            1_001,
+            List.of(
+                new DifferingRow(
+                    "public.orders",
+                    Map.of("id", "7"),
+                    "differs in total",
+                    "psql \"$TARGET\" <<'END'\nbegin;\nEND"))),
+        null);
   }
 
   private String note(String verb, Decision decision) {

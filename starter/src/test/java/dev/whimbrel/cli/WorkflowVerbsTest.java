@@ -227,6 +227,34 @@ class WorkflowVerbsTest {
   }
 
   @Test
+  void waitsForWhatAComparisonFindsAndWritesDownWhichRowsDiffer() throws IOException {
+    shell.run("start", runbook("shop"));
+    Path keys = directory.resolve("keys.jsonl");
+
+    assertThat(shell.run("verify", "shop", "--wait")).isEqualTo(1);
+    assertThat(shell.out().lines())
+        .contains(
+            "COMPARED: 41,213,870 rows in 3 tables, 1,002 differences, 2 rows in flux (hash: fast, writes go to the source)",
+            "DIFFERS: public.orders (id)=(7): differs in total",
+            "DIFFERS: 1001 more; --keys FILE has the first thousand rows",
+            "NOT COMPARED: public.blobs: it is unlogged",
+            "  # public.orders {id=7}: differs in total",
+            "psql \"$TARGET\" <<'END'");
+    assertThat(shell.out()).contains("TO MEND A ROW: find out first who wrote to the target");
+
+    assertThat(shell.run("verify", "shop", "--output", "json", "--keys", keys.toString()))
+        .isEqualTo(1);
+    assertThat(json().get("name").asText()).isEqualTo("shop");
+    assertThat(json().get("differences").asLong()).isEqualTo(1_002);
+    assertThat(json().get("differingRowsLeftOut").asLong()).isEqualTo(1_000);
+    assertThat(json().at("/differing/0/key/id").asText()).isEqualTo("7");
+    assertThat(Files.readAllLines(keys))
+        .containsExactly(
+            "{\"table\":\"public.orders\",\"key\":{\"id\":\"7\"},\"what\":\"differs in total\",\"repair\":\"psql \\\"$TARGET\\\" <<'END'\\nbegin;\\nEND\"}",
+            "{\"leftOut\":1000}");
+  }
+
+  @Test
   void givesUpWaitingAtTheTimeout() throws IOException {
     assertThat(shell.run("wait", "shop", "--timeout", "soon")).isEqualTo(2);
     assertThat(shell.err()).contains("--timeout: expected a duration");

@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param users who was seen to use the source, or null where nobody looks for them
  * @param obstacle what a rollback would stop at now, or null
  * @param warning what somebody should know before it does harm, or null
+ * @param verification what the latest of several comparisons has found, without its rows; null
+ *     before the first, and where nothing is compared
  */
 public record Progress(
     String line,
@@ -33,7 +35,8 @@ public record Progress(
     @Nullable Long looks,
     @Nullable List<DatabaseUser> users,
     @Nullable String obstacle,
-    @Nullable String warning) {
+    @Nullable String warning,
+    @Nullable VerificationReport verification) {
 
   /** There are writes at risk, and nobody can say how many. */
   public static final long NOT_KNOWN = -1;
@@ -60,32 +63,38 @@ public record Progress(
         null,
         null,
         null,
+        null,
         null);
   }
 
   /** The same in other words. */
   public Progress said(String words) {
-    return with(words, looks, users, obstacle, warning);
+    return with(words, looks, users, obstacle, warning, verification);
   }
 
   /** The same, with the number of looks so far. */
   public Progress after(long looksSoFar) {
-    return with(line, looksSoFar, users, obstacle, warning);
+    return with(line, looksSoFar, users, obstacle, warning, verification);
   }
 
   /** The same, with who was seen to use the source. */
   public Progress having(List<DatabaseUser> seen) {
-    return with(line, looks, seen, obstacle, warning);
+    return with(line, looks, seen, obstacle, warning, verification);
   }
 
   /** The same, with what a rollback would stop at. */
   public Progress stopping(@Nullable String found) {
-    return with(line, looks, users, found, warning);
+    return with(line, looks, users, found, warning, verification);
   }
 
   /** The same, with what somebody should know before it does harm. */
   public Progress warning(@Nullable String words) {
-    return with(line, looks, users, obstacle, words);
+    return with(line, looks, users, obstacle, words, verification);
+  }
+
+  /** The same, with what the latest comparison has found. */
+  public Progress finding(@Nullable VerificationReport report) {
+    return with(line, looks, users, obstacle, warning, report);
   }
 
   private Progress with(
@@ -93,7 +102,8 @@ public record Progress(
       @Nullable Long looksSoFar,
       @Nullable List<DatabaseUser> seen,
       @Nullable String found,
-      @Nullable String said) {
+      @Nullable String said,
+      @Nullable VerificationReport report) {
     return new Progress(
         words,
         done,
@@ -106,7 +116,8 @@ public record Progress(
         looksSoFar,
         seen,
         found,
-        said);
+        said,
+        report);
   }
 
   /** Progress that is only words. */

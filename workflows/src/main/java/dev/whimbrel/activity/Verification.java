@@ -8,4 +8,13 @@ public interface Verification {
 
   /** Compares data, sequences, schema. A difference is part of the report, not a failure. */
   VerificationReport verify(VerifyRequest request);
+
+  /**
+   * Compares round and round, and leaves the servers air meanwhile. Its latest report stands in its
+   * heartbeat, from where another attempt goes on.
+   *
+   * @return the report of a round that found differences, when the next one found some too; or,
+   *     where it is cancelled, the latest report
+   */
+  VerificationReport keepVerifying(RoundsRequest request);
 }

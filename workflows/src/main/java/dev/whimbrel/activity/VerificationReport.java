@@ -18,6 +18,11 @@ import java.util.stream.Stream;
  * @param stale materialized views whose rows differ: nothing carries them, and each side's were
  *     made by its own last refresh. Comes and goes with every refresh, so that no approval rests on
  *     it
+ * @param hash how rows were hashed, {@code sha256} or {@code fast}
+ * @param truth the side that took the writes
+ * @param differingRows how many rows differ, which are among the differences
+ * @param differing the first of these rows, in the order of their tables and keys: a thousand at
+ *     most, and fewer where their keys are long
  */
 public record VerificationReport(
     Instant at,
@@ -27,7 +32,60 @@ public record VerificationReport(
     long inFlux,
     List<String> findings,
     List<String> notCompared,
-    List<String> stale) {
+    List<String> stale,
+    String hash,
+    Side truth,
+    long differingRows,
+    List<DifferingRow> differing) {
+
+  /** What was recorded before there was a choice of hashes has none of the last four. */
+  public VerificationReport {
+    hash = hash == null ? "sha256" : hash;
+    truth = truth == null ? Side.SOURCE : truth;
+    differing = differing == null ? List.of() : List.copyOf(differing);
+  }
+
+  /** A report of a comparison by SHA-256, of the source's rows, in which no row differs. */
+  public VerificationReport(
+      Instant at,
+      int tables,
+      long rows,
+      long differences,
+      long inFlux,
+      List<String> findings,
+      List<String> notCompared,
+      List<String> stale) {
+    this(
+        at,
+        tables,
+        rows,
+        differences,
+        inFlux,
+        findings,
+        notCompared,
+        stale,
+        "sha256",
+        Side.SOURCE,
+        0,
+        List.of());
+  }
+
+  /** The same without the rows that differ, which are many. */
+  public VerificationReport withoutRows() {
+    return new VerificationReport(
+        at,
+        tables,
+        rows,
+        differences,
+        inFlux,
+        findings,
+        notCompared,
+        stale,
+        hash,
+        truth,
+        differingRows,
+        List.of());
+  }
 
   /** Everything that was not compared, or cannot be judged. */
   public List<String> notJudged() {

@@ -78,6 +78,11 @@ final class Background {
     running = null;
   }
 
+  /** Whether it was started, and has not ended since. */
+  boolean running() {
+    return running != null && !running.isCompleted();
+  }
+
   /** Whether it waits for a person, so that nothing is done here. */
   boolean isParked() {
     return parked;

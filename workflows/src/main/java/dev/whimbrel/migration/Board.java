@@ -223,6 +223,21 @@ final class Board {
     return result != null;
   }
 
+  /** Whether a step was carried out, or skipped. */
+  boolean hasEnded(Step step) {
+    StepRecord record = records.get(step);
+    return record != null && record.started() != null && record.ended() != null;
+  }
+
+  /** Whether a step has begun and not ended, and waits for nobody. */
+  boolean isRunning(Step asked) {
+    StepRecord record = records.get(asked);
+    return state == State.RUNNING
+        && record != null
+        && record.started() != null
+        && record.ended() == null;
+  }
+
   // What is shown
 
   private State currentState() {

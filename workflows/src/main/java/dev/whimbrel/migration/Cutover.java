@@ -78,13 +78,16 @@ final class Cutover {
   /** Stops what still watches the way back, and waits until no worker looks at it any more. */
   void stopWatching() {
     watchWayBack.cancel();
+    migration.comparisons.cancel();
     keepBase.stop();
     watchWayBack.stop();
+    migration.comparisons.stop();
   }
 
   /** As {@link #stopWatching}, without waiting for what changes nothing and holds nothing up. */
   void leaveWatching() {
     watchWayBack.cancel();
+    migration.comparisons.cancel();
     keepBase.stop();
   }
 
@@ -136,15 +139,21 @@ final class Cutover {
             migration.learnAgain(prepare(step));
           }
           gate.await();
-          keepBase.stop();
-          gate.await();
+          do {
+            keepBase.stop();
+            migration.comparisons.pause();
+            gate.await();
+          } while (migration.comparisons.running());
           migration.board.begin(step);
           migration.board.switchoverTried();
           handOverTried = true;
           return decided(() -> switching(step).handOver(migration.handOverToTarget()));
         },
         () -> finishHandOver(step),
-        keepBase::start,
+        () -> {
+          keepBase.start();
+          migration.comparisons.resume();
+        },
         () -> false);
   }
 

@@ -3,6 +3,7 @@ package dev.whimbrel.migration;
 import static dev.whimbrel.migration.Timeouts.call;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.activity.Windows;
 import dev.whimbrel.migration.MigrationStatus.Findings;
@@ -53,19 +54,37 @@ final class Gate {
       if (migration.verificationIsAsked()) {
         verify.run();
       } else if (cutover.approvalRequired() && !migration.approvals.cover(migration.evidence())) {
+        migration.comparisons.resume();
         awaitApproval(
             migration, Step.APPROVAL, migration::evidence, migration::verificationIsAsked);
       } else if (cutover.window() != null && !isOpen(cutover)) {
+        migration.comparisons.resume();
         awaitOpening(cutover.window(), cutover);
       } else if (migration.readiness() == null) {
         rehearse.run();
       } else if (!steps.mayGoOn()) {
         steps.awaitMayGoOn(Step.SWITCHOVER);
       } else if (!migration.evidenceIsFresh()) {
-        verify.run();
+        takeRounds();
+        if (!migration.evidenceIsFresh()) {
+          verify.run();
+        }
       } else {
         return;
       }
+    }
+  }
+
+  /** What the rounds have compared minutes ago need not be compared once more. */
+  private void takeRounds() {
+    migration.comparisons.pause();
+    VerificationReport report = migration.verification();
+    if (migration.evidenceIsFresh() && report != null) {
+      migration.board.begin(Step.FRESH_VERIFY);
+      migration.board.end(
+          Step.FRESH_VERIFY,
+          "%s, by %s at %s"
+              .formatted(Judgement.line(report), Step.KEEP_VERIFYING.id(), report.at()));
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.whimbrel.migration;
 
+import dev.whimbrel.activity.DifferingRow;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Failures.Help;
 import dev.whimbrel.activity.Finding;
@@ -18,6 +19,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** May we go on? Pure functions: nothing here waits, calls or remembers. */
 final class Judgement {
@@ -73,18 +75,48 @@ final class Judgement {
     throw Failures.needsHelp(cause, remedy, fixes.isEmpty() ? null : fixes);
   }
 
+  /** Why nothing can be compared now, or null where it can. */
+  static @Nullable String cannotCompare(
+      boolean copied, boolean goingBack, boolean switching, boolean followed, boolean wayBackGone) {
+    if (!copied) {
+      return "the copy is not whole yet. It can be compared from the end of replicate.catch-up to the end of the rollback window.";
+    }
+    if (wayBackGone) {
+      return "the way back was dropped, so that nothing follows the target any more.";
+    }
+    if (goingBack) {
+      return "the migration is going back.";
+    }
+    if (switching) {
+      return "the writes are being handed over. Ask again when that has ended.";
+    }
+    return followed
+        ? null
+        : "no stream runs back to the source, so that nothing follows the target.";
+  }
+
   /** Parks a verification that found differences. */
   static void refuseDifferences(VerificationReport report) {
     if (report.differences() == 0) {
       return;
     }
+    String repair =
+        report.differing().stream()
+            .map(DifferingRow::repair)
+            .filter(commands -> commands != null)
+            .findFirst()
+            .orElse(null);
     throw Failures.needsHelp(
         "The databases differ in "
             + count(report.differences(), "place")
             + ":\n"
             + String.join("\n", report.findings()),
-        "Find out why, repair the target, then retry. Its fence refuses writes: repair a table in one transaction, between ALTER TABLE … DISABLE TRIGGER whimbrel_fence and ALTER TABLE … ENABLE ALWAYS TRIGGER whimbrel_fence. A skip is shown in capitals at the approval.",
-        null);
+        "Find out why, before anything else: who wrote to the target? Then repair it, and retry."
+            + (repair == null
+                ? ""
+                : " The commands bring the first of these rows over: they take the target's fence off one table for one transaction. For others: whimbrel verify NAME --wait.")
+            + " A skip is shown in capitals at the approval.",
+        repair);
   }
 
   /** {@code verified 41 rows in 3 tables, 0 differences, 1 not compared}. */

@@ -33,6 +33,13 @@ final class Markdown {
         page.append("```\n").append(parked.command()).append("\n```\n\n");
       }
     }
+    MigrationStatus.Verified verified = status.verification();
+    if (verified != null) {
+      page.append(verified.differences() == 0 ? "Compared at " : "**THE DATABASES DIFFER**, at ");
+      page.append(verified.at()).append(": ");
+      page.append(Judgement.count(verified.differences(), "difference")).append(" in ");
+      page.append(Judgement.count(verified.rows(), "row")).append("\n\n");
+    }
     if (status.findings() != null) {
       page.append("### To approve\n\n");
       status.findings().lines().forEach(line -> page.append("- ").append(code(line)).append('\n'));

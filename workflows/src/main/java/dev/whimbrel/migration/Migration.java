@@ -38,6 +38,7 @@ final class Migration {
   final Guards guards;
   final Shares shares;
   final WalWatch wal;
+  final Comparisons comparisons;
 
   private @Nullable PreflightReport preflight;
   private List<DatabaseUser> users = List.of();
@@ -60,6 +61,7 @@ final class Migration {
     this.guards = new Guards(runbook, board, course);
     this.shares = new Shares(this);
     this.wal = new WalWatch(this);
+    this.comparisons = new Comparisons(this);
   }
 
   /** The names that move with the service, or null when none does. */
@@ -204,6 +206,16 @@ final class Migration {
     board.verified(report);
   }
 
+  /**
+   * What was compared beside the steps. Evidence that shows differences is not looked at yet: the
+   * cutover compares once more, and parks where they are still there.
+   */
+  void learnBeside(VerificationReport report) {
+    verification = report;
+    lookedAt = report.differences() == 0 && report.truth() == Side.SOURCE ? report.at() : null;
+    board.verified(report);
+  }
+
   void learn(HandOver done) {
     handOver = done;
     board.handedOver(done);
@@ -251,6 +263,7 @@ final class Migration {
 
   void askForVerification() {
     verifyAsked = true;
+    comparisons.ask();
   }
 
   boolean verificationIsAsked() {

@@ -248,22 +248,41 @@ public final class MigrationRun implements MigrationWorkflow {
 
   @Override
   public String verify(Decision decision) {
-    migration.askForVerification();
+    if (isAtTheGate()) {
+      migration.askForVerification();
+    } else {
+      migration.comparisons.askBeside();
+    }
     return "comparing both databases once more";
   }
 
   @Override
   public void validateVerify(Decision decision) {
     Refusals.unlessNamed("verify", decision.by());
-    boolean atTheGate =
-        switch (board.status().state()) {
-          case WAITING_FOR_APPROVAL, WAITING_FOR_WINDOW -> migration.handOver() == null;
-          default -> false;
-        };
-    if (!atTheGate) {
-      throw Refusals.because(
-          "Cannot verify: fresh evidence is gathered while the cutover waits for an approval or a window.");
+    refuseAfterTheEnd("verify");
+    String why =
+        Judgement.cannotCompare(
+            board.hasEnded(Step.CATCH_UP),
+            course.rollback() != null,
+            board.isRunning(Step.SWITCHOVER) || board.isTruthOpen(),
+            migration.handOver() == null || migration.canGoBack(),
+            course.isPastNoReturn());
+    if (why != null) {
+      throw Refusals.because("Cannot verify: " + why);
     }
+  }
+
+  /** While the cutover waits, fresh evidence is the gate's own affair. */
+  private boolean isAtTheGate() {
+    return switch (board.status().state()) {
+      case WAITING_FOR_APPROVAL, WAITING_FOR_WINDOW -> migration.handOver() == null;
+      default -> false;
+    };
+  }
+
+  @Override
+  public VerificationState verification() {
+    return migration.comparisons.state(migration.verification());
   }
 
   @Override

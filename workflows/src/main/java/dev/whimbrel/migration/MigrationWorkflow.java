@@ -93,7 +93,10 @@ public interface MigrationWorkflow {
   @UpdateValidatorMethod(updateName = "skip")
   void validateSkip(StepDecision decision);
 
-  /** Asks for fresh evidence. */
+  /**
+   * Asks for a comparison of both databases: from the end of {@code replicate.catch-up}, when the
+   * copy is whole, to the end of the rollback window, while one side follows the other.
+   */
   @UpdateMethod
   String verify(Decision decision);
 
@@ -106,6 +109,10 @@ public interface MigrationWorkflow {
 
   @UpdateValidatorMethod(updateName = "abandon")
   void validateAbandon(Decision decision);
+
+  /** What the comparisons have found. */
+  @QueryMethod
+  VerificationState verification();
 
   /** Where the migration is. */
   @QueryMethod

@@ -43,6 +43,7 @@ final class Replicate {
     steps.run(Step.ANALYZE, step -> schema(step).analyze(move));
     steps.run(Step.SEQUENCES, step -> replication(step).carrySequences(move));
 
+    migration.comparisons.begin();
     SoakReport soaked =
         steps.attempt(
             Step.SOAK, step -> watching(step).soak(soak), SoakReport::line, Step.SOAK.skippable());

@@ -22,6 +22,7 @@ public enum Step {
   FILES("replicate.files", "copy files", Kind.LACKING),
   SOAK("replicate.soak", "lag stays under the limit, under real writes", Kind.SKIPPABLE),
 
+  KEEP_VERIFYING("validate.keep-verifying", "compare both databases in rounds", Kind.SKIPPABLE),
   VERIFY_DATA("validate.verify-data", "compare both databases", Kind.SKIPPABLE),
   SMOKE("validate.smoke", "run the checks against the target", Kind.SKIPPABLE),
   CANARY_READY("validate.canary-ready", "prove that the target's stack may serve", Kind.SKIPPABLE),

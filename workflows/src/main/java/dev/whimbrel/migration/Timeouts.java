@@ -117,6 +117,14 @@ final class Timeouts {
           .build();
 
   /**
+   * The same for a person who waits at a terminal: three attempts, then the failure is the answer.
+   */
+  static final ActivityOptions ASKED =
+      ActivityOptions.newBuilder(WORK)
+          .setRetryOptions(RetryOptions.newBuilder(A_DOZEN).setMaximumAttempts(3).build())
+          .build();
+
+  /**
    * A watcher that waits for a state of the world: a copy, a soak, a tail, a guard's breach. Ninety
    * days for one attempt, so that its own end is the condition or a deadline and never the clock
    * here; fifteen seconds of silence start it again on another worker, where it goes on from its

@@ -6,7 +6,6 @@ import dev.whimbrel.activity.Checks;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.Verification;
 import dev.whimbrel.activity.VerificationReport;
-import dev.whimbrel.activity.VerifyRequest;
 
 /** Proves the copy before anybody depends on it. */
 final class Validate {
@@ -17,7 +16,7 @@ final class Validate {
   }
 
   void run() {
-    verify(Step.VERIFY_DATA);
+    migration.comparisons.yieldTo(() -> verify(Step.VERIFY_DATA));
     smoke(Step.SMOKE);
     new CanarySteps(migration).run();
   }
@@ -28,10 +27,12 @@ final class Validate {
         migration.steps.attempt(
             step,
             now -> {
+              long asked = migration.comparisons.asked();
               VerificationReport fresh =
                   call(Verification.class, Timeouts.WORK, now)
-                      .verify(new VerifyRequest(migration.move, Side.SOURCE));
+                      .verify(migration.comparisons.request(Side.SOURCE));
               migration.learn(fresh);
+              migration.comparisons.answer(asked);
               Judgement.refuseDifferences(fresh);
               return fresh;
             },

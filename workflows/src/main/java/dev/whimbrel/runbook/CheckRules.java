@@ -26,6 +26,8 @@ final class CheckRules {
     for (int i = 0; i < smoke.size(); i++) {
       smoke("validate.smoke[" + i + "]", smoke.get(i));
     }
+    Problems.oneOf(places, "validate.hash", draft.validate().hash(), List.of("fast", "sha256"));
+    Problems.positive(places, "validate.every", draft.validate().every());
     List<GuardSpec> guards = draft.guards();
     for (int i = 0; i < guards.size(); i++) {
       guard("guards[" + i + "]", guards.get(i));

@@ -1,5 +1,6 @@
 package dev.whimbrel.runbook;
 
+import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -8,11 +9,18 @@ import org.jspecify.annotations.Nullable;
  *
  * @param smoke the team's own read-only checks
  * @param canary real traffic for the target's stack before the switchover; absent: none
+ * @param hash how rows are compared: {@code fast} (default), PostgreSQL's own hash of 128 bits,
+ *     where both servers agree about it, or {@code sha256}
+ * @param every how long the comparisons rest that go round and round from the end of the copy to
+ *     the hand-over; 5 min
  */
-public record Validate(List<CheckSpec> smoke, @Nullable CanarySpec canary) {
-  static final Validate DEFAULT = new Validate(List.of(), null);
+public record Validate(
+    List<CheckSpec> smoke, @Nullable CanarySpec canary, String hash, Duration every) {
+  static final Validate DEFAULT = new Validate(List.of(), null, "fast", Duration.ofMinutes(5));
 
   public Validate {
     smoke = Defaults.list(smoke);
+    hash = Defaults.or(hash, "fast");
+    every = Defaults.or(every, Duration.ofMinutes(5));
   }
 }

@@ -102,8 +102,7 @@ class ParkingTest {
           .isEqualTo("Cannot resume: it is not paused.");
       assertThat(Stage.refusal(() -> workflow.verify(new Decision(BY, null))))
           .isEqualTo(
-              "Cannot verify: fresh evidence is gathered while the cutover waits for an approval"
-                  + " or a window.");
+              "Cannot verify: the copy is not whole yet. It can be compared from the end of replicate.catch-up to the end of the rollback window.");
       assertThat(Stage.refusal(() -> workflow.abandon(new Decision(BY, null))))
           .isEqualTo("Cannot abandon: no reason is given. Say why with --reason TEXT.");
 

@@ -35,6 +35,8 @@ final class Runbooks {
   @Nullable CanarySpec canary;
   @Nullable RetireSpec retire;
   Duration rollbackWindow = Duration.ofDays(3);
+  Duration every = Duration.ofMinutes(5);
+  Duration evidenceMaxAge = Duration.ofMinutes(10);
 
   Runbook build() {
     return new Runbook(
@@ -63,14 +65,16 @@ final class Runbooks {
                     null,
                     null,
                     Duration.ofSeconds(9))),
-            canary),
+            canary,
+            "fast",
+            every),
         guards,
         new CutoverSpec(
             window,
             approval,
             Duration.ofSeconds(5),
             Duration.ofMinutes(30),
-            Duration.ofMinutes(10)),
+            evidenceMaxAge),
         new RollbackSpec(rollbackWindow, rollbackBy, Duration.ofSeconds(60)),
         new DecommissionSpec(endApproval, retire));
   }

@@ -33,6 +33,7 @@ import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.Replication;
 import dev.whimbrel.activity.RetireRequest;
+import dev.whimbrel.activity.RoundsRequest;
 import dev.whimbrel.activity.Schema;
 import dev.whimbrel.activity.ShareRequest;
 import dev.whimbrel.activity.ShiftRequest;
@@ -156,6 +157,9 @@ final class World
   volatile @Nullable WalRequest walRequest;
 
   volatile List<String> differences = List.of();
+  volatile List<String> foundByRounds = List.of();
+  volatile boolean roundsAreLong;
+  final CountDownLatch comparing = new CountDownLatch(1);
   volatile List<String> notCompared = List.of();
   volatile List<String> stale = List.of();
   volatile Window window = new Window(Instant.EPOCH, Instant.MAX);
@@ -425,6 +429,40 @@ final class World
     happens("verify", "verify against the " + request.truth().word());
     return new VerificationReport(
         clock.get(), 3, 42, differences.size(), 0, differences, notCompared, stale);
+  }
+
+  @Override
+  public VerificationReport keepVerifying(RoundsRequest request) {
+    looks.merge("keepVerifying", 1, Integer::sum);
+    if (roundsAreLong) {
+      return workUntilStopped();
+    }
+    if (foundByRounds.isEmpty()) {
+      // As keepBase: the first attempt is likely to be stopped soon.
+      for (int i = 0; i < 250 && Activity.getExecutionContext().getInfo().getAttempt() == 1; i++) {
+        Activity.getExecutionContext().heartbeat(Progress.of("comparing"));
+        LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+      }
+      throw watchingOn();
+    }
+    journal.add("the rounds have found something");
+    return new VerificationReport(
+        clock.get(), 3, 42, foundByRounds.size(), 0, foundByRounds, notCompared, stale);
+  }
+
+  /** A round that ends when it is told to, with what the one before has found. */
+  private VerificationReport workUntilStopped() {
+    Instant at = clock.get();
+    comparing.countDown();
+    try {
+      while (true) {
+        Activity.getExecutionContext().heartbeat(Progress.of("comparing"));
+        LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+      }
+    } catch (ActivityCompletionException e) {
+      journal.add("the rounds are stopped");
+      return new VerificationReport(at, 3, 4_711, 0, 0, List.of(), notCompared, stale);
+    }
   }
 
   @Override

@@ -1,0 +1,240 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.VerificationReport;
+import dev.whimbrel.activity.VerifyRequest;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletionService;
+import java.util.concurrent.ExecutorCompletionService;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/** One comparison of everything that both databases hold. */
+final class Comparison {
+  private final Databases databases;
+  private final VerifyRequest request;
+  private final Breath breath;
+  private final Cuts cuts;
+  private final Tally tally;
+  private final Crew crew;
+
+  /**
+   * A comparison to be run once.
+   *
+   * @param jobs how many pairs of sessions are at work
+   */
+  Comparison(Databases databases, VerifyRequest request, Breath breath, Cuts cuts, int jobs) {
+    this.databases = databases;
+    this.request = request;
+    this.breath = breath;
+    this.cuts = cuts;
+    this.tally = new Tally(request.truth());
+    this.crew = new Crew(jobs, this::open, (subject, e) -> tally.notCompared(reason(subject, e)));
+  }
+
+  VerificationReport run(Consumer<Progress> heartbeat) throws SQLException {
+    try (Pair catalogs = open();
+        StreamPoint stream = stream()) {
+      awaitStream(stream, heartbeat);
+      RowHash hash = RowHash.of(request.hash(), catalogs);
+      addTasks(catalogs, stream, hash);
+      crew.work(heartbeat, tally::line);
+      return tally.report(Instant.now(), hash);
+    }
+  }
+
+  /** Proves that the stream moves, with heartbeats: it may be a minute behind. */
+  private static void awaitStream(StreamPoint stream, Consumer<Progress> heartbeat)
+      throws SQLException {
+    ExecutorService thread = Executors.newSingleThreadExecutor(Crew::daemon);
+    try {
+      CompletionService<Boolean> running = new ExecutorCompletionService<>(thread);
+      running.submit(
+          () -> {
+            stream.pass();
+            return true;
+          });
+      do {
+        heartbeat.accept(Progress.of("waiting for the stream to carry a marker"));
+      } while (!Crew.ended(running));
+    } finally {
+      thread.shutdownNow();
+    }
+  }
+
+  private void addTasks(Pair catalogs, StreamPoint stream, RowHash hash) throws SQLException {
+    TablePairing pairing = new TablePairing(tally, plainBytes(catalogs));
+    add("catalogs", pair -> new CatalogComparison(pair, tally).run());
+    add("sequences", pair -> new SequenceComparison(pair, request.truth(), tally).run());
+    List<ComparedTable> tables =
+        new ArrayList<>(
+            pairing.pair(read(catalogs.truth(), "r", "f"), read(catalogs.follower(), "r", "f")));
+    // The largest first, so that nobody is left alone with it at the end.
+    tables.sort(Comparator.comparingLong(ComparedTable::rows).reversed());
+    for (ComparedTable table : tables) {
+      if (table.hasKey()) {
+        addStretches(table, catalogs, stream, hash);
+      } else {
+        add(
+            table.label(),
+            pair -> {
+              new KeylessComparison(table, hash, pair, crew, tally, breath, cuts.pages())
+                  .run(stream);
+              tally.table();
+            });
+      }
+    }
+    for (ComparedTable view :
+        pairing.pair(read(catalogs.truth(), "m"), read(catalogs.follower(), "m"))) {
+      add(view.label(), pair -> compareView(view, hash, pair));
+    }
+    add("large objects", pair -> new LargeObjectComparison(pair, tally).run());
+  }
+
+  private void add(String subject, Crew.Work work) {
+    crew.add(new Crew.Task(subject, work));
+  }
+
+  private static Map<String, TableShape> read(Connection connection, String... kinds)
+      throws SQLException {
+    return TableCatalog.read(connection, kinds);
+  }
+
+  /** What both servers sort alike is walked once, anything else in the order of each of them. */
+  private void addStretches(ComparedTable table, Pair catalogs, StreamPoint stream, RowHash hash)
+      throws SQLException {
+    Stretches cut = new Stretches(hash, cuts.rows());
+    List<Block.Range> ofTruth = stretches(cut, table, catalogs.truth());
+    List<Block.Range> ofFollower =
+        table.sortsAlike() ? List.of() : stretches(cut, table, catalogs.follower());
+    AtomicInteger left = new AtomicInteger(ofTruth.size() + ofFollower.size());
+    for (Block.Range stretch : ofTruth) {
+      addStretch(
+          table,
+          stretch,
+          stream,
+          hash,
+          left,
+          table.sortsAlike() ? KeyedComparison::ranges : KeyedComparison::keys);
+    }
+    for (Block.Range stretch : ofFollower) {
+      addStretch(table, stretch, stream, hash, left, KeyedComparison::extraKeys);
+    }
+  }
+
+  /** A table that cannot be read is one stretch, whose comparison will say so. */
+  private static List<Block.Range> stretches(Stretches cut, ComparedTable table, Connection side)
+      throws SQLException {
+    try {
+      return cut.of(table, side);
+    } catch (SQLException e) {
+      reason(table.label(), e);
+      return List.of(new Block.Range(null, null));
+    }
+  }
+
+  private void addStretch(
+      ComparedTable table,
+      Block.Range stretch,
+      StreamPoint stream,
+      RowHash hash,
+      AtomicInteger left,
+      Walk walk) {
+    add(
+        table.label(),
+        pair -> {
+          Planning.byIndexes(pair);
+          walk.of(
+              new KeyedComparison(
+                  table, hash, stretch, pair, new SecondLook(stream), tally, breath));
+          if (left.decrementAndGet() == 0) {
+            tally.table();
+          }
+        });
+  }
+
+  /** A way to go through a stretch. */
+  private interface Walk {
+    void of(KeyedComparison stretch) throws SQLException, InterruptedException;
+  }
+
+  private void compareView(ComparedTable view, RowHash hash, Pair pair)
+      throws SQLException, InterruptedException {
+    if (!new KeylessComparison(view, hash, pair, crew, tally, breath, cuts.pages()).looksEqual()) {
+      tally.stale(
+          "materialized view %s: its rows differ, as they do when it was refreshed at another time. Fix: REFRESH MATERIALIZED VIEW %s;"
+              .formatted(view.label(), Quoting.qualified(view.schema(), view.name())));
+    }
+  }
+
+  /** Whether both databases hold bytes of no declared encoding. */
+  private static boolean plainBytes(Pair pair) throws SQLException {
+    boolean plain = true;
+    for (Connection connection : List.of(pair.truth(), pair.follower())) {
+      try (var statement = connection.createStatement();
+          var row = statement.executeQuery("show server_encoding")) {
+        row.next();
+        plain &= "SQL_ASCII".equals(row.getString(1));
+      }
+    }
+    return plain;
+  }
+
+  /** Why an object cannot be compared; throws on where the fault is not the object's. */
+  private static String reason(String subject, SQLException e) throws SQLException {
+    String state = e.getSQLState() == null ? "" : e.getSQLState();
+    String message = e.getMessage() == null ? "" : e.getMessage().lines().findFirst().orElse("");
+    if (state.equals(SqlFailures.INSUFFICIENT_PRIVILEGE)) {
+      return "%s: %s. Fix: GRANT SELECT, and where row-level security is on, ALTER ROLE … BYPASSRLS"
+          .formatted(subject, message);
+    }
+    boolean ofTheObject =
+        state.equals(SqlFailures.QUERY_CANCELED)
+            || state.equals(SqlFailures.LOCK_NOT_AVAILABLE)
+            || state.equals(SqlFailures.UNDEFINED_TABLE)
+            || state.startsWith("22")
+            || state.startsWith("54")
+            || state.equals("XX000")
+            || state.equals("42703");
+    if (!ofTheObject) {
+      throw e;
+    }
+    return subject + ": " + message;
+  }
+
+  private Pair open() throws SQLException {
+    String name = Names.applicationName(request.move().migration(), "verification");
+    Connection truth = Pinned.open(databases, request.move().on(request.truth()), name);
+    try {
+      return new Pair(
+          truth, Pinned.open(databases, request.move().on(request.truth().other()), name));
+    } catch (SQLException e) {
+      truth.close();
+      throw e;
+    }
+  }
+
+  private StreamPoint stream() throws SQLException {
+    String name = Names.applicationName(request.move().migration(), "verification");
+    Duration limit = StreamPoint.PATIENCE.plusSeconds(15);
+    Connection truth = databases.open(request.move().on(request.truth()), name, limit);
+    try {
+      return StreamPoint.byMarker(
+          truth,
+          databases.open(request.move().on(request.truth().other()), name, limit),
+          request.truth());
+    } catch (SQLException e) {
+      truth.close();
+      throw e;
+    }
+  }
+}

@@ -1,0 +1,117 @@
+package dev.whimbrel.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.RoundsRequest;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.Verification;
+import dev.whimbrel.activity.VerificationReport;
+import dev.whimbrel.activity.VerifyRequest;
+import dev.whimbrel.secrets.Secrets;
+import io.temporal.activity.ActivityOptions;
+import io.temporal.failure.CanceledFailure;
+import io.temporal.testing.TestActivityEnvironment;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+class RoundsTest {
+  private static StreamedShop shop;
+  private static ShopLoad load;
+
+  private final TestActivityEnvironment environment = TestActivityEnvironment.newInstance();
+  private final List<VerificationReport> shown = new CopyOnWriteArrayList<>();
+
+  @BeforeAll
+  static void start() throws SQLException {
+    shop = new StreamedShop(15, 16);
+    load = new ShopLoad(shop.source);
+  }
+
+  @AfterAll
+  static void stop() throws SQLException {
+    load.close();
+    shop.close();
+  }
+
+  @AfterEach
+  void close() {
+    environment.close();
+  }
+
+  @Test
+  void goOnWhileNothingDiffersAndHandOverTheirLatestReportWhenTheyAreStopped() {
+    stopWhen(progress -> progress.looks() != null && progress.looks() >= 3);
+
+    VerificationReport report = worker().keepVerifying(request(Duration.ofMillis(50)));
+
+    assertThat(report.differences()).isZero();
+    assertThat(report.rows()).isGreaterThan(46_000);
+    assertThat(report.at()).isAfterOrEqualTo(shown.get(shown.size() - 1).at());
+  }
+
+  @Test
+  void areSimplyStoppedBeforeTheFirstReport() {
+    stopWhen(progress -> true);
+
+    assertThatThrownBy(() -> worker().keepVerifying(request(Duration.ofHours(1))))
+        .isInstanceOf(CanceledFailure.class);
+  }
+
+  @Test
+  void endWithWhatTwoRoundsHaveFound() {
+    shop.damage("update customers set balance = balance + 0.01 where id = 15001");
+    stopWhen(progress -> false);
+    try {
+      VerificationReport report = worker().keepVerifying(request(Duration.ofSeconds(2)));
+
+      assertThat(report.findings())
+          .containsExactly("public.customers (id)=(15001): differs in balance");
+      assertThat(report.differing()).hasSize(1);
+      assertThat(shown)
+          .isNotEmpty()
+          .allMatch(before -> before.differences() == 1)
+          .allMatch(before -> before.differing().isEmpty())
+          .allMatch(before -> before.at().isBefore(report.at()));
+    } finally {
+      shop.damage("update customers set balance = balance - 0.01 where id = 15001");
+    }
+  }
+
+  /** Stops the activity at the first heartbeat that says so. */
+  private void stopWhen(Predicate<Progress> said) {
+    environment.setActivityHeartbeatListener(
+        Progress.class,
+        progress -> {
+          if (progress.verification() != null) {
+            shown.add(progress.verification());
+          }
+          if (said.test(progress)) {
+            environment.requestCancelActivity();
+          }
+        });
+  }
+
+  private Verification worker() {
+    environment.registerActivitiesImplementations(new PostgresVerification(new Secrets(Map.of())));
+    return environment.newActivityStub(
+        Verification.class,
+        ActivityOptions.newBuilder()
+            .setStartToCloseTimeout(Duration.ofMinutes(5))
+            .setHeartbeatTimeout(Duration.ofSeconds(2))
+            .build());
+  }
+
+  private static RoundsRequest request(Duration every) {
+    return new RoundsRequest(new VerifyRequest(shop.move(), Side.SOURCE, "fast"), every);
+  }
+}

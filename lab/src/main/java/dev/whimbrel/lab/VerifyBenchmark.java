@@ -1,0 +1,263 @@
+package dev.whimbrel.lab;
+
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.VerificationReport;
+import dev.whimbrel.activity.VerifyRequest;
+import dev.whimbrel.postgres.PostgresVerification;
+import dev.whimbrel.runbook.PostgresSpec;
+import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.servers.ChildProcess;
+import dev.whimbrel.servers.PostgresServer;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/**
+ * Measures how long one verification of all tables takes, by either hash, against {@code count(*)}
+ * over all tables on both servers at the same time, with the same number of sessions on each, in
+ * turns. Ends with 1 if a verification finds anything; times decide nothing.
+ */
+final class VerifyBenchmark {
+  private static final String USAGE =
+      "Usage: lab/benchmark verify [--gigabytes N] [--rounds N] [--jobs N]";
+
+  private static final String NAME = "bench-verify";
+  private static final String COUNT = "count(*)";
+
+  /** The largest first, as a verification does. */
+  private static final List<String> TABLES = List.of("events", "orders", "documents", "accounts");
+
+  private static final Duration LIMIT = Duration.ofHours(2);
+  private static final Duration EVERY = Duration.ofMillis(500);
+
+  private final Options options;
+  private final Map<String, List<Duration>> figures = new LinkedHashMap<>();
+  private boolean good = true;
+
+  private VerifyBenchmark(Options options) {
+    this.options = options;
+  }
+
+  private record Options(int gigabytes, int rounds, int jobs) {
+    static Options of(List<String> arguments) {
+      int gigabytes = 1;
+      int rounds = 5;
+      int jobs = 2;
+      for (int i = 0; i < arguments.size(); i++) {
+        switch (arguments.get(i)) {
+          case "--gigabytes" -> gigabytes = Integer.parseInt(arguments.get(++i));
+          case "--rounds" -> rounds = Integer.parseInt(arguments.get(++i));
+          case "--jobs" -> jobs = Integer.parseInt(arguments.get(++i));
+          default -> throw new IllegalArgumentException(arguments.get(i));
+        }
+      }
+      if (gigabytes < 1 || rounds < 1 || jobs < 1) {
+        throw new IllegalArgumentException("too small");
+      }
+      return new Options(gigabytes, rounds, jobs);
+    }
+  }
+
+  /** Runs the benchmark with the arguments behind {@code verify}; returns its exit code. */
+  static int run(List<String> arguments) {
+    Options options;
+    try {
+      options = Options.of(arguments);
+    } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+      System.err.println(USAGE);
+      return 2;
+    }
+    VerifyBenchmark benchmark = new VerifyBenchmark(options);
+    return Benchmark.exitCode(benchmark::run);
+  }
+
+  /** Something whose time is taken. */
+  private interface Work {
+    void run(CopyWorld world) throws SQLException;
+  }
+
+  /** Whether no verification has found anything. */
+  private boolean run() throws SQLException {
+    List<Map.Entry<String, Work>> works =
+        new ArrayList<>(
+            List.of(
+                Map.entry(COUNT, this::count),
+                Map.entry("verify, fast", world -> verify(world, "fast")),
+                Map.entry("verify, sha256", world -> verify(world, "sha256"))));
+    try (CopyWorld world = new CopyWorld(options.jobs())) {
+      CopyData.create(world.source(), options.gigabytes());
+      world.empty();
+      copy(world);
+      settle(world);
+      System.out.println(CopyData.describe(world.source()) + ", " + options.jobs() + " jobs");
+      // Whatever came first would pay for what the servers have not in memory yet.
+      count(world);
+      for (int round = 1; round <= options.rounds(); round++) {
+        for (Map.Entry<String, Work> work : works) {
+          one(world, work.getKey(), work.getValue(), round);
+        }
+        // Nobody always comes behind the same other one.
+        Collections.rotate(works, 1);
+      }
+    }
+    print();
+    return good;
+  }
+
+  private void one(CopyWorld world, String word, Work work, int round) throws SQLException {
+    long begun = System.nanoTime();
+    work.run(world);
+    Duration took = Duration.ofNanos(System.nanoTime() - begun);
+    figures.computeIfAbsent(word, any -> new ArrayList<>()).add(took);
+    System.out.printf(Locale.ROOT, "  %d. %s: %.2f s%n", round, word, seconds(took));
+  }
+
+  /**
+   * Lets Whimbrel copy until the stream runs, and ends its worker: the stream is the servers' own,
+   * and what is measured has the machine for itself.
+   */
+  private void copy(CopyWorld world) {
+    String runbook =
+        """
+        name: %s
+        service: bench
+        source:
+          postgres: {url: "%s", storage: 100GB}
+        target:
+          postgres: {url: "%s", storage: 100GB}
+        connect: [manual]
+        replicate: {jobs: %d, soak: 1h, maxLag: 2s}
+        cutover: {approval: required, monitor: 1s}
+        rollback: {window: 1h}
+        decommission: {approval: required}
+        approvers: [ana@example.com]
+        """
+            .formatted(NAME, url(world.source()), url(world.target()), options.jobs());
+    ChildProcess worker = world.product().startWorker();
+    try (LabMigration migration = new LabMigration(world.temporal().target(), NAME)) {
+      Product.Ran started =
+          world.product().run(LIMIT, "start", world.write(NAME + ".yaml", runbook).toString());
+      if (started.exit() != 0) {
+        throw new IllegalStateException(
+            "start has ended with %d: %s%s"
+                .formatted(started.exit(), started.out(), started.err()));
+      }
+      migration.await("the soak", LIMIT, EVERY, status -> "replicate.soak".equals(status.step()));
+    } finally {
+      worker.kill9();
+    }
+  }
+
+  /** Both sides as after a night: vacuumed, and everything written down. */
+  private static void settle(CopyWorld world) {
+    for (PostgresServer server : List.of(world.source(), world.target())) {
+      server.execute(CopyData.DATABASE, "VACUUM (ANALYZE)", "CHECKPOINT");
+    }
+  }
+
+  private void verify(CopyWorld world, String hash) {
+    Move move =
+        new Move(
+            NAME,
+            new PostgresSpec(url(world.source()), null, null, null),
+            new PostgresSpec(url(world.target()), null, null, null),
+            List.of(),
+            List.of(),
+            options.jobs(),
+            Duration.ofSeconds(2));
+    VerificationReport report =
+        new PostgresVerification(new Secrets(Map.of()), progress -> {})
+            .verify(new VerifyRequest(move, Side.SOURCE, hash));
+    if (report.differences() > 0 || !report.hash().equals(hash)) {
+      good = false;
+      System.out.println("  FOUND: " + report);
+    }
+  }
+
+  /** Counts the rows of every table on both servers at once. */
+  private void count(CopyWorld world) throws SQLException {
+    ExecutorService threads = Executors.newFixedThreadPool(2 * options.jobs());
+    try {
+      List<Future<Long>> counts = new ArrayList<>();
+      for (PostgresServer server : List.of(world.source(), world.target())) {
+        Queue<String> tables = new ConcurrentLinkedQueue<>(TABLES);
+        for (int i = 0; i < options.jobs(); i++) {
+          counts.add(threads.submit(() -> count(server, tables)));
+        }
+      }
+      for (Future<Long> each : counts) {
+        each.get();
+      }
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("Interrupted", e);
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  private static long count(PostgresServer server, Queue<String> tables) throws SQLException {
+    long rows = 0;
+    try (Connection connection = server.connect(CopyData.DATABASE);
+        Statement statement = connection.createStatement()) {
+      for (String table = tables.poll(); table != null; table = tables.poll()) {
+        try (ResultSet row = statement.executeQuery("SELECT count(*) FROM " + table)) {
+          row.next();
+          rows += row.getLong(1);
+        }
+      }
+    }
+    return rows;
+  }
+
+  private void print() {
+    System.out.printf("%n| what | rounds | seconds | of count(*) |%n|---|---|---|---|%n");
+    List<Duration> counts = figures.getOrDefault(COUNT, List.of());
+    figures.forEach(
+        (word, took) ->
+            System.out.printf(
+                Locale.ROOT,
+                "| `%s` | %d | %.2f (%.2f–%.2f) | %.1f (%.1f–%.1f) |%n",
+                word,
+                took.size(),
+                median(took),
+                seconds(Collections.min(took)),
+                seconds(Collections.max(took)),
+                median(took) / median(counts),
+                seconds(Collections.min(took)) / seconds(Collections.max(counts)),
+                seconds(Collections.max(took)) / seconds(Collections.min(counts))));
+  }
+
+  private static double median(List<Duration> took) {
+    List<Duration> sorted = took.stream().sorted().toList();
+    int middle = sorted.size() / 2;
+    return sorted.size() % 2 == 1
+        ? seconds(sorted.get(middle))
+        : (seconds(sorted.get(middle - 1)) + seconds(sorted.get(middle))) / 2;
+  }
+
+  private static double seconds(Duration took) {
+    return took.toMillis() / 1000.0;
+  }
+
+  private static String url(PostgresServer server) {
+    return server.url(CopyData.DATABASE);
+  }
+}
