@@ -70,11 +70,7 @@ final class Runbooks {
             every),
         guards,
         new CutoverSpec(
-            window,
-            approval,
-            Duration.ofSeconds(5),
-            Duration.ofMinutes(30),
-            evidenceMaxAge),
+            window, approval, Duration.ofSeconds(5), Duration.ofMinutes(30), evidenceMaxAge),
         new RollbackSpec(rollbackWindow, rollbackBy, Duration.ofSeconds(60)),
         new DecommissionSpec(endApproval, retire));
   }
