@@ -20,9 +20,6 @@ import java.util.Optional;
 public final class PostgresCopy implements Copy {
   private static final Duration ANSWER = Duration.ofSeconds(90);
 
-  /** Below the silence at which the engine gives a holder up. */
-  private static final Duration SHORT = Duration.ofSeconds(4);
-
   private final Secrets secrets;
   private final Databases databases;
   private final Pace pace;
@@ -70,17 +67,9 @@ public final class PostgresCopy implements Copy {
   @Override
   public void holdSnapshot(CopyRequest request) {
     try {
-      refuseWhereReleased(request.move());
       new SnapshotHolder(databases, request).hold();
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot hold snapshot " + request.generation() + " of the copy", e);
-    }
-  }
-
-  private void refuseWhereReleased(Move move) throws SQLException {
-    String application = Names.applicationName(move.migration(), "hold-snapshot");
-    try (Connection source = databases.open(move.source(), application, SHORT)) {
-      ReleasedSlots.refuseNew(source, move.migration());
     }
   }
 

@@ -4,6 +4,7 @@ import dev.whimbrel.activity.CopyRequest;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -61,6 +62,9 @@ final class SnapshotHolder {
     try (Connection creator = sessions.creator(application)) {
       // So that whoever ends the stream ends a slot's creation too.
       StepLock.take(creator, "slot " + move.migration());
+      // One that was frozen up to here would leave a slot behind that nobody drops.
+      Authority.require(session, move.migration(), Side.SOURCE);
+      ReleasedSlots.refuseNew(session, move.migration());
       dropSlot(session);
       String[] made = new String[2];
       Heartbeats.during(
