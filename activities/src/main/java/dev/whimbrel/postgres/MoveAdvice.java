@@ -92,7 +92,7 @@ final class MoveAdvice {
     this.findings = findings;
   }
 
-  /** Says nothing at all where a table is locked whose size would be asked. */
+  /** Gives none where the source does not answer in time, as behind a table that is locked. */
   void run() throws SQLException {
     Findings advice = new Findings();
     try {
@@ -100,10 +100,16 @@ final class MoveAdvice {
       new MoveAdvice(look, advice).give();
       findings.add(advice);
     } catch (SQLException e) {
-      if (!SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE)) {
+      if (!SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE)
+          && !SqlFailures.is(e, SqlFailures.QUERY_CANCELED)) {
         throw e;
       }
-      findings.note("advice", "source", "none is given now: a table is locked by somebody");
+      findings.note(
+          "advice",
+          "source",
+          SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE)
+              ? "none is given now: a table is locked by somebody"
+              : "none is given now: the source has ended the question by its statement_timeout");
     } finally {
       look.run(Side.SOURCE, "RESET lock_timeout");
     }

@@ -32,7 +32,7 @@ final class Size {
     for (int i = UNITS.indexOf(matcher.group(2).toUpperCase(Locale.ROOT)); i > 0; i--) {
       bytes = bytes.multiply(BigDecimal.valueOf(STEP));
     }
-    return bytes.longValue();
+    return bytes.min(BigDecimal.valueOf(Long.MAX_VALUE)).longValue();
   }
 
   /** As people say it: {@code 12 MB}. */

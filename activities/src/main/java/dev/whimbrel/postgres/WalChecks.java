@@ -18,7 +18,12 @@ final class WalChecks {
 
   void run() throws SQLException {
     for (Side side : Side.values()) {
-      WalLimit limit = WalLimit.of(look.move(), side, look.on(side));
+      // The target is empty yet: what counts is what the copy leaves.
+      long stillToCome =
+          side == Side.TARGET
+              ? look.number(Side.SOURCE, "SELECT pg_database_size(current_database())")
+              : 0;
+      WalLimit limit = WalLimit.of(look.move(), side, look.on(side), stillToCome);
       limit(side, limit);
       serversOwn(side, limit);
     }
@@ -29,14 +34,16 @@ final class WalChecks {
         "may keep %s of its log for the slots, %s. At the limit %s; while no worker is up, nobody looks."
             .formatted(Size.words(limit.bytes()), limit.because(), atLimit(side, limit.then()));
     boolean guess = limit.isGuess();
-    if (side == Side.SOURCE && (guess || limit.bytes() < LITTLE)) {
+    if ((side == Side.SOURCE && guess) || limit.bytes() < LITTLE) {
       findings.warning(
           "wal-limit",
           side.word(),
           words,
           guess
-              ? "say source.postgres.storage, or replicate.wal.limit, in the runbook"
-              : "give the source's server more disk, or say replicate.wal.limit in the runbook");
+              ? "say %s.postgres.storage, or replicate.wal.limit, in the runbook"
+                  .formatted(side.word())
+              : "give the %s's server more disk, or say replicate.wal.limit in the runbook"
+                  .formatted(side.word()));
     } else {
       findings.note("wal-limit", side.word(), words);
     }

@@ -40,12 +40,22 @@ record WalLimit(long bytes, String because, Then then) {
 
   /** The limit on one side, as the runbook says or as follows from what it says. */
   static WalLimit of(Move move, Side side, Connection database) throws SQLException {
+    return of(move, side, database, 0);
+  }
+
+  /**
+   * The limit on a side whose databases are still to grow.
+   *
+   * @param stillToCome by so many bytes
+   */
+  static WalLimit of(Move move, Side side, Connection database, long stillToCome)
+      throws SQLException {
     WalSpec said = move.wal() == null ? new WalSpec(null, null) : move.wal();
     if (said.limit() != null) {
       return new WalLimit(
           Size.parse(said.limit()), "as the runbook says", then(said.then(), Then.RELEASE));
     }
-    long databases = databases(database);
+    long databases = databases(database) + stillToCome;
     String storage = move.on(side).storage();
     long free = storage == null ? 0 : Size.parse(storage) - databases;
     if (free > 0) {
@@ -67,14 +77,17 @@ record WalLimit(long bytes, String because, Then then) {
     return because.startsWith(GUESS);
   }
 
-  /** The same where the server drops a slot by itself before the limit is reached. */
+  /**
+   * The same where the server drops a slot by itself before the limit is reached: it guards its
+   * disk, and nothing is gained by doing so sooner.
+   */
   WalLimit orOf(@Nullable Long serversOwn) {
     return serversOwn == null || serversOwn >= bytes
         ? this
         : new WalLimit(
             serversOwn,
             "max_slot_wal_keep_size, at which the server drops the slot by itself",
-            then);
+            then == Then.RELEASE ? Then.ASK : then);
   }
 
   private static Then then(@Nullable String word, Then otherwise) {

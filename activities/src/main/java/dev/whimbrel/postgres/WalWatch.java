@@ -61,8 +61,8 @@ final class WalWatch {
           return released;
         }
         last = seen;
-        relieved &= !seen.isNear();
         boolean accepted = request.accepted().contains(seen.side());
+        relieved &= accepted || !seen.isNear();
         if (seen.slots() > 0) {
           lines.add(WalWords.line(seen));
         }

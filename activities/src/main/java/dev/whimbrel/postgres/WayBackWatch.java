@@ -255,5 +255,7 @@ final class WayBackWatch {
     }
     WayBack.dropSubscription(target, names.forwardSubscription());
     WayBack.dropSlot(source, names.forwardSubscription());
+    // The way back was copied from it; from now on it would keep the log of the whole window.
+    WayBack.dropSlot(target, names.baseSlot());
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.CopyRequest;
+import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.WalReport;
@@ -142,6 +143,28 @@ class KeptWalTest {
     }
   }
 
+  @Test
+  void keepsNothingForTheBeginningOfAWayBackThatRuns() throws Exception {
+    try (World world = new World(pair).prepared()) {
+      world.switchover().handOver(world.to(Side.TARGET));
+      WayBackWatch watch = new WayBackWatch(new Databases(new Secrets()), world.move(), Pace.USUAL);
+      String early = watch.look().line();
+      assertThat(slots(pair.target(), world.name())).as(early).contains("base", "live");
+      pair.target()
+          .execute(
+              world.name(),
+              "UPDATE whimbrel.authority SET changed_at = changed_at - interval '2 minutes'");
+
+      String late =
+          new WayBackWatch(new Databases(new Secrets()), world.move(), Pace.USUAL).look().line();
+
+      assertThat(late).startsWith("the way back runs");
+      assertThat(slots(pair.target(), world.name())).contains("live").doesNotContain("base");
+      HandOver back = world.switchover().settle(world.to(Side.SOURCE));
+      assertThat(back.writesGoTo()).isEqualTo(Side.SOURCE);
+    }
+  }
+
   /** Nothing of production is at stake there, and a rehearsal would find no slot. */
   @Test
   void asksWhereTheOtherSideTakesTheWrites() throws Exception {
@@ -246,7 +269,9 @@ class KeptWalTest {
       assertThat(bought.orOf(1L << 30).words())
           .isEqualTo(
               "1024 MB (max_slot_wal_keep_size, at which the server drops the slot by itself)");
+      assertThat(bought.orOf(1L << 30).then()).isEqualTo(WalLimit.Then.ASK);
       assertThat(bought.orOf(1L << 40)).isEqualTo(bought);
+      assertThat(Size.parse("9999999TB")).isEqualTo(Long.MAX_VALUE);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.whimbrel.migration;
 
 import dev.whimbrel.activity.Failures.Help;
+import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.KeptWal;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.WalReport;
@@ -127,6 +128,11 @@ final class WalWatch {
     if (report.side() == Side.TARGET) {
       wayBackLost = true;
       migration.loseWayBack(report.line());
+      return true;
+    }
+    HandOver handOver = migration.handOver();
+    if (handOver != null && handOver.writesGoTo() == Side.TARGET) {
+      // A source that came back, until the watch over the way back has closed it.
       return true;
     }
     migration.course.ask(new RollbackRequest(STEP.id(), report.line(), false));
