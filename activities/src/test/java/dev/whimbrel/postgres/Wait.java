@@ -13,14 +13,14 @@ final class Wait {
 
   static void until(String what, Duration limit, Condition condition) {
     long end = System.nanoTime() + limit.toNanos();
-    Exception last = null;
+    Throwable last = null;
     while (System.nanoTime() < end) {
       try {
         if (condition.holds()) {
           return;
         }
         last = null;
-      } catch (Exception e) { // any failure means "not yet"; the last one is told
+      } catch (Exception | AssertionError e) { // means "not yet"; the last one is told
         last = e;
       }
       try {
