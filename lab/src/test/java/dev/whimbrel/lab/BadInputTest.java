@@ -144,8 +144,15 @@ class BadInputTest {
     product.run("plan", runbook.toString(), "--offline", "--card", card.toString());
     Matcher sql = SQL.matcher(Files.readString(card));
     int asked = 0;
+    int done = 0;
     while (sql.find()) {
       for (PostgresServer server : new PostgresServer[] {world.source(), world.target()}) {
+        if (!sql.group(1).contains("whimbrel.authority")) {
+          // What is for a disk that fills finds no slot yet.
+          server.execute(Shop.DATABASE, sql.group(1));
+          done++;
+          continue;
+        }
         try (Connection connection = server.connect(Shop.DATABASE);
             Statement statement = connection.createStatement();
             ResultSet row = statement.executeQuery(sql.group(1))) {
@@ -158,6 +165,7 @@ class BadInputTest {
       }
     }
     assertThat(asked).isEqualTo(2);
+    assertThat(done).isEqualTo(4);
   }
 
   private static void awaitParked(LabMigration migration, String state, String remedy) {
