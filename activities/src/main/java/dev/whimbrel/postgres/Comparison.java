@@ -17,6 +17,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /** One comparison of everything that both databases hold. */
 final class Comparison {
@@ -26,6 +27,7 @@ final class Comparison {
   private final Cuts cuts;
   private final Tally tally;
   private final Crew crew;
+  private volatile String planning = "listing the tables";
 
   /**
    * A comparison to be run once.
@@ -42,33 +44,53 @@ final class Comparison {
   }
 
   VerificationReport run(Consumer<Progress> heartbeat) throws SQLException {
-    try (Pair catalogs = open();
-        StreamPoint stream = stream()) {
-      awaitStream(stream, heartbeat);
-      RowHash hash = RowHash.of(request.hash(), catalogs);
-      addTasks(catalogs, stream, hash);
+    try (StreamPoint stream = stream()) {
+      beside(
+          stream::pass, () -> Progress.of("waiting for the stream to carry a marker"), heartbeat);
+      RowHash hash = plan(stream, heartbeat);
       crew.work(heartbeat, tally::line);
       return tally.report(Instant.now(), hash);
     }
   }
 
-  /** Proves that the stream moves, with heartbeats: it may be a minute behind. */
-  private static void awaitStream(StreamPoint stream, Consumer<Progress> heartbeat)
+  /** Lists what there is to compare; its sessions are closed before the long work begins. */
+  private RowHash plan(StreamPoint stream, Consumer<Progress> heartbeat) throws SQLException {
+    try (Pair catalogs = open()) {
+      RowHash hash = RowHash.of(request.hash(), catalogs);
+      try {
+        beside(() -> addTasks(catalogs, stream, hash), () -> Progress.of(planning), heartbeat);
+        return hash;
+      } catch (SQLException | RuntimeException e) {
+        // A statement may still be running.
+        catalogs.abort();
+        throw e;
+      }
+    }
+  }
+
+  /** Does what one statement may hold up for long, with heartbeats meanwhile. */
+  private static void beside(
+      Preparing work, Supplier<Progress> progress, Consumer<Progress> heartbeat)
       throws SQLException {
     ExecutorService thread = Executors.newSingleThreadExecutor(Crew::daemon);
     try {
       CompletionService<Boolean> running = new ExecutorCompletionService<>(thread);
       running.submit(
           () -> {
-            stream.pass();
+            work.run();
             return true;
           });
       do {
-        heartbeat.accept(Progress.of("waiting for the stream to carry a marker"));
+        heartbeat.accept(progress.get());
       } while (!Crew.ended(running));
     } finally {
       thread.shutdownNow();
     }
+  }
+
+  /** What comes before the comparison itself. */
+  private interface Preparing {
+    void run() throws SQLException;
   }
 
   private void addTasks(Pair catalogs, StreamPoint stream, RowHash hash) throws SQLException {
@@ -81,6 +103,7 @@ final class Comparison {
     // The largest first, so that nobody is left alone with it at the end.
     tables.sort(Comparator.comparingLong(ComparedTable::rows).reversed());
     for (ComparedTable table : tables) {
+      planning = "looking where to cut " + table.label();
       if (table.hasKey()) {
         addStretches(table, catalogs, stream, hash);
       } else {
@@ -226,11 +249,12 @@ final class Comparison {
   private StreamPoint stream() throws SQLException {
     String name = Names.applicationName(request.move().migration(), "verification");
     Duration limit = StreamPoint.PATIENCE.plusSeconds(15);
-    Connection truth = databases.open(request.move().on(request.truth()), name, limit);
+    Connection truth =
+        Pinned.awake(databases.open(request.move().on(request.truth()), name, limit));
     try {
       return StreamPoint.byMarker(
           truth,
-          databases.open(request.move().on(request.truth().other()), name, limit),
+          Pinned.awake(databases.open(request.move().on(request.truth().other()), name, limit)),
           request.truth());
     } catch (SQLException e) {
       truth.close();

@@ -66,7 +66,18 @@ final class KeyedComparison {
 
   /** Compares a stretch of a key that both servers sort alike. */
   void ranges() throws SQLException, InterruptedException {
-    reached(walkRanges());
+    @Nullable List<String> after = stretch.after();
+    while (true) {
+      long start = System.nanoTime();
+      Block.Range left = new Block.Range(after, stretch.upTo());
+      @Nullable List<String> upTo = reader.boundary(pair.truth(), left, size);
+      compare(upTo == null ? left : new Block.Range(after, upTo));
+      if (hasEnough(after) || upTo == null) {
+        return;
+      }
+      adapt(Duration.ofNanos(System.nanoTime() - start), LARGEST_RANGE);
+      after = upTo;
+    }
   }
 
   /**
@@ -74,80 +85,59 @@ final class KeyedComparison {
    * is left to {@link #extraKeys}.
    */
   void keys() throws SQLException, InterruptedException {
-    reached(walkKeys());
-  }
-
-  /** Looks for rows that only the follower has, in a stretch of the follower's order. */
-  void extraKeys() throws SQLException, InterruptedException {
-    reached(walkFollowersKeys());
-  }
-
-  private void reached(@Nullable List<String> at) {
-    if (at != null) {
-      tally.notCompared(
-          "%s: the rows behind %s%s, since %d rows before them differ"
-              .formatted(
-                  table.label(),
-                  keyed(at),
-                  stretch.upTo() == null ? "" : " up to " + keyed(stretch.upTo()),
-                  wrong));
-    }
-  }
-
-  /** Returns where it gave up, or null when it saw the whole stretch. */
-  private @Nullable List<String> walkRanges() throws SQLException, InterruptedException {
-    @Nullable List<String> after = stretch.after();
-    while (true) {
-      long start = System.nanoTime();
-      Block.Range left = new Block.Range(after, stretch.upTo());
-      @Nullable List<String> upTo = reader.boundary(pair.truth(), left, size);
-      if (upTo == null) {
-        compare(left);
-        return null;
-      }
-      compare(new Block.Range(after, upTo));
-      adapt(Duration.ofNanos(System.nanoTime() - start), LARGEST_RANGE);
-      after = upTo;
-      if (wrong >= ENOUGH) {
-        return after;
-      }
-    }
-  }
-
-  private @Nullable List<String> walkKeys() throws SQLException, InterruptedException {
     @Nullable List<String> after = stretch.after();
     while (true) {
       long start = System.nanoTime();
       List<List<String>> keys =
           reader.keys(pair.truth(), new Block.Range(after, stretch.upTo()), 0, size);
       if (keys.isEmpty()) {
-        return null;
+        return;
       }
       compare(new Block.Keys(keys));
-      after = keys.get(keys.size() - 1);
-      if (wrong >= ENOUGH) {
-        return after;
+      if (hasEnough(after)) {
+        return;
       }
+      after = keys.get(keys.size() - 1);
       adapt(Duration.ofNanos(System.nanoTime() - start), LARGEST_LIST);
     }
   }
 
-  private @Nullable List<String> walkFollowersKeys() throws SQLException, InterruptedException {
+  /** Looks for rows that only the follower has, in a stretch of the follower's order. */
+  void extraKeys() throws SQLException, InterruptedException {
     @Nullable List<String> after = stretch.after();
     while (true) {
       long start = System.nanoTime();
       List<List<String>> keys =
           reader.keys(pair.follower(), new Block.Range(after, stretch.upTo()), 0, LARGEST_LIST);
       if (keys.isEmpty()) {
-        return null;
+        return;
       }
       lookAgain(reader.absent(pair.truth(), keys));
+      if (hasEnough(after)) {
+        return;
+      }
       breath.after(Duration.ofNanos(System.nanoTime() - start));
       after = keys.get(keys.size() - 1);
-      if (wrong >= ENOUGH) {
-        return after;
-      }
     }
+  }
+
+  /**
+   * Whether it gives up; what is left unjudged is noted then.
+   *
+   * @param after where the last block began: its own last rows were not judged either
+   */
+  private boolean hasEnough(@Nullable List<String> after) {
+    if (wrong < ENOUGH) {
+      return false;
+    }
+    tally.notCompared(
+        "%s: not every row%s%s, since %d rows there and before differ"
+            .formatted(
+                table.label(),
+                after == null ? "" : " behind " + keyed(after),
+                stretch.upTo() == null ? "" : " up to " + keyed(stretch.upTo()),
+                wrong));
+    return true;
   }
 
   private void compare(Block block) throws SQLException, InterruptedException {

@@ -50,6 +50,20 @@ final class Pinned {
         statement.addBatch("set client_connection_check_interval = '2s'");
       }
       statement.executeBatch();
+      return awake(connection);
+    } catch (SQLException e) {
+      connection.close();
+      throw e;
+    }
+  }
+
+  /** The same session, which the server does not end for resting while others are at work. */
+  static Connection awake(Connection connection) throws SQLException {
+    if (connection.getMetaData().getDatabaseMajorVersion() < 14) {
+      return connection;
+    }
+    try (Statement statement = connection.createStatement()) {
+      statement.execute("set idle_session_timeout = 0");
       return connection;
     } catch (SQLException e) {
       connection.close();

@@ -3,9 +3,9 @@ package dev.whimbrel.postgres;
 import static java.util.stream.Collectors.joining;
 
 import dev.whimbrel.activity.Side;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -14,8 +14,10 @@ import org.jspecify.annotations.Nullable;
  * person to look at and run. Nothing here runs it.
  *
  * <p>The commands are for a shell in which {@code SOURCE} and {@code TARGET} hold both databases'
- * URLs. Taking the fence off locks the table first, so that the stream waits, and the row is read
- * behind that; as a stream does, they fire no trigger and follow no foreign key.
+ * URLs. They may be run long after they were written: both databases must still say that they are
+ * what they were then, and the opening of the follower waits for the end. Taking the fence off
+ * locks the table first, so that the stream waits, and the row is read behind that; as a stream
+ * does, they fire no trigger and follow no foreign key. Whatever fails, nothing is changed.
  */
 final class Repair {
   /** What would end a line: the next one would be the shell's. */
@@ -23,6 +25,13 @@ final class Repair {
 
   private static final String DDL_FENCE =
       "do $$ begin if exists (select from pg_event_trigger where evtname = 'whimbrel_ddl') then alter event trigger whimbrel_ddl %s; end if; end $$;";
+
+  /** A value has one text in every session; a row that may not be read is an error, not absent. */
+  private static final String SESSIONS =
+      "export PGCLIENTENCODING=%s PGCONNECT_TIMEOUT=10 PGOPTIONS='-c search_path=pg_catalog -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c TimeZone=UTC -c extra_float_digits=1 -c bytea_output=hex -c lc_monetary=C -c xmlbinary=base64 -c row_security=off'\n";
+
+  private static final String GUARD =
+      "do $$ begin perform 1 from whimbrel.authority where side = '%1$s' and writable = '%2$s'%3$s; if not found then raise exception 'writes do not go to the %2$s any more, or this is not the %1$s: nothing was changed'; end if; end $$;";
 
   private final ComparedTable table;
   private final Side truth;
@@ -39,25 +48,29 @@ final class Repair {
    * @return null where a name or a value holds characters that must not be pasted into a shell
    */
   @Nullable String ofKey(List<String> key, boolean onTruth) {
-    List<String> values = new ArrayList<>();
-    for (int i = 0; i < key.size(); i++) {
-      values.add("cast(" + Quoting.literal(key.get(i)) + " as " + table.keyTypes().get(i) + ")");
-    }
-    String where = "(%s) = (%s)".formatted(listed(table.key()), String.join(", ", values));
     if (isUnsafe(key)) {
       return null;
     }
-    return onTruth ? anew(delete(where), where) : script(delete(where));
+    String values =
+        IntStream.range(0, key.size())
+            .mapToObj(i -> "cast(%s as %s)".formatted(literal(key, i), table.keyTypes().get(i)))
+            .collect(joining(", "));
+    String where = "(%s) = (%s)".formatted(listed(table.key()), values);
+    return onTruth ? anew(where) : script(delete(where + " and " + sameText(key)));
   }
 
-  /** One more row as the one at this place of the truth. */
-  @Nullable String copyOf(String place) {
-    return isUnsafe(List.of()) ? null : anew("", at(place));
+  /** Where nothing comes instead, what merely counts as the same must stay. */
+  private String sameText(List<String> key) {
+    return IntStream.range(0, key.size())
+        .mapToObj(
+            i ->
+                "cast(%s as text) = %s collate \"C\""
+                    .formatted(Quoting.identifier(table.key().get(i)), literal(key, i)))
+        .collect(joining(" and "));
   }
 
-  /** One row less: the one at this place of the follower. */
-  @Nullable String without(String place) {
-    return isUnsafe(List.of()) ? null : script(delete(at(place)));
+  private static String literal(List<String> key, int position) {
+    return Quoting.literal(key.get(position));
   }
 
   private boolean isUnsafe(List<String> values) {
@@ -67,20 +80,25 @@ final class Repair {
         .anyMatch(text -> CONTROL.matcher(text).find());
   }
 
-  private static String at(String place) {
-    return "ctid = " + Quoting.literal(place);
-  }
-
-  private String anew(String delete, String where) {
+  private String anew(String where) {
     String columns =
         listed(table.columns().stream().filter(name -> !table.generated().contains(name)).toList());
     String row =
         "copy (select %s from only %s where %s) to stdout".formatted(columns, name(), where);
+    // psql fails with the program that it copies from, and then nothing is committed.
     String copy =
-        "\\copy %s (%s) from program 'psql \"$%s\" -Xqc \"$ROW\"'\n"
+        "\\copy %s (%s) from program 'psql \"${%s:?}\" -Xq1 -v ON_ERROR_STOP=1 -c \"$GUARD\" -c \"$ROW\"'\n"
             .formatted(name(), columns, variable(truth));
-    return "export %s ROW='%s'\n%s"
-        .formatted(variable(truth), row.replace("'", "'\\''"), script(delete + copy));
+    return "export %s GUARD=%s ROW=%s\n"
+            .formatted(
+                variable(truth),
+                quoted(GUARD.formatted(truth.word(), truth.word(), "")),
+                quoted(row))
+        + script(delete(where) + copy);
+  }
+
+  private static String quoted(String text) {
+    return "'" + text.replace("'", "'\\''") + "'";
   }
 
   private String delete(String where) {
@@ -88,14 +106,20 @@ final class Repair {
   }
 
   private String script(String work) {
+    Side follower = truth.other();
     String begin =
         """
-        psql "$%s" -X -v ON_ERROR_STOP=1 <<'END'
+        psql "${%s:?}" -X -v ON_ERROR_STOP=1 <<'END'
         begin;
+        set local lock_timeout = '10s';
+        %s
         set local session_replication_role = replica;
         """
-            .formatted(variable(truth.other()));
-    return begin
+            .formatted(
+                variable(follower), GUARD.formatted(follower.word(), truth.word(), " for share"));
+    // Without an encoding on either side the bytes are carried as they are.
+    return SESSIONS.formatted(table.plainBytes() ? "SQL_ASCII" : "UTF8")
+        + begin
         + DDL_FENCE.formatted("disable")
         + "\nalter table only %s disable trigger whimbrel_fence;\n".formatted(name())
         + work

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.RoundsRequest;
 import dev.whimbrel.activity.VerificationReport;
@@ -8,6 +9,7 @@ import io.temporal.failure.ApplicationFailure;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collections;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,8 +17,14 @@ import org.jspecify.annotations.Nullable;
  * as it has worked: nobody waits for it, and the servers have others to serve.
  */
 final class Rounds {
-  /** What one round has found is believed when the next one finds some too, and that comes soon. */
+  /** What one round has found is believed when the next one finds it too, and that comes soon. */
   private static final Duration BEFORE_BELIEVING = Duration.ofMinutes(1);
+
+  /** How long no round may succeed before a person is asked. */
+  private static final Duration PATIENCE = Duration.ofHours(1);
+
+  /** A report names so many findings. */
+  private static final int MANY = 100;
 
   private static final int JOBS = 1;
 
@@ -25,6 +33,7 @@ final class Rounds {
   private final Cuts cuts;
   private @Nullable VerificationReport latest;
   private long rounds;
+  private @Nullable Instant failingSince;
 
   Rounds(Databases databases, RoundsRequest request, Cuts cuts) {
     this.databases = databases;
@@ -39,14 +48,17 @@ final class Rounds {
     try {
       while (true) {
         VerificationReport before = latest;
-        boolean doubtful = before != null && before.differences() > 0;
-        say(pulse, Progress.of(resting(before)));
-        pulse.rest(doubtful ? soon() : request.every());
+        if (failingSince == null) {
+          say(pulse, Progress.of(resting(before)));
+          pulse.rest(before(before, request.every()));
+        } else {
+          pulse.rest(shorter(request.every()));
+        }
         VerificationReport found = round(pulse);
         if (found != null) {
           latest = found.withoutRows();
           rounds++;
-          if (doubtful && found.differences() > 0) {
+          if (believed(before, found)) {
             return found;
           }
         }
@@ -59,29 +71,65 @@ final class Rounds {
     }
   }
 
-  private Duration soon() {
-    return request.every().compareTo(BEFORE_BELIEVING) < 0 ? request.every() : BEFORE_BELIEVING;
+  /** How long it rests; a deployment may take a while to reach both catalogs. */
+  static Duration before(@Nullable VerificationReport latest, Duration every) {
+    boolean soon = latest != null && latest.differingRows() > 0;
+    return soon ? shorter(every) : every;
   }
 
-  /** One round; null where the databases cannot be compared now, which is said and tried again. */
+  /**
+   * Whether two rounds have found the same. Of many rows each tells other ones, perhaps: that so
+   * many differ twice is enough.
+   */
+  static boolean believed(@Nullable VerificationReport before, VerificationReport found) {
+    if (before == null) {
+      return false;
+    }
+    return !Collections.disjoint(before.findings(), found.findings())
+        || before.differingRows() > MANY && found.differingRows() > MANY;
+  }
+
+  private static Duration shorter(Duration every) {
+    return every.compareTo(BEFORE_BELIEVING) < 0 ? every : BEFORE_BELIEVING;
+  }
+
+  /**
+   * One round; null where the databases cannot be compared now, which is said and tried again, for
+   * an hour.
+   */
   private @Nullable VerificationReport round(Pulse pulse) {
     try {
-      return compare(pulse);
+      VerificationReport found = compare(pulse);
+      failingSince = null;
+      return found;
     } catch (ApplicationFailure e) {
+      if (e.isNonRetryable()) {
+        throw e;
+      }
+      Instant now = Instant.now();
+      failingSince = failingSince == null ? now : failingSince;
+      if (failingSince.plus(PATIENCE).isBefore(now)) {
+        throw Failures.needsHelp(
+            "The databases could not be compared since %s: %s"
+                .formatted(failingSince, e.getOriginalMessage()),
+            "mend the cause, then retry",
+            null);
+      }
       say(pulse, Progress.of("the databases could not be compared: " + e.getOriginalMessage()));
-      pulse.rest(soon());
       return null;
     }
   }
 
   private VerificationReport compare(Pulse pulse) {
+    Instant began = Instant.now();
     try {
       return new Comparison(databases, request.verify(), Breath.HALF, cuts, JOBS)
           .run(
               progress -> {
                 say(pulse, progress.said("comparing in the background: " + progress.line()));
                 pulse.check();
-              });
+              })
+          .asOf(began);
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot compare both databases", e);
     }
@@ -90,7 +138,7 @@ final class Rounds {
   private static String resting(@Nullable VerificationReport before) {
     return before == null
         ? "both databases are compared in a while"
-        : "compared at %s: %d rows, %d differences"
+        : "compared from %s on: %d rows, %d differences"
             .formatted(before.at(), before.rows(), before.differences());
   }
 

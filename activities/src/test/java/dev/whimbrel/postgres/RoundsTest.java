@@ -3,18 +3,21 @@ package dev.whimbrel.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.RoundsRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.Verification;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
+import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.secrets.Secrets;
 import io.temporal.activity.ActivityOptions;
 import io.temporal.failure.CanceledFailure;
 import io.temporal.testing.TestActivityEnvironment;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -68,7 +71,7 @@ class RoundsTest {
   }
 
   @Test
-  void endWithWhatTwoRoundsHaveFound() {
+  void endWithWhatTwoRoundsHaveFound() throws SQLException {
     shop.damage("update customers set balance = balance + 0.01 where id = 15001");
     stopWhen(progress -> false);
     try {
@@ -82,9 +85,77 @@ class RoundsTest {
           .allMatch(before -> before.differences() == 1)
           .allMatch(before -> before.differing().isEmpty())
           .allMatch(before -> before.at().isBefore(report.at()));
+      assertThat(
+              Pairs.value(
+                  shop.source,
+                  "shop",
+                  "select cast('%s' as timestamptz) < max(written_at) from whimbrel.marker_forward"
+                      .formatted(report.at())))
+          .as("the age counts from before the round's first marker")
+          .isEqualTo("t");
     } finally {
       shop.damage("update customers set balance = balance - 0.01 where id = 15001");
     }
+  }
+
+  @Test
+  void askAtOnceWhereOnlyAPersonCanHelp() {
+    Move move = shop.move();
+    PostgresSpec missing = new PostgresSpec(shop.target.url("missing"), null, null, null);
+    Move broken =
+        new Move("shop", move.source(), missing, List.of(), List.of(), 2, Duration.ofSeconds(1));
+    stopWhen(progress -> progress.line().startsWith("the databases could not be compared"));
+
+    assertThatThrownBy(
+            () ->
+                worker()
+                    .keepVerifying(
+                        new RoundsRequest(
+                            new VerifyRequest(broken, Side.SOURCE, "fast"), Duration.ofMillis(50))))
+        .hasStackTraceContaining("Cannot compare both databases")
+        .hasStackTraceContaining("database \"missing\" does not exist");
+  }
+
+  @Test
+  void believeOnlyWhatTwoRoundsHaveFoundAlike() {
+    VerificationReport one = found(1, "orders (id)=(1): differs");
+    VerificationReport other = found(1, "orders (id)=(2): differs");
+    VerificationReport both = found(2, "orders (id)=(2): differs", "orders (id)=(3): differs");
+
+    assertThat(Rounds.believed(null, one)).isFalse();
+    assertThat(Rounds.believed(found(0), one)).isFalse();
+    assertThat(Rounds.believed(one, found(0))).isFalse();
+    assertThat(Rounds.believed(one, other)).isFalse();
+    assertThat(Rounds.believed(other, both)).isTrue();
+    assertThat(Rounds.believed(found(101, "a"), found(101, "b"))).isTrue();
+    assertThat(Rounds.believed(found(101, "a"), found(100, "b"))).isFalse();
+  }
+
+  @Test
+  void lookSoonAgainOnlyWhereRowsDiffer() {
+    VerificationReport rows = found(1, "orders (id)=(1): differs");
+    VerificationReport catalogs = found(0, "index public.i: invalid on the target");
+
+    assertThat(Rounds.before(null, Duration.ofHours(1))).isEqualTo(Duration.ofHours(1));
+    assertThat(Rounds.before(rows, Duration.ofHours(1))).isEqualTo(Duration.ofMinutes(1));
+    assertThat(Rounds.before(rows, Duration.ofSeconds(2))).isEqualTo(Duration.ofSeconds(2));
+    assertThat(Rounds.before(catalogs, Duration.ofHours(1))).isEqualTo(Duration.ofHours(1));
+  }
+
+  private static VerificationReport found(long rows, String... findings) {
+    return new VerificationReport(
+        Instant.EPOCH,
+        1,
+        1,
+        findings.length,
+        0,
+        List.of(findings),
+        List.of(),
+        List.of(),
+        "fast",
+        Side.SOURCE,
+        rows,
+        List.of());
   }
 
   /** Stops the activity at the first heartbeat that says so. */

@@ -19,6 +19,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -171,6 +172,39 @@ class VerificationLimitsTest {
           .contains(
               "sequence odd.tickets: the target is at 0, behind the source's 100, and would hand out values twice. Fix: SELECT setval('\"odd\".\"tickets\"', 100);");
     }
+  }
+
+  @Test
+  void namesWhatItDoesNotJudgeAfterManyDifferences() {
+    for (PostgresServer server : List.of(shop.source, shop.target)) {
+      server.execute(
+          "shop",
+          "create table odd.many (id int primary key, port int)",
+          "insert into odd.many select i, %d from generate_series(1, 1500) i"
+              .formatted(server.port()));
+    }
+    try {
+      VerificationReport report = verify(shop.move());
+
+      assertThat(report.differingRows()).isEqualTo(1_000);
+      assertThat(report.notCompared())
+          .contains("odd.many: not every row, since 1000 rows there and before differ");
+    } finally {
+      shop.source.execute("shop", "drop table odd.many");
+      shop.target.execute("shop", "drop table odd.many");
+    }
+  }
+
+  @Test
+  void saysWhichTableItLooksAtBeforeItCompares() {
+    List<String> said = new CopyOnWriteArrayList<>();
+
+    new PostgresVerification(new Secrets(Map.of()), progress -> said.add(progress.line()))
+        .verify(new VerifyRequest(shop.move(), Side.SOURCE));
+
+    assertThat(said)
+        .startsWith("waiting for the stream to carry a marker")
+        .containsAnyOf("listing the tables", "looking where to cut public.customers");
   }
 
   @Test

@@ -7,7 +7,8 @@ import java.util.stream.Stream;
 /**
  * The result of a comparison.
  *
- * @param at when it was finished
+ * @param at when it was finished; of one of the rounds in the background, which may take a day,
+ *     when it began, so that its age is that of what was looked at first
  * @param tables tables compared
  * @param rows rows compared
  * @param differences rows and objects that differ
@@ -68,6 +69,23 @@ public record VerificationReport(
         Side.SOURCE,
         0,
         List.of());
+  }
+
+  /** The same, as old as this. */
+  public VerificationReport asOf(Instant time) {
+    return new VerificationReport(
+        time,
+        tables,
+        rows,
+        differences,
+        inFlux,
+        findings,
+        notCompared,
+        stale,
+        hash,
+        truth,
+        differingRows,
+        differing);
   }
 
   /** The same without the rows that differ, which are many. */
