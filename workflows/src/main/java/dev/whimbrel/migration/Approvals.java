@@ -21,6 +21,11 @@ final class Approvals {
     return approved != null && approved.hash().equals(findings.hash());
   }
 
+  /** Whether somebody has approved something that was not taken back since. */
+  boolean stand() {
+    return approved != null;
+  }
+
   /** {@code an approval of 4 findings by ana@example.com}, what is waited for. */
   String wanted(Findings findings) {
     return "an approval of "

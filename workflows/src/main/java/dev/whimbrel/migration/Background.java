@@ -93,9 +93,13 @@ final class Background {
     return parkings;
   }
 
-  /** Who let it go although it had not ended, each time that somebody did. */
-  List<StepDecision> skipped() {
-    return List.copyOf(skipped);
+  /** Who let it go although it had not ended, each time that somebody did, in words. */
+  List<String> skipped() {
+    return skipped.stream()
+        .map(
+            decision ->
+                "%s skipped by %s: %s".formatted(step.id(), decision.by(), decision.reason()))
+        .toList();
   }
 
   /** A failure is parked beside whatever else happens; a person lets it go on, or go. */

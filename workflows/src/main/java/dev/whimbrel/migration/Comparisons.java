@@ -12,6 +12,7 @@ import io.temporal.workflow.Async;
 import io.temporal.workflow.CancellationScope;
 import io.temporal.workflow.Promise;
 import io.temporal.workflow.Workflow;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Comparisons {
   private static final String ASKED = "verify: compare both databases, as a person has asked";
+  private static final String OVER = "stopped: the migration ends or goes back";
 
   private final Migration migration;
   private final Background rounds;
@@ -30,6 +32,7 @@ final class Comparisons {
   private long asked;
   private long answered;
   private @Nullable String failure;
+  private String stopped = OVER;
 
   Comparisons(Migration migration) {
     this.migration = migration;
@@ -49,11 +52,29 @@ final class Comparisons {
     resume();
   }
 
-  /** Lets the rounds go on, unless a person has let them go; again is harmless. */
+  /**
+   * Lets the rounds go on while writes are known to go to the source, unless a person has gone on
+   * without a comparison: they would only find the same again. Again is harmless.
+   */
   void resume() {
-    if (known && rounds.skipped().isEmpty()) {
+    Runner steps = migration.steps;
+    if (known
+        && !migration.board.isTruthOpen()
+        && rounds.skipped().isEmpty()
+        && !steps.isSkipped(Step.VERIFY_DATA)
+        && !steps.isSkipped(Step.FRESH_VERIFY)) {
       rounds.start();
     }
+  }
+
+  /** Whether this migration compares in rounds: those that began before there were any do not. */
+  boolean known() {
+    return known;
+  }
+
+  /** Who went on without the rounds, with the reason. */
+  List<String> skipped() {
+    return rounds.skipped();
   }
 
   /** Whether the rounds are at work. */
@@ -104,16 +125,27 @@ final class Comparisons {
     failure = null;
   }
 
+  /** Nobody who has asked, and was not answered yet, gets a report. */
+  void failUnanswered(String why) {
+    if (answered < asked) {
+      answer(asked);
+      failure = why;
+    }
+  }
+
   /** Begins a comparison beside everything else, behind one that is under way. */
   void askBeside() {
     ask();
-    Promise<Void> now = answering;
-    if (now == null || now.isCompleted()) {
+    if (!answers()) {
       CancellationScope own =
           Workflow.newDetachedCancellationScope(() -> answering = Async.procedure(this::answerAll));
       scope = own;
       own.run();
     }
+  }
+
+  private boolean answers() {
+    return answering != null && !answering.isCompleted();
   }
 
   private void answerAll() {
@@ -127,6 +159,7 @@ final class Comparisons {
         answer(upTo);
       } catch (TemporalFailure e) {
         if (CancellationScope.current().isCancelRequested()) {
+          failUnanswered(stopped);
           return;
         }
         answer(upTo);
@@ -141,18 +174,46 @@ final class Comparisons {
 
   // The end
 
+  /** Whether anything is compared beside the steps. */
+  boolean atWork() {
+    return running() || answers();
+  }
+
+  /**
+   * Stops everything, since the side that follows is about to change, and takes what was found;
+   * again is harmless.
+   */
+  void standBack() {
+    cancel("stopped: the writes were being handed over");
+    awaitEnd();
+  }
+
   /** Asks everything to stop and does not wait. */
   void cancel() {
-    rounds.cancel();
-    if (scope != null) {
-      scope.cancel("nobody waits for it any more");
+    cancel(OVER);
+    if (!answers()) {
+      failUnanswered(OVER);
     }
   }
 
   /** Stops everything and waits until no worker is at it; again is harmless. */
   void stop() {
     cancel();
+    awaitEnd();
+  }
+
+  private void cancel(String why) {
+    rounds.cancel();
+    if (answers() && scope != null) {
+      stopped = why;
+      scope.cancel(why);
+    }
+  }
+
+  private void awaitEnd() {
     rounds.stop();
-    Workflow.await(() -> answering == null || answering.isCompleted());
+    if (answers()) {
+      Workflow.await(() -> !answers());
+    }
   }
 }

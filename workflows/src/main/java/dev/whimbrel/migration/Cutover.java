@@ -29,6 +29,7 @@ final class Cutover {
   private final Background keepBase;
   private final Background watchWayBack;
   private boolean handOverTried;
+  private boolean switching;
 
   Cutover(Migration migration) {
     this.migration = migration;
@@ -73,6 +74,11 @@ final class Cutover {
   /** Whether a hand-over to the target was ever begun. */
   boolean wasTried() {
     return handOverTried;
+  }
+
+  /** Whether a hand-over, in either direction, is under way just now. */
+  boolean isSwitching() {
+    return switching;
   }
 
   /** Stops what still watches the way back, and waits until no worker looks at it any more. */
@@ -138,12 +144,7 @@ final class Cutover {
             parkedBefore[0] = false;
             migration.learnAgain(prepare(step));
           }
-          gate.await();
-          do {
-            keepBase.stop();
-            migration.comparisons.pause();
-            gate.await();
-          } while (migration.comparisons.running());
+          awaitGate();
           migration.board.begin(step);
           migration.board.switchoverTried();
           handOverTried = true;
@@ -157,7 +158,28 @@ final class Cutover {
         () -> false);
   }
 
+  /**
+   * What keeps the way back ready stops last: the gate may wait long once the comparisons have
+   * stood back.
+   */
+  private void awaitGate() {
+    Comparisons comparisons = migration.comparisons;
+    gate.await();
+    do {
+      if (comparisons.known()) {
+        keepBase.start();
+      }
+      do {
+        comparisons.standBack();
+        gate.await();
+      } while (comparisons.atWork());
+      keepBase.stop();
+      gate.await();
+    } while (comparisons.atWork());
+  }
+
   private @Nullable HandOver finishHandOver(Step step) {
+    migration.comparisons.standBack();
     SwitchoverRequest request = migration.handOverToTarget().toFinish();
     HandOver end = finish(step, switchover -> switchover.handOver(request));
     if (end.writesGoTo() != Side.TARGET) {
@@ -253,6 +275,7 @@ final class Cutover {
 
   /** Says where writes go only while that is known. */
   private HandOver decided(Supplier<HandOver> switchover) {
+    switching = true;
     try {
       HandOver end = switchover.get();
       migration.board.truthIs(end);
@@ -263,6 +286,8 @@ final class Cutover {
         migration.board.truthIsOpen();
       }
       throw e;
+    } finally {
+      switching = false;
     }
   }
 

@@ -51,9 +51,10 @@ final class Gate {
     CutoverSpec cutover = migration.runbook.cutover();
     while (true) {
       CancellationScope.throwCanceled();
-      if (migration.verificationIsAsked()) {
-        verify.run();
-      } else if (cutover.approvalRequired() && !migration.approvals.cover(migration.evidence())) {
+      if (migration.verificationIsAsked()
+          || (!isApproved(cutover) && wouldBeTakenBackForARound())) {
+        compareAlone();
+      } else if (!isApproved(cutover)) {
         migration.comparisons.resume();
         awaitApproval(
             migration, Step.APPROVAL, migration::evidence, migration::verificationIsAsked);
@@ -73,6 +74,21 @@ final class Gate {
         return;
       }
     }
+  }
+
+  private boolean isApproved(CutoverSpec cutover) {
+    return !cutover.approvalRequired() || migration.approvals.cover(migration.evidence());
+  }
+
+  /** A round may have met what passes by itself: for that nobody is asked again. */
+  private boolean wouldBeTakenBackForARound() {
+    return migration.approvals.stand() && migration.wasComparedBeside();
+  }
+
+  private void compareAlone() {
+    steps.awaitMayGoOn(Step.FRESH_VERIFY);
+    migration.comparisons.pause();
+    verify.run();
   }
 
   /** What the rounds have compared minutes ago need not be compared once more. */

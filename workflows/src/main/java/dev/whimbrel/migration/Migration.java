@@ -50,6 +50,7 @@ final class Migration {
   private @Nullable HandOver handOver;
   private @Nullable Instant lookedAt;
   private boolean verifyAsked;
+  private boolean comparedBeside;
 
   Migration(Runbook runbook, Board board, Course course) {
     this.runbook = runbook;
@@ -113,7 +114,7 @@ final class Migration {
 
   /** What people went on without so far, with their reasons. */
   List<String> skipped() {
-    return Stream.of(steps.skipped(), shares.skipped(), wal.skipped())
+    return Stream.of(steps.skipped(), comparisons.skipped(), shares.skipped(), wal.skipped())
         .flatMap(List::stream)
         .toList();
   }
@@ -203,15 +204,21 @@ final class Migration {
     verification = report;
     lookedAt = report.at();
     verifyAsked = false;
+    comparedBeside = false;
     board.verified(report);
   }
 
   /**
-   * What was compared beside the steps. Evidence that shows differences is not looked at yet: the
-   * cutover compares once more, and parks where they are still there.
+   * What was compared beside the steps, unless something younger is known: a round tells what it
+   * has found when it is stopped, which may be long after. Evidence that shows differences is not
+   * looked at yet: the cutover compares once more, and parks where they are still there.
    */
   void learnBeside(VerificationReport report) {
+    if (verification != null && !report.at().isAfter(verification.at())) {
+      return;
+    }
     verification = report;
+    comparedBeside = true;
     lookedAt = report.differences() == 0 && report.truth() == Side.SOURCE ? report.at() : null;
     board.verified(report);
   }
@@ -252,8 +259,17 @@ final class Migration {
 
   /** A person has skipped a verification: it counts as looked at, and the approval says so. */
   void goOnUnverified() {
+    if (verifyAsked) {
+      comparisons.failUnanswered("skipped by a person");
+    }
     lookedAt = Board.now();
     verifyAsked = false;
+    comparedBeside = false;
+  }
+
+  /** Whether the latest verification is none that a step has made. */
+  boolean wasComparedBeside() {
+    return comparedBeside;
   }
 
   /** Whether a switchover may still rest on the latest verification. */

@@ -260,11 +260,14 @@ public final class MigrationRun implements MigrationWorkflow {
   public void validateVerify(Decision decision) {
     Refusals.unlessNamed("verify", decision.by());
     refuseAfterTheEnd("verify");
+    if (course.abandoned() != null) {
+      throw Refusals.because("Cannot verify: the migration is abandoned.");
+    }
     String why =
         Judgement.cannotCompare(
             board.hasEnded(Step.CATCH_UP),
             course.rollback() != null,
-            board.isRunning(Step.SWITCHOVER) || board.isTruthOpen(),
+            board.isRunning(Step.SWITCHOVER) || cutover.isSwitching() || board.isTruthOpen(),
             migration.handOver() == null || migration.canGoBack(),
             course.isPastNoReturn());
     if (why != null) {

@@ -162,15 +162,7 @@ final class Shares {
   List<String> skipped() {
     return ways < LOSSES
         ? List.of()
-        : Stream.of(hold, holdForwarder).flatMap(Shares::skipped).toList();
-  }
-
-  private static Stream<String> skipped(Background watch) {
-    return watch.skipped().stream()
-        .map(
-            decision ->
-                "%s skipped by %s: %s"
-                    .formatted(watch.step().id(), decision.by(), decision.reason()));
+        : Stream.of(hold, holdForwarder).flatMap(watch -> watch.skipped().stream()).toList();
   }
 
   /** Everything to the source, as it was found. */

@@ -11,7 +11,11 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -51,9 +55,11 @@ class ComparisonsTest {
 
   @Test
   void goOnWithoutTheRoundsWhereAPersonSkipsThemAndCompareAtTheGate() {
+    Runbooks runbooks = new Runbooks();
+    runbooks.approval = "required";
     try (Stage stage =
         new Stage(
-            new Runbooks(),
+            runbooks,
             world -> {
               world.rest = Duration.ofHours(1);
               world.looksInVain("soak", 30);
@@ -64,8 +70,14 @@ class ComparisonsTest {
       stage.workflow().skip(new StepDecision(ANA, "a test row", Step.KEEP_VERIFYING.id()));
       stage.await("the step", s -> holds(s, Step.VERIFY_DATA));
       stage.workflow().skip(new StepDecision(ANA, "a test row", null));
+      MigrationStatus asked = stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.workflow().approve(new Approval(ANA, null, null));
       MigrationStatus parked = stage.await("the gate", s -> holds(s, Step.FRESH_VERIFY));
 
+      assertThat(Objects.requireNonNull(asked.findings()).lines())
+          .contains(
+              "SKIPPED: validate.keep-verifying skipped by ana@example.com: a test row",
+              "SKIPPED: validate.verify-data skipped by ana@example.com: a test row");
       assertThat(parked.parked()).hasSize(1);
       assertThat(Collections.frequency(stage.world.journal(), "the rounds have found something"))
           .isEqualTo(1);
@@ -193,6 +205,149 @@ class ComparisonsTest {
       assertThat(late)
           .isEqualTo(
               "Cannot verify: no stream runs back to the source, so that nothing follows the target.");
+    }
+  }
+
+  @Test
+  void doNotFindAgainInRoundsWhatAPersonHasGoneOnWith() {
+    Runbooks runbooks = new Runbooks();
+    runbooks.approval = "required";
+    try (Stage stage = new Stage(runbooks, world -> world.differences = List.of(ROW))) {
+      stage.await("the step", s -> holds(s, Step.VERIFY_DATA));
+      int looks = stage.world.looks("keepVerifying");
+      stage.workflow().skip(new StepDecision(ANA, "a test row", null));
+      stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.sleep(Duration.ofHours(1));
+
+      assertThat(stage.world.looks("keepVerifying")).isEqualTo(looks);
+      assertThat(stage.status().parked()).isEmpty();
+    }
+  }
+
+  @Test
+  void doNotHideDamageBehindTheReportOfAnOlderRound() {
+    try (Stage stage = new Stage(atOnce(), world -> world.roundsAreLong = true)) {
+      stage.world.during(
+          "judgeUsers",
+          () -> {
+            soon("a second round", () -> stage.world.looks("a long round") == 2);
+            stage.world.differences = List.of(ROW);
+            stage.workflow().verify(new Decision(ANA, null));
+            soon("an answer", () -> stage.workflow().verification().answered() == 1);
+          });
+      MigrationStatus parked = stage.await("the gate", s -> holds(s, Step.FRESH_VERIFY));
+
+      assertThat(parked.writesGoTo()).isEqualTo("source");
+      assertThat(Objects.requireNonNull(parked.verification()).differences()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void takeNoApprovalBackForWhatOnlyARoundHasMet() {
+    Runbooks runbooks = atOnce();
+    runbooks.approval = "required";
+    try (Stage stage =
+        new Stage(
+            runbooks,
+            world -> {
+              world.roundsAreLong = true;
+              world.notComparedByRounds = List.of("public.blobs: somebody locks it");
+            })) {
+      soon("the question", () -> stage.status().state() == State.WAITING_FOR_APPROVAL);
+      soon("a second round", () -> stage.world.looks("a long round") == 2);
+      stage.workflow().approve(new Approval(ANA, null, null));
+      MigrationStatus watched = stage.awaitAt(Step.MONITOR, State.WAITING_FOR_TIME);
+
+      assertThat(Objects.requireNonNull(watched.verification()).notCompared()).isEmpty();
+      assertThat(Collections.frequency(stage.world.journal(), "verify against the source"))
+          .isEqualTo(2);
+    }
+  }
+
+  @Test
+  void standBackBeforeTheHandOverAlsoWhereAPersonHasAskedForThem() {
+    try (Stage stage = new Stage(atOnce(), world -> world.roundsAreLong = true)) {
+      stage.world.during(
+          "judgeUsers",
+          () -> {
+            soon("a second round", () -> stage.world.looks("a long round") == 2);
+            stage.world.nextComparisonIsLong = true;
+            stage.workflow().verify(new Decision(ANA, null));
+            soon("a comparison", () -> stage.world.looks("a long comparison") == 1);
+          });
+      stage.awaitAt(Step.MONITOR, State.WAITING_FOR_TIME);
+      VerificationState told = stage.workflow().verification();
+
+      assertThat(told.answered()).isEqualTo(1);
+      assertThat(told.failure()).isEqualTo("stopped: the writes were being handed over");
+      assertThat(stage.world.journal())
+          .containsSubsequence("the comparison is stopped", "hand over to the target");
+    }
+  }
+
+  @Test
+  void areAnsweredWhereAPersonSkipsTheStepThatCompares() {
+    Runbooks runbooks = new Runbooks();
+    runbooks.approval = "required";
+    try (Stage stage = new Stage(runbooks)) {
+      stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.world.nextComparisonIsLong = true;
+      stage.workflow().verify(new Decision(ANA, null));
+      soon("a comparison", () -> stage.world.looks("a long comparison") == 1);
+      stage.workflow().skip(new StepDecision(ANA, "it takes hours", Step.FRESH_VERIFY.id()));
+      soon("an answer", () -> stage.workflow().verification().answered() == 1);
+
+      assertThat(stage.workflow().verification().failure()).isEqualTo("skipped by a person");
+    }
+  }
+
+  @Test
+  void restWhileOnlyTheDatabasesKnowWhereWritesGo() {
+    AtomicInteger looks = new AtomicInteger();
+    try (Stage stage = new Stage(new Runbooks())) {
+      stage.world.during("handOver", () -> looks.set(stage.world.looks("keepVerifying")));
+      stage.world.fail("handOver", Failures.defect("index 3 out of bounds"));
+      MigrationStatus parked = stage.awaitAt(Step.SWITCHOVER, State.NEEDS_HELP);
+      stage.sleep(Duration.ofHours(1));
+      int later = stage.world.looks("keepVerifying");
+      stage.workflow().retry(new StepDecision(ANA, null, null));
+
+      assertThat(parked.writesGoTo()).isEqualTo("unknown");
+      assertThat(later).isEqualTo(looks.get());
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+    }
+  }
+
+  @Test
+  void areRefusedOnceTheMigrationIsAbandoned() {
+    List<String> refused = new CopyOnWriteArrayList<>();
+    try (Stage stage = new Stage(atOnce())) {
+      stage.world.during(
+          "judgeUsers",
+          () -> {
+            stage.workflow().abandon(new Decision(ANA, "the lab is torn down"));
+            refused.add(refused(stage));
+          });
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.ABANDONED);
+      assertThat(refused).containsExactly("Cannot verify: the migration is abandoned.");
+    }
+  }
+
+  /** Nothing waits for time before the switchover, and evidence does not grow old. */
+  private static Runbooks atOnce() {
+    Runbooks runbooks = new Runbooks();
+    runbooks.names = false;
+    runbooks.evidenceMaxAge = Duration.ofHours(4);
+    return runbooks;
+  }
+
+  /** Waits without letting time pass, which stands still while a fake works. */
+  private static void soon(String what, BooleanSupplier condition) {
+    long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime()).as(what).isLessThan(deadline);
+      LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
     }
   }
 
