@@ -86,7 +86,7 @@ final class Rounds {
       return false;
     }
     return !Collections.disjoint(before.findings(), found.findings())
-        || before.differingRows() > MANY && found.differingRows() > MANY;
+        || (before.differingRows() > MANY && found.differingRows() > MANY);
   }
 
   private static Duration shorter(Duration every) {
