@@ -65,10 +65,11 @@ final class CopyJob {
     while (true) {
       progress.mustGoOn();
       try {
-        progress.asks(open());
-        if (takeOne()) {
+        CopyPair now = open();
+        progress.asks(now);
+        if (takeOne(now)) {
           failingSince = null;
-        } else if (finished()) {
+        } else if (finished(now)) {
           return true;
         } else {
           progress.looked();
@@ -82,8 +83,7 @@ final class CopyJob {
     }
   }
 
-  private boolean takeOne() throws SQLException, Snapshots.Gone {
-    CopyPair now = open();
+  private boolean takeOne(CopyPair now) throws SQLException, Snapshots.Gone {
     Connection target = now.target();
     CopyGenerations generations = new CopyGenerations(target);
     if (!generations.mayKeep(request.generation())) {
@@ -107,8 +107,8 @@ final class CopyJob {
     return true;
   }
 
-  private boolean finished() throws SQLException, Snapshots.Gone {
-    Connection target = open().target();
+  private static boolean finished(CopyPair now) throws SQLException {
+    Connection target = now.target();
     boolean finished = new CopyList(target).isFinished();
     target.rollback();
     return finished;

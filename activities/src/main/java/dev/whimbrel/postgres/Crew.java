@@ -6,7 +6,6 @@ import io.temporal.failure.TemporalFailure;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Queue;
@@ -201,7 +200,7 @@ final class Crew {
     private final Work work;
     private final AtomicBoolean taken = new AtomicBoolean();
     private final CountDownLatch done = new CountDownLatch(1);
-    private final List<Exception> failures = new ArrayList<>(1);
+    private final FirstFailure failure = new FirstFailure();
 
     Part(Work work) {
       this.work = work;
@@ -214,10 +213,12 @@ final class Crew {
       }
       try {
         work.run(pair);
-      } catch (SQLException | RuntimeException e) {
-        failures.add(e);
+      } catch (SQLException e) {
+        failure.add(e);
+      } catch (RuntimeException e) {
+        failure.add(e);
       } catch (InterruptedException e) {
-        failures.add(new SQLException("interrupted while it was at work", e));
+        failure.add(new SQLException("interrupted while it was at work", e));
         throw e;
       } finally {
         done.countDown();
@@ -226,13 +227,7 @@ final class Crew {
 
     void await() throws SQLException, InterruptedException {
       done.await();
-      if (failures.isEmpty()) {
-        return;
-      }
-      if (failures.get(0) instanceof SQLException failure) {
-        throw failure;
-      }
-      throw (RuntimeException) failures.get(0);
+      failure.tell();
     }
   }
 }

@@ -100,14 +100,14 @@ final class MoveAdvice {
       new MoveAdvice(look, advice).give();
       findings.add(advice);
     } catch (SQLException e) {
-      if (!SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE)
-          && !SqlFailures.is(e, SqlFailures.QUERY_CANCELED)) {
+      boolean locked = SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE);
+      if (!locked && !SqlFailures.is(e, SqlFailures.QUERY_CANCELED)) {
         throw e;
       }
       findings.note(
           "advice",
           "source",
-          SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE)
+          locked
               ? "none is given now: a table is locked by somebody"
               : "none is given now: the source has ended the question by its statement_timeout");
     } finally {

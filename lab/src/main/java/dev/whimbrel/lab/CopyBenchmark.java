@@ -3,7 +3,6 @@ package dev.whimbrel.lab;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -112,14 +111,14 @@ final class CopyBenchmark {
         "  %d. %s: %.1f s%s%s%n",
         round,
         tool.word(),
-        seconds(took),
+        Seconds.of(took),
         tool.parts().isEmpty() ? "" : ": " + tool.parts(),
         same ? "" : "; DIFFERS: " + copy + " instead of " + original);
   }
 
   private void print() {
     System.out.printf("%n| tool | rounds | seconds | of whimbrel's |%n|---|---|---|---|%n");
-    double ours = median(figures.getOrDefault("whimbrel", List.of()));
+    double ours = Seconds.median(figures.getOrDefault("whimbrel", List.of()));
     figures.forEach(
         (word, took) ->
             System.out.printf(
@@ -127,21 +126,9 @@ final class CopyBenchmark {
                 "| `%s` | %d | %.1f (%.1f–%.1f) | %.2f |%n",
                 word,
                 took.size(),
-                median(took),
-                seconds(Collections.min(took)),
-                seconds(Collections.max(took)),
-                median(took) / ours));
-  }
-
-  private static double median(Collection<Duration> took) {
-    List<Duration> sorted = took.stream().sorted().toList();
-    int middle = sorted.size() / 2;
-    return sorted.size() % 2 == 1
-        ? seconds(sorted.get(middle))
-        : (seconds(sorted.get(middle - 1)) + seconds(sorted.get(middle))) / 2;
-  }
-
-  private static double seconds(Duration took) {
-    return took.toMillis() / 1000.0;
+                Seconds.median(took),
+                Seconds.of(Collections.min(took)),
+                Seconds.of(Collections.max(took)),
+                Seconds.median(took) / ours));
   }
 }

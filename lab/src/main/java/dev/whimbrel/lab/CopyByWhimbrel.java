@@ -51,17 +51,11 @@ final class CopyByWhimbrel implements CopyTool {
   @Override
   public Duration copy(CopyWorld world) throws SQLException {
     name = "bench-%s-%d".formatted(disturbance.label(), ++runs);
-    String runbook = world.write(name + ".yaml", runbook(name, world)).toString();
     CopyWorkers copying = new CopyWorkers(world.product());
     workers = copying;
     copying.start();
     try (LabMigration migration = new LabMigration(world.temporal().target(), name)) {
-      Product.Ran started = world.product().run(LIMIT, "start", runbook);
-      if (started.exit() != 0) {
-        throw new IllegalStateException(
-            "start has ended with %d: %s%s"
-                .formatted(started.exit(), started.out(), started.err()));
-      }
+      world.start(name, wire);
       for (int percent : disturbance.at()) {
         Poll.until(percent + " % of the rows", LIMIT, EVERY, () -> copied(world) >= percent);
         disturbance.what().happen(world, copying);
@@ -92,7 +86,7 @@ final class CopyByWhimbrel implements CopyTool {
     Duration took =
         Duration.between(
             Objects.requireNonNull(step.started()), Objects.requireNonNull(step.ended()));
-    return String.format(Locale.ROOT, "%.1f s", took.toMillis() / 1000.0);
+    return String.format(Locale.ROOT, "%.1f s", Seconds.of(took));
   }
 
   /** When the last piece of each kind was done, counted from the first. */
@@ -135,24 +129,6 @@ final class CopyByWhimbrel implements CopyTool {
         .filter(step -> step.id().equals(id))
         .findFirst()
         .orElse(new StepRecord(id, null, null, null));
-  }
-
-  private String runbook(String name, CopyWorld world) {
-    return """
-    name: %s
-    service: bench
-    source:
-      postgres: {url: "%s", storage: 100GB}
-    target:
-      postgres: {url: "%s", storage: 100GB}
-    connect: [manual]
-    replicate: {jobs: %d, soak: 1h, maxLag: 2s}
-    cutover: {approval: required, monitor: 1s}
-    rollback: {window: 1h}
-    decommission: {approval: required}
-    approvers: [ana@example.com]
-    """
-        .formatted(name, world.sourceUrl(wire), world.targetUrl(wire), world.jobs());
   }
 
   /** Percent of the rows' bytes that are copied. */

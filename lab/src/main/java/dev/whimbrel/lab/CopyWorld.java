@@ -20,6 +20,8 @@ final class CopyWorld implements AutoCloseable {
   /** Compiled as a worker of production is: the lab's others start quickly instead. */
   private static final List<String> LONG_RUNNING = List.of("-XX:TieredStopAtLevel=4");
 
+  private static final Duration START = Duration.ofHours(2);
+
   private final PostgresServer source = server();
   private final PostgresServer target = server();
   private final Relay toSource = Relay.to(source.port());
@@ -56,6 +58,39 @@ final class CopyWorld implements AutoCloseable {
 
   PostgresServer target() {
     return target;
+  }
+
+  /**
+   * Writes the runbook of a move of the database, and starts it. It copies, and then soaks for an
+   * hour.
+   *
+   * @throws IllegalStateException if it does not start, with what was said
+   */
+  void start(String name, boolean wire) {
+    Path runbook = write(name + ".yaml", runbook(name, wire));
+    Product.Ran started = product.run(START, "start", runbook.toString());
+    if (started.exit() != 0) {
+      throw new IllegalStateException(
+          "start has ended with %d: %s%s".formatted(started.exit(), started.out(), started.err()));
+    }
+  }
+
+  private String runbook(String name, boolean wire) {
+    return """
+    name: %s
+    service: bench
+    source:
+      postgres: {url: "%s", storage: 100GB}
+    target:
+      postgres: {url: "%s", storage: 100GB}
+    connect: [manual]
+    replicate: {jobs: %d, soak: 1h, maxLag: 2s}
+    cutover: {approval: required, monitor: 1s}
+    rollback: {window: 1h}
+    decommission: {approval: required}
+    approvers: [ana@example.com]
+    """
+        .formatted(name, sourceUrl(wire), targetUrl(wire), jobs);
   }
 
   /** The source's database, straight or by a wire that can be broken. */

@@ -124,7 +124,7 @@ final class VerifyBenchmark {
     work.run(world);
     Duration took = Duration.ofNanos(System.nanoTime() - begun);
     figures.computeIfAbsent(word, any -> new ArrayList<>()).add(took);
-    System.out.printf(Locale.ROOT, "  %d. %s: %.2f s%n", round, word, seconds(took));
+    System.out.printf(Locale.ROOT, "  %d. %s: %.2f s%n", round, word, Seconds.of(took));
   }
 
   /**
@@ -132,31 +132,9 @@ final class VerifyBenchmark {
    * and what is measured has the machine for itself.
    */
   private void copy(CopyWorld world) {
-    String runbook =
-        """
-        name: %s
-        service: bench
-        source:
-          postgres: {url: "%s", storage: 100GB}
-        target:
-          postgres: {url: "%s", storage: 100GB}
-        connect: [manual]
-        replicate: {jobs: %d, soak: 1h, maxLag: 2s}
-        cutover: {approval: required, monitor: 1s}
-        rollback: {window: 1h}
-        decommission: {approval: required}
-        approvers: [ana@example.com]
-        """
-            .formatted(NAME, url(world.source()), url(world.target()), options.jobs());
     ChildProcess worker = world.product().startWorker();
     try (LabMigration migration = new LabMigration(world.temporal().target(), NAME)) {
-      Product.Ran started =
-          world.product().run(LIMIT, "start", world.write(NAME + ".yaml", runbook).toString());
-      if (started.exit() != 0) {
-        throw new IllegalStateException(
-            "start has ended with %d: %s%s"
-                .formatted(started.exit(), started.out(), started.err()));
-      }
+      world.start(NAME, false);
       migration.await("the soak", LIMIT, EVERY, status -> "replicate.soak".equals(status.step()));
     } finally {
       worker.kill9();
@@ -174,8 +152,8 @@ final class VerifyBenchmark {
     Move move =
         new Move(
             NAME,
-            new PostgresSpec(url(world.source()), null, null, null),
-            new PostgresSpec(url(world.target()), null, null, null),
+            new PostgresSpec(world.sourceUrl(false), null, null, null),
+            new PostgresSpec(world.targetUrl(false), null, null, null),
             List.of(),
             List.of(),
             options.jobs(),
@@ -237,27 +215,11 @@ final class VerifyBenchmark {
                 "| `%s` | %d | %.2f (%.2f–%.2f) | %.1f (%.1f–%.1f) |%n",
                 word,
                 took.size(),
-                median(took),
-                seconds(Collections.min(took)),
-                seconds(Collections.max(took)),
-                median(took) / median(counts),
-                seconds(Collections.min(took)) / seconds(Collections.max(counts)),
-                seconds(Collections.max(took)) / seconds(Collections.min(counts))));
-  }
-
-  private static double median(List<Duration> took) {
-    List<Duration> sorted = took.stream().sorted().toList();
-    int middle = sorted.size() / 2;
-    return sorted.size() % 2 == 1
-        ? seconds(sorted.get(middle))
-        : (seconds(sorted.get(middle - 1)) + seconds(sorted.get(middle))) / 2;
-  }
-
-  private static double seconds(Duration took) {
-    return took.toMillis() / 1000.0;
-  }
-
-  private static String url(PostgresServer server) {
-    return server.url(CopyData.DATABASE);
+                Seconds.median(took),
+                Seconds.of(Collections.min(took)),
+                Seconds.of(Collections.max(took)),
+                Seconds.median(took) / Seconds.median(counts),
+                Seconds.of(Collections.min(took)) / Seconds.of(Collections.max(counts)),
+                Seconds.of(Collections.max(took)) / Seconds.of(Collections.min(counts))));
   }
 }

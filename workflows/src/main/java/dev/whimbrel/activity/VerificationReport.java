@@ -73,6 +73,15 @@ public record VerificationReport(
 
   /** The same, as old as this. */
   public VerificationReport asOf(Instant time) {
+    return with(time, differing);
+  }
+
+  /** The same without the rows that differ, which are many. */
+  public VerificationReport withoutRows() {
+    return with(at, List.of());
+  }
+
+  private VerificationReport with(Instant time, List<DifferingRow> rowsThatDiffer) {
     return new VerificationReport(
         time,
         tables,
@@ -85,24 +94,7 @@ public record VerificationReport(
         hash,
         truth,
         differingRows,
-        differing);
-  }
-
-  /** The same without the rows that differ, which are many. */
-  public VerificationReport withoutRows() {
-    return new VerificationReport(
-        at,
-        tables,
-        rows,
-        differences,
-        inFlux,
-        findings,
-        notCompared,
-        stale,
-        hash,
-        truth,
-        differingRows,
-        List.of());
+        rowsThatDiffer);
   }
 
   /** Everything that was not compared, or cannot be judged. */
