@@ -131,7 +131,8 @@ final class Crossing {
                       left.toMillis(), readied.lock(), Fence.FINGERPRINT, readied.readSequences()),
               left);
     } catch (SQLException e) {
-      if (SqlFailures.is(e, SqlFailures.QUERY_CANCELED) || SqlFailures.is(e, "40P01")) {
+      if (SqlFailures.is(e, SqlFailures.QUERY_CANCELED)
+          || SqlFailures.is(e, SqlFailures.DEADLOCK_DETECTED)) {
         throw stayedLocked(e);
       }
       throw e;

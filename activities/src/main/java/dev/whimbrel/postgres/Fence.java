@@ -48,6 +48,14 @@ final class Fence {
       END $fence$;
       """;
 
+  /** Takes writes. */
+  private static final String OPEN =
+      "NOT ("
+          + carrying("g.tgname = 'whimbrel_fence' AND g.tgenabled = 'A'")
+          + " AND "
+          + carrying("g.tgname = 'whimbrel_fence_truncate' AND g.tgenabled IN ('O', 'A')")
+          + ")";
+
   /** A writer waits no longer than this for a trigger to be made on its table. */
   private static final String[] LOCK_TIMEOUTS = {"100ms", "300ms", "1500ms", "300ms", "1500ms"};
 
@@ -115,10 +123,29 @@ final class Fence {
     }
   }
 
-  /** Closes every table in one statement. Again is harmless. */
+  /**
+   * Closes every table of a side that follows, each in a transaction of its own: a stream that
+   * writes to several of them at once would meet the locks on all of them in a deadlock. What is
+   * closed is not touched, and again is harmless. The connection must be in autocommit mode.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} naming the table when one
+   *     stayed locked
+   */
   static void close(Connection database) throws SQLException {
-    try (Statement statement = database.createStatement()) {
-      statement.execute("DO $$ DECLARE t record; BEGIN " + FenceSql.CLOSING + " END $$");
+    closeWhile(database, "true");
+  }
+
+  /**
+   * As {@link #close}, as long as the condition holds in the transaction that closes a table.
+   *
+   * @param condition an SQL expression; what it locks stays locked until the table is closed
+   */
+  static void closeWhile(Connection database, String condition) throws SQLException {
+    // First what stands for the tables to come: DDL that is not committed is waited for.
+    for (String half : List.of("c.oid = to_regclass('whimbrel.ddl')", "n.nspname <> 'whimbrel'")) {
+      for (String table : tables(database, FenceSql.COVERED, half + " AND " + OPEN)) {
+        change(database, table, FenceSql.close(table, condition));
+      }
     }
   }
 
@@ -136,13 +163,7 @@ final class Fence {
 
   /** The tables that take writes, quoted. */
   static List<String> notClosed(Connection database) throws SQLException {
-    return tables(
-        database,
-        "NOT ("
-            + carrying("g.tgname = 'whimbrel_fence' AND g.tgenabled = 'A'")
-            + " AND "
-            + carrying("g.tgname = 'whimbrel_fence_truncate' AND g.tgenabled IN ('O', 'A')")
-            + ")");
+    return tables(database, OPEN);
   }
 
   /** The tables that refuse writes, wholly or in part, quoted. */
@@ -204,7 +225,8 @@ final class Fence {
         if (SqlFailures.is(e, SqlFailures.UNDEFINED_TABLE)) {
           return;
         }
-        if (!SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE)) {
+        if (!SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE)
+            && !SqlFailures.is(e, SqlFailures.DEADLOCK_DETECTED)) {
           throw e;
         }
         last = e;

@@ -79,6 +79,18 @@ final class FenceSql {
 
   private FenceSql() {}
 
+  /** Closes one table, open or not, if the condition holds. */
+  static String close(String table, String condition) {
+    return """
+        DO $$ DECLARE t record; BEGIN
+          IF %1$s THEN
+            SELECT %2$s AS name, %3$s INTO t FROM pg_class c WHERE c.oid = %2$s::regclass;
+            %4$s
+          END IF;
+        END $$"""
+        .formatted(condition, Quoting.literal(table), HAS_TRIGGERS, CLOSE_ONE);
+  }
+
   /** The triggers of one table, in the state in which DDL is: off where nothing is known. */
   static String install(String table) {
     return """

@@ -178,21 +178,14 @@ public final class PostgresSchema implements Schema {
 
   /**
    * Closes the target, unless it has become the truth: the lock on the authority's row keeps a
-   * hand-over out until this is committed.
+   * hand-over out until a table's closing is committed.
    */
   private static void closeFence(Connection target) throws SQLException {
     target.setAutoCommit(true);
     Fence.install(target);
+    Fence.closeWhile(
+        target, "EXISTS (SELECT FROM whimbrel.authority WHERE writable = 'source' FOR SHARE)");
     target.setAutoCommit(false);
-    try (Statement statement = target.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                "SELECT FROM whimbrel.authority WHERE writable = 'source' FOR SHARE")) {
-      if (row.next()) {
-        Fence.close(target);
-      }
-    }
-    target.commit();
   }
 
   private static String tables(SchemaSession target) throws SQLException {

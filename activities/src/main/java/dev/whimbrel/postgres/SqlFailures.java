@@ -14,6 +14,7 @@ final class SqlFailures {
   static final String UNDEFINED_OBJECT = "42704";
   static final String UNDEFINED_TABLE = "42P01";
   static final String OBJECT_IN_USE = "55006";
+  static final String DEADLOCK_DETECTED = "40P01";
   static final String LOCK_NOT_AVAILABLE = "55P03";
   static final String QUERY_CANCELED = "57014";
   static final String DISK_FULL = "53100";

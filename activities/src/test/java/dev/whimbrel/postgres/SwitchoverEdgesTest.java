@@ -12,11 +12,13 @@ import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.servers.PostgresServer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
 
@@ -62,6 +64,31 @@ class SwitchoverEdgesTest {
       assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
           .hasMessageContaining("leaves out public.lonely")
           .hasMessageContaining("subscription whimbrel_" + world.name() + "_forward");
+    }
+  }
+
+  /**
+   * A stream in the middle of a transaction over several tables: whoever locked them one after the
+   * other in one transaction would meet it in a deadlock.
+   */
+  @Test
+  @Timeout(60)
+  void closesWhatIsOpenOnTheTargetWithoutTheTablesThatItsStreamHolds() throws Exception {
+    try (World world = new World(pair);
+        Connection target = world.connect(Side.TARGET);
+        Connection stream = world.connect(Side.TARGET)) {
+      pair.target()
+          .execute(
+              world.name(),
+              "DROP EVENT TRIGGER whimbrel_ddl",
+              "ALTER TABLE \"Übung x\" DISABLE TRIGGER whimbrel_fence");
+      stream.setAutoCommit(false);
+      stream.createStatement().execute("LOCK TABLE entry, counter IN ROW EXCLUSIVE MODE");
+
+      Readiness ready = world.switchover().prepareSwitchover(world.move());
+
+      assertThat(ready.canGoBack()).as(ready.findings().toString()).isTrue();
+      assertThat(Fence.notClosed(target)).isEmpty();
     }
   }
 

@@ -6,6 +6,8 @@ import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.migration.MigrationStatus.StepRecord;
 import dev.whimbrel.migration.MigrationWorkflow;
+import io.grpc.StatusRuntimeException;
+import io.temporal.api.workflow.v1.PendingActivityInfo;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowException;
 import io.temporal.client.WorkflowStub;
@@ -13,24 +15,32 @@ import io.temporal.common.converter.GlobalDataConverter;
 import io.temporal.serviceclient.WorkflowServiceStubs;
 import io.temporal.serviceclient.WorkflowServiceStubsOptions;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 /** A migration in the lab, watched by asking its workflow. */
 public final class LabMigration implements AutoCloseable {
   private final WorkflowServiceStubs stubs;
   private final MigrationWorkflow workflow;
+  private final Supplier<String> scene;
 
   /** Watches a migration by its runbook's name; it need not have started yet. */
   public LabMigration(LabWorld world, String name) {
-    this(world.temporal().target(), name);
+    this(world.temporal().target(), name, () -> Scene.of(world));
   }
 
   /** As {@link #LabMigration(LabWorld, String)}, at the address of a Temporal server. */
   LabMigration(String temporal, String name) {
+    this(temporal, name, () -> "");
+  }
+
+  private LabMigration(String temporal, String name, Supplier<String> scene) {
+    this.scene = scene;
     stubs =
         WorkflowServiceStubs.newServiceStubs(
             WorkflowServiceStubsOptions.newBuilder().setTarget(temporal).build());
@@ -46,13 +56,7 @@ public final class LabMigration implements AutoCloseable {
 
   /** The types of the activities that Temporal still shows as pending. */
   public List<String> pendingActivities() {
-    return WorkflowStub.fromTyped(workflow)
-        .describe()
-        .getRawDescription()
-        .getPendingActivitiesList()
-        .stream()
-        .map(activity -> activity.getActivityType().getName())
-        .toList();
+    return pending().stream().map(activity -> activity.getActivityType().getName()).toList();
   }
 
   /**
@@ -62,11 +66,7 @@ public final class LabMigration implements AutoCloseable {
    * @throws IllegalStateException if none of this type is pending, or if it has not said yet
    */
   Progress pendingProgress(String type) {
-    return WorkflowStub.fromTyped(workflow)
-        .describe()
-        .getRawDescription()
-        .getPendingActivitiesList()
-        .stream()
+    return pending().stream()
         .filter(activity -> activity.getActivityType().getName().equals(type))
         .filter(activity -> activity.getHeartbeatDetails().getPayloadsCount() > 0)
         .findFirst()
@@ -95,6 +95,7 @@ public final class LabMigration implements AutoCloseable {
   MigrationStatus await(
       String what, Duration limit, Duration every, Predicate<MigrationStatus> wanted) {
     AtomicReference<String> last = new AtomicReference<>("no status yet");
+    AtomicReference<String> silence = new AtomicReference<>("");
     AtomicReference<MigrationStatus> found = new AtomicReference<>();
     try {
       Poll.until(
@@ -106,8 +107,10 @@ public final class LabMigration implements AutoCloseable {
             try {
               status = status();
             } catch (WorkflowException noAnswer) {
+              silence.set("  and then no answer: " + noAnswer + "\n");
               return false;
             }
+            silence.set("");
             last.set(summary(status));
             if (wanted.test(status)) {
               found.set(status);
@@ -120,9 +123,41 @@ public final class LabMigration implements AutoCloseable {
             return false;
           });
     } catch (IllegalStateException e) {
-      throw new IllegalStateException(e.getMessage() + "\n" + last.get(), e);
+      throw new IllegalStateException(
+          e.getMessage() + "\n" + last.get() + silence.get() + underWay() + scene.get(), e);
     }
     return Objects.requireNonNull(found.get(), what);
+  }
+
+  /** What every pending activity is at, in lines that a person can read. */
+  private String underWay() {
+    try {
+      StringBuilder text = new StringBuilder();
+      for (PendingActivityInfo activity : pending()) {
+        text.append(
+            "  UNDER WAY %s, attempt %d since %s: %s %s%n"
+                .formatted(
+                    activity.getActivityType().getName(),
+                    activity.getAttempt(),
+                    Instant.ofEpochSecond(activity.getLastStartedTime().getSeconds()),
+                    activity.getHeartbeatDetails().getPayloadsList().stream()
+                        .map(payload -> payload.getData().toStringUtf8())
+                        .toList(),
+                    activity.hasLastFailure()
+                        ? "after " + activity.getLastFailure().getMessage()
+                        : ""));
+      }
+      return text.toString();
+    } catch (WorkflowException | StatusRuntimeException e) {
+      return "  what is under way is not known: " + e;
+    }
+  }
+
+  private List<PendingActivityInfo> pending() {
+    return WorkflowStub.fromTyped(workflow)
+        .describe()
+        .getRawDescription()
+        .getPendingActivitiesList();
   }
 
   /** Lets no further step begin. */
@@ -144,7 +179,9 @@ public final class LabMigration implements AutoCloseable {
                 status.epoch(),
                 status.waitingFor()));
     for (StepRecord step : status.steps()) {
-      text.append("  %s: %s%n".formatted(step.id(), step.outcome()));
+      text.append(
+          "  %s (%s to %s): %s%n"
+              .formatted(step.id(), step.started(), step.ended(), step.outcome()));
     }
     status.parked().forEach(parked -> text.append("  PARKED " + parked + "\n"));
     return text.toString();

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -26,7 +27,8 @@ public final class Product {
   private final Path directory;
   private final Map<String, String> environment = new HashMap<>();
   private final List<String> workerOptions;
-  private final AtomicInteger workers = new AtomicInteger();
+  private final AtomicInteger numbers = new AtomicInteger();
+  private final List<ChildProcess> workers = new CopyOnWriteArrayList<>();
 
   /**
    * The product as built, on this JVM's class path, with the newest {@code pg_dump} at hand.
@@ -62,13 +64,14 @@ public final class Product {
    * @throws IllegalStateException if it does not become ready, with the end of its log
    */
   public ChildProcess startWorker(Map<String, String> more) {
-    int number = workers.incrementAndGet();
+    int number = numbers.incrementAndGet();
     Path log = workerLog(number);
     List<String> command = new ArrayList<>(List.of("setsid"));
     command.addAll(java(WORKER, workerOptions));
     Map<String, String> all = new HashMap<>(environment);
     all.putAll(more);
     ChildProcess worker = ChildProcess.start("worker " + number, command, all, directory, log);
+    workers.add(worker);
     Poll.until(
         "the worker",
         READY,
@@ -80,6 +83,11 @@ public final class Product {
           return read(log).contains("worker is ready");
         });
     return worker;
+  }
+
+  /** Every worker that was started, whether it lives or not. */
+  List<ChildProcess> workers() {
+    return List.copyOf(workers);
   }
 
   /** What a worker printed; the first one is number 1. */
