@@ -66,8 +66,8 @@ final class Fence {
    * closed one; what is there stays as it is. Each table is a transaction of its own, so that its
    * writers wait a moment at most. The connection must be in autocommit mode.
    *
-   * @throws io.temporal.failure.ApplicationFailure {@code Transient} naming table and blockers when
-   *     a table stayed locked
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} naming the table when one
+   *     stayed locked
    */
   static void install(Connection database) throws SQLException {
     lay(database);
@@ -129,10 +129,16 @@ final class Fence {
    * closed is not touched, and again is harmless. The connection must be in autocommit mode.
    *
    * @throws io.temporal.failure.ApplicationFailure {@code Transient} naming the table when one
-   *     stayed locked
+   *     stayed locked, or open
    */
   static void close(Connection database) throws SQLException {
     closeWhile(database, "true");
+    List<String> left = notClosed(database);
+    if (!left.isEmpty()) {
+      throw Failures.transientFailure(
+          "Still open, perhaps because their names were changed meanwhile: "
+              + String.join(", ", left));
+    }
   }
 
   /**
@@ -222,7 +228,8 @@ final class Fence {
         try (Statement statement = database.createStatement()) {
           statement.execute("ROLLBACK");
         }
-        if (SqlFailures.is(e, SqlFailures.UNDEFINED_TABLE)) {
+        if (SqlFailures.is(e, SqlFailures.UNDEFINED_TABLE)
+            || SqlFailures.is(e, SqlFailures.UNDEFINED_SCHEMA)) {
           return;
         }
         if (!SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE)

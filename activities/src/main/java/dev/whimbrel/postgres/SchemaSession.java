@@ -29,6 +29,9 @@ final class SchemaSession implements AutoCloseable {
   private static final Set<String> ALREADY_THERE =
       Set.of("42P04", "42P07", "42723", "42710", "42P06");
 
+  /** Each takes the server a second to notice. */
+  private static final int DEADLOCKS = 20;
+
   private final Connection target;
   private final Ledger ledger;
 
@@ -71,21 +74,32 @@ final class SchemaSession implements AutoCloseable {
     return ledger;
   }
 
-  /** Creates some entries and records them, in one transaction. */
+  /**
+   * Creates some entries and records them, in one transaction. Where it meets the stream in a
+   * deadlock, which locks the tables of a foreign key in an order of its own, it comes again: what
+   * the stream has begun ends soon.
+   */
   void create(List<SchemaEntry> entries, SchemaScript script, String undo, Progress progress)
       throws SQLException {
     String sql = String.join("\n", entries.stream().map(script.creates()::get).toList());
-    try {
-      Heartbeats.during(progress, target, () -> execute(target, sql));
-      ledger.record(entries.stream().map(SchemaEntry::key).toList(), undo);
-      target.commit();
-    } catch (SQLException e) {
-      if (target.isClosed() || entries.size() == 1) {
+    for (int deadlocks = 0; ; deadlocks++) {
+      try {
+        Heartbeats.during(progress, target, () -> execute(target, sql));
+        ledger.record(entries.stream().map(SchemaEntry::key).toList(), undo);
+        target.commit();
+        return;
+      } catch (SQLException e) {
+        if (SqlFailures.is(e, SqlFailures.DEADLOCK_DETECTED) && deadlocks < DEADLOCKS) {
+          target.rollback();
+          continue;
+        }
+        if (target.isClosed() || entries.size() == 1) {
+          throw failed(entries.get(0), e);
+        }
+        target.rollback();
+        nameTheOne(entries, script);
         throw failed(entries.get(0), e);
       }
-      target.rollback();
-      nameTheOne(entries, script);
-      throw failed(entries.get(0), e);
     }
   }
 

@@ -12,6 +12,7 @@ final class SqlFailures {
   static final String DUPLICATE_SCHEMA = "42P06";
   static final String DUPLICATE_TABLE = "42P07";
   static final String UNDEFINED_OBJECT = "42704";
+  static final String UNDEFINED_SCHEMA = "3F000";
   static final String UNDEFINED_TABLE = "42P01";
   static final String OBJECT_IN_USE = "55006";
   static final String DEADLOCK_DETECTED = "40P01";

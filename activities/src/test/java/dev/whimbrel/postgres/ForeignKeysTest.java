@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.PostgresServer;
@@ -11,7 +12,10 @@ import dev.whimbrel.servers.Program;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -102,6 +106,51 @@ class ForeignKeysTest {
     }
 
     assertThat(onTarget("frozen", NOT_VALID)).isEqualTo("none");
+  }
+
+  /** The stream writes to a parent and then to its child; the key locks the child first. */
+  @Test
+  @Timeout(120)
+  void areCreatedThoughTheStreamMeetsThemInADeadlock() throws Exception {
+    Move move = pair.database("crossed");
+    pair.source()
+        .execute(
+            "crossed",
+            "CREATE TABLE parents (id int PRIMARY KEY)",
+            "CREATE TABLE children (id int PRIMARY KEY, parent int REFERENCES parents)");
+    schema.createTables(move);
+    schema.createKeys(move);
+    // Time for the stream to come into the way; whoever creates the key is the victim.
+    pair.target().execute("crossed", "ALTER DATABASE crossed SET deadlock_timeout = '20s'");
+
+    try (Connection stream = pair.target().connect("crossed");
+        Statement statement = stream.createStatement()) {
+      statement.execute("SET deadlock_timeout = '100s'");
+      stream.setAutoCommit(false);
+      statement.execute("INSERT INTO parents VALUES (1)");
+      CompletableFuture<Outcome> rest =
+          CompletableFuture.supplyAsync(() -> schema.createRest(move));
+      Wait.until(
+          "the key waits for the parents",
+          Duration.ofSeconds(60),
+          () ->
+              onTarget(
+                      "crossed",
+                      "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'parents'::regclass"
+                          + " AND database = (SELECT oid FROM pg_database WHERE datname = 'crossed')")
+                  .equals("1"));
+      statement.execute("INSERT INTO children VALUES (1, 1)");
+      stream.commit();
+      rest.get(60, TimeUnit.SECONDS);
+    }
+
+    assertThat(onTarget("crossed", NOT_VALID)).isEqualTo("none");
+    Wait.until(
+        "the deadlock is counted",
+        Duration.ofSeconds(60),
+        () ->
+            onTarget("crossed", "SELECT deadlocks FROM pg_stat_database WHERE datname = 'crossed'")
+                .equals("1"));
   }
 
   /** As an attempt leaves it that died in between. */
