@@ -60,6 +60,12 @@ final class Background {
     own.run();
   }
 
+  /** A person goes on without it although nothing is wrong: it stops, and that is remembered. */
+  void skip(StepDecision decision) {
+    skipped.add(decision);
+    cancel();
+  }
+
   /** Asks it to stop and does not wait; again is harmless. */
   void cancel() {
     if (scope != null) {

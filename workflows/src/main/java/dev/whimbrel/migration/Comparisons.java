@@ -77,6 +77,20 @@ final class Comparisons {
     return rounds.skipped();
   }
 
+  /** Whether a decision names the rounds while they run: where they are parked, that decides. */
+  boolean isRunning(StepDecision decision) {
+    return Step.KEEP_VERIFYING.id().equals(decision.step())
+        && running()
+        && !rounds.isParked()
+        && rounds.skipped().isEmpty();
+  }
+
+  /** Goes on without the rounds; what they have found is taken as where they are stopped. */
+  String skipRunning(StepDecision decision) {
+    rounds.skip(decision);
+    return "going on without: " + Step.KEEP_VERIFYING.id();
+  }
+
   /** Whether the rounds are at work. */
   boolean running() {
     return rounds.running();

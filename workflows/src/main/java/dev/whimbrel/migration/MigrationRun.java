@@ -231,14 +231,17 @@ public final class MigrationRun implements MigrationWorkflow {
 
   @Override
   public String skip(StepDecision decision) {
-    return migration.steps.isRunning(decision)
-        ? migration.steps.skipRunning(decision)
+    if (migration.steps.isRunning(decision)) {
+      return migration.steps.skipRunning(decision);
+    }
+    return migration.comparisons.isRunning(decision)
+        ? migration.comparisons.skipRunning(decision)
         : board.parking().decide(decision, false);
   }
 
   @Override
   public void validateSkip(StepDecision decision) {
-    if (migration.steps.isRunning(decision)) {
+    if (migration.steps.isRunning(decision) || migration.comparisons.isRunning(decision)) {
       Refusals.unlessNamed("skip", decision.by());
       Refusals.unlessReasoned("skip", decision.reason());
     } else {

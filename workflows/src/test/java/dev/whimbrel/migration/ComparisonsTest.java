@@ -85,6 +85,37 @@ class ComparisonsTest {
   }
 
   @Test
+  void endWhileTheyRunWhereAPersonSaysThatTheyHurt() throws Exception {
+    Runbooks runbooks = new Runbooks();
+    runbooks.approval = "required";
+    try (Stage stage =
+        new Stage(
+            runbooks,
+            world -> {
+              world.rest = Duration.ofHours(1);
+              world.looksInVain("soak", 1_000);
+              world.roundsAreLong = true;
+            })) {
+      stage.awaitAt(Step.SOAK, State.RUNNING);
+      assertThat(stage.world.comparing.await(60, TimeUnit.SECONDS)).isTrue();
+      String refusal =
+          Stage.refusal(
+              () -> stage.workflow().skip(new StepDecision(ANA, null, Step.KEEP_VERIFYING.id())));
+      stage.workflow().skip(new StepDecision(ANA, "the cache suffers", Step.KEEP_VERIFYING.id()));
+      stage.await("their end", s -> stage.world.journal().contains("the rounds are stopped"));
+      int looks = stage.world.looks("keepVerifying");
+      stage.workflow().skip(new StepDecision(ANA, "long enough", Step.SOAK.id()));
+      MigrationStatus asked = stage.awaitState(State.WAITING_FOR_APPROVAL);
+
+      assertThat(refusal).isEqualTo("Cannot skip: no reason is given. Say why with --reason TEXT.");
+      assertThat(Objects.requireNonNull(asked.findings()).lines())
+          .contains(
+              "SKIPPED: validate.keep-verifying skipped by ana@example.com: the cache suffers");
+      assertThat(stage.world.looks("keepVerifying")).isEqualTo(looks);
+    }
+  }
+
+  @Test
   void letTheGateTakeWhatTheRoundsHaveComparedMinutesAgo() throws Exception {
     Runbooks runbooks = new Runbooks();
     runbooks.approval = "required";

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.WalReport;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.copy.CopyWorkflow;
 import dev.whimbrel.migration.MigrationStatus.State;
@@ -48,7 +50,9 @@ class ReplayTest {
         "watch-skipped",
         "copied",
         "copy",
-        "copied-rolled-back"
+        "copied-rolled-back",
+        "compared",
+        "compared-rolled-back"
       })
   void carriesOnWhatWasRecorded(String recording) {
     assertThatCode(() -> replay(text(recording))).doesNotThrowAnyException();
@@ -195,6 +199,50 @@ class ReplayTest {
       stage.result();
       write("copied-rolled-back", stage.history());
     }
+  }
+
+  /** With what came after {@code copied}: rounds of comparison, and the watch over the kept log. */
+  @Test
+  @EnabledIfSystemProperty(named = "whimbrel.record", matches = "compared")
+  void recordRoundsAndTheKeptLog() throws IOException {
+    Runbooks runbooks = new Runbooks();
+    runbooks.approval = "required";
+    try (Stage stage =
+        new Stage(
+            runbooks,
+            world -> {
+              world.rest = Duration.ofHours(1);
+              world.looksInVain("soak", 30);
+              world.foundByRounds = List.of("public.orders (id)=(7): missing on the target");
+            })) {
+      stage.await("the rounds", status -> parked(status, Step.KEEP_VERIFYING));
+      stage.world.foundByRounds = List.of();
+      stage.workflow().retry(new StepDecision("ana@example.com", null, Step.KEEP_VERIFYING.id()));
+      stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.world.keptWal.add(
+          new WalReport(Side.SOURCE, WalReport.What.ASK, "the slots keep 51 GB of WAL"));
+      stage.await("the kept log", status -> parked(status, Step.WATCH_WAL));
+      stage.workflow().retry(new StepDecision("ana@example.com", null, Step.WATCH_WAL.id()));
+      stage.workflow().verify(new Decision("ana@example.com", null));
+      stage.await("an answer", status -> stage.workflow().verification().answered() == 1);
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+      stage.result();
+      write("compared", stage.history());
+    }
+    try (Stage stage = Stage.watched(runbooks)) {
+      stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage
+          .workflow()
+          .skip(new StepDecision("ana@example.com", "the cache suffers", Step.KEEP_VERIFYING.id()));
+      stage.world.keptWal.add(
+          new WalReport(Side.SOURCE, WalReport.What.RELEASED, "dropped at 51 GB"));
+      stage.result();
+      write("compared-rolled-back", stage.history());
+    }
+  }
+
+  private static boolean parked(MigrationStatus status, Step step) {
+    return status.parked().stream().anyMatch(place -> place.step().equals(step.id()));
   }
 
   private static void write(String recording, WorkflowExecutionHistory history) throws IOException {
