@@ -4,7 +4,7 @@ package dev.whimbrel.postgres;
  * What one server holds under one identity: a key, or in a table without one the hash of a row.
  *
  * @param count rows
- * @param first sum of the first 64 bits of each row's SHA-256
+ * @param first sum of the first 64 bits of each row's hash
  * @param second sum of the next 64 bits
  * @param versions a figure that changes with every new version of the row, also when its content
  *     comes back to what it was; says nothing across servers

@@ -2,15 +2,20 @@ package dev.whimbrel.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whimbrel.activity.Side;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.PostgresServer;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class RowHashTest {
   private static final String TABLE =
@@ -47,20 +52,104 @@ class RowHashTest {
   void isTheSameFromTheOldestToTheNewestServer() throws SQLException {
     try (Pair pair = pair("hashes", "hashes")) {
       for (RowHash hash : RowHash.values()) {
-        KeyedRows rows = new KeyedRows(table(), hash);
-        Pair.Read<Sums> sums = pair.both(side -> rows.sums(side, new Block.Range(null, null)));
-        Pair.Read<Map<Integer, Sums>> parts =
-            pair.both(side -> rows.parts(side, new Block.Range(null, null)));
-
-        assertThat(sums.follower()).isEqualTo(sums.truth());
-        assertThat(sums.truth().count()).isEqualTo(2_001);
-        assertThat(sums.truth().first()).isNotEqualTo(sums.truth().second());
-        assertThat(parts.follower()).isEqualTo(parts.truth());
-        assertThat(parts.truth()).hasSizeGreaterThan(200);
+        assertSame(pair, hash);
       }
       assertThat(RowHash.of("fast", pair)).isEqualTo(RowHash.FAST);
       assertThat(RowHash.of("sha256", pair)).isEqualTo(RowHash.SHA256);
     }
+  }
+
+  /** What PostgreSQL calls equal, and people do not; and what its hash of 64 bits makes equal. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      nullValues = "NULL",
+      value = {
+        "numeric | 1.0 | 1.00",
+        "float8 | 0 | -0",
+        "interval | 1 day | 24:00",
+        "bpchar | a | 'a '",
+        "text COLLATE loose | a | A",
+        "varchar COLLATE loose | a | A",
+        "jsonb | [1.0] | [1.00]",
+        "numeric[] | {1.0} | {1.00}",
+        "citext | a | A",
+        "int8 | -1 | 4294967295",
+        "int8 | 1 | 4294967296",
+        "long_number | 1 | 4294967296",
+        "timestamp | 2000-01-01 00:00:00.000001 | 2000-01-01 01:11:34.967296",
+        "timestamptz | 2000-01-01 00:00:00.000001+00 | 2000-01-01 01:11:34.967296+00",
+        "time | 00:00:00.000001 | 01:11:34.967296",
+        "int4 | 0 | NULL",
+        "text | '' | NULL",
+        "uuid | 6b1f3a52-0c7e-4d5c-9a11-0123456789ab | 6b1f3a52-0c7e-4d5c-9a11-0123456789ac"
+      })
+  void tellsApartWhatOtherHashesCallEqual(String type, String one, @Nullable String other)
+      throws SQLException {
+    PostgresServer server = servers.target();
+    server.execute(
+        "hashes",
+        "CREATE COLLATION IF NOT EXISTS loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        "CREATE EXTENSION IF NOT EXISTS citext",
+        "DO $$ BEGIN CREATE DOMAIN long_number AS int8; EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+        "DROP TABLE IF EXISTS one, other",
+        "CREATE TABLE one (id int PRIMARY KEY, v %s)".formatted(type),
+        "CREATE TABLE other (LIKE one INCLUDING ALL)",
+        "INSERT INTO one VALUES (1, '%s')".formatted(one),
+        "INSERT INTO other VALUES (1, %s)".formatted(other == null ? "NULL" : "'" + other + "'"));
+
+    Sums of = sums(server, "one", type);
+    Sums ofOther = sums(server, "other", type);
+
+    assertThat(of.count()).isEqualTo(1);
+    assertThat(ofOther.first()).isNotEqualTo(of.first());
+    assertThat(ofOther.second()).isNotEqualTo(of.second());
+  }
+
+  @Test
+  void noticesRowsThatHaveExchangedAValue() throws SQLException {
+    PostgresServer server = servers.target();
+    server.execute(
+        "hashes",
+        "DROP TABLE IF EXISTS one, other",
+        "CREATE TABLE one (id int PRIMARY KEY, v int8, w text)",
+        "CREATE TABLE other (LIKE one INCLUDING ALL)",
+        "INSERT INTO one VALUES (1, 10, 'a'), (2, 20, 'b')",
+        "INSERT INTO other VALUES (1, 20, 'a'), (2, 10, 'b')");
+
+    Sums one = sums(server, "one", "int8");
+    Sums other = sums(server, "other", "int8");
+
+    assertThat(other.first()).isNotEqualTo(one.first());
+    assertThat(other.second()).isNotEqualTo(one.second());
+  }
+
+  /** As a verification would hash the table, by its own reading of the catalog. */
+  private static Sums sums(PostgresServer server, String table, String type) throws SQLException {
+    Tally tally = new Tally(Side.SOURCE);
+    try (Connection connection = server.connect("hashes")) {
+      Map<String, TableShape> shapes = TableCatalog.read(connection, "r");
+      ComparedTable compared =
+          new TablePairing(tally, false)
+              .pair(shapes, shapes).stream()
+                  .filter(each -> each.name().equals(table))
+                  .findFirst()
+                  .orElseThrow(() -> new AssertionError(type + " is not compared"));
+      return new KeyedRows(compared, RowHash.FAST).sums(connection, new Block.Range(null, null));
+    }
+  }
+
+  private static void assertSame(Pair pair, RowHash hash) throws SQLException {
+    KeyedRows rows = new KeyedRows(table(), hash);
+    Pair.Read<Sums> sums = pair.both(side -> rows.sums(side, new Block.Range(null, null)));
+    Pair.Read<Map<Integer, Sums>> parts =
+        pair.both(side -> rows.parts(side, new Block.Range(null, null)));
+
+    assertThat(sums.follower()).isEqualTo(sums.truth());
+    assertThat(sums.truth().count()).isEqualTo(2_001);
+    assertThat(sums.truth().first()).isNotEqualTo(sums.truth().second());
+    assertThat(parts.follower()).isEqualTo(parts.truth());
+    assertThat(parts.truth()).hasSizeGreaterThan(200);
   }
 
   @Test

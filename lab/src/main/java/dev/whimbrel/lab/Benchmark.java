@@ -4,10 +4,11 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import java.io.UncheckedIOException;
 import java.sql.SQLException;
-import java.util.Arrays;
-import java.util.List;
 import java.util.logging.LogManager;
 import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 
 /**
  * The benchmarks of the lab: {@code copy} for the bulk copy, {@code verify} for a comparison, else
@@ -20,14 +21,7 @@ public final class Benchmark {
   public static void main(String[] arguments) {
     ((Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME)).setLevel(Level.OFF);
     LogManager.getLogManager().reset();
-    List<String> all = Arrays.asList(arguments);
-    List<String> behind = all.subList(Math.min(1, all.size()), all.size());
-    int code =
-        switch (all.isEmpty() ? "" : all.get(0)) {
-          case "copy" -> CopyBenchmark.run(behind);
-          case "verify" -> VerifyBenchmark.run(behind);
-          default -> PauseBenchmark.run(arguments);
-        };
+    int code = new CommandLine(new PauseBenchmark()).execute(arguments);
     System.out.flush();
     System.exit(code);
   }
@@ -39,6 +33,14 @@ public final class Benchmark {
     } catch (IllegalStateException | UncheckedIOException | SQLException e) {
       System.err.println("The benchmark failed: " + e.getMessage());
       return 1;
+    }
+  }
+
+  /** Refuses an option that is smaller than it may be, with the usage. */
+  static void atLeast(CommandSpec spec, String option, int least, int value) {
+    if (value < least) {
+      throw new ParameterException(
+          spec.commandLine(), "%s must be at least %d, not %d".formatted(option, least, value));
     }
   }
 

@@ -8,84 +8,78 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /**
  * Measures how long Whimbrel and others copy a database of several gigabytes and build its indexes,
  * between the same two PostgreSQL 15 servers, with the same number of jobs, in turns. Ends with 1
  * if a copy differs from the original; times decide nothing.
  */
-final class CopyBenchmark {
-  private static final String USAGE =
-      "Usage: lab/benchmark copy [--gigabytes N] [--rounds N] [--jobs N] [--disturbed] [--only WORD,…]";
+@Command(
+    name = "copy",
+    mixinStandardHelpOptions = true,
+    description =
+        "How long a bulk copy takes, against pgcopydb, pg_dump and table synchronisation.")
+final class CopyBenchmark implements Callable<Integer> {
+  @Option(names = "--gigabytes", description = "rows to copy (default: ${DEFAULT-VALUE})")
+  int gigabytes = 4;
 
-  private final Options options;
+  @Option(names = "--rounds", description = "how often (default: ${DEFAULT-VALUE})")
+  int rounds = 3;
+
+  @Option(names = "--jobs", description = "tables or indexes at once (default: ${DEFAULT-VALUE})")
+  int jobs = 4;
+
+  @Option(
+      names = "--disturbed",
+      description = "let only Whimbrel copy, while workers, servers and connections fail")
+  boolean disturbed;
+
+  @Option(
+      names = "--only",
+      paramLabel = "WORD",
+      split = ",",
+      description = "beside Whimbrel's undisturbed copy only those that have this in their name")
+  List<String> only = List.of();
+
+  @Spec CommandSpec spec = CommandSpec.create();
+
   private final Map<String, List<Duration>> figures = new LinkedHashMap<>();
   private boolean good = true;
 
-  private CopyBenchmark(Options options) {
-    this.options = options;
+  @Override
+  public Integer call() {
+    Benchmark.atLeast(spec, "--gigabytes", 1, gigabytes);
+    Benchmark.atLeast(spec, "--rounds", 1, rounds);
+    Benchmark.atLeast(spec, "--jobs", 1, jobs);
+    return Benchmark.exitCode(this::run);
   }
 
-  private record Options(
-      int gigabytes, int rounds, int jobs, boolean disturbed, List<String> only) {
-    static Options of(List<String> arguments) {
-      int gigabytes = 4;
-      int rounds = 3;
-      int jobs = 4;
-      boolean disturbed = false;
-      List<String> only = List.of();
-      for (int i = 0; i < arguments.size(); i++) {
-        switch (arguments.get(i)) {
-          case "--gigabytes" -> gigabytes = Integer.parseInt(arguments.get(++i));
-          case "--rounds" -> rounds = Integer.parseInt(arguments.get(++i));
-          case "--jobs" -> jobs = Integer.parseInt(arguments.get(++i));
-          case "--disturbed" -> disturbed = true;
-          case "--only" -> only = List.of(arguments.get(++i).split(","));
-          default -> throw new IllegalArgumentException(arguments.get(i));
-        }
-      }
-      if (gigabytes < 1 || rounds < 1 || jobs < 1) {
-        throw new IllegalArgumentException("too small");
-      }
-      return new Options(gigabytes, rounds, jobs, disturbed, only);
-    }
-
-    /** Whether somebody is measured beside Whimbrel's own undisturbed copy. */
-    boolean wants(CopyTool tool) {
-      return only.isEmpty() || only.stream().anyMatch(tool.word()::contains);
-    }
-  }
-
-  /** Runs the benchmark with the arguments behind {@code copy}; returns its exit code. */
-  static int run(List<String> arguments) {
-    Options options;
-    try {
-      options = Options.of(arguments);
-    } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
-      System.err.println(USAGE);
-      return 2;
-    }
-    CopyBenchmark benchmark = new CopyBenchmark(options);
-    return Benchmark.exitCode(benchmark::run);
+  private boolean wants(CopyTool tool) {
+    return only.isEmpty() || only.stream().anyMatch(tool.word()::contains);
   }
 
   /** Whether every copy was as the original. */
   private boolean run() throws SQLException {
     List<CopyTool> tools = new ArrayList<>();
-    tools.add(new CopyByWhimbrel(Disturbance.NONE, options.disturbed()));
+    tools.add(new CopyByWhimbrel(Disturbance.NONE, disturbed));
     Stream<? extends CopyTool> others =
-        options.disturbed()
+        disturbed
             ? Disturbance.all().stream().map(disturbance -> new CopyByWhimbrel(disturbance, true))
             : CopyPrograms.all().stream();
-    others.filter(options::wants).forEach(tools::add);
-    try (CopyWorld world = new CopyWorld(options.jobs())) {
-      CopyData.create(world.source(), options.gigabytes());
+    others.filter(this::wants).forEach(tools::add);
+    try (CopyWorld world = new CopyWorld(jobs)) {
+      CopyData.create(world.source(), gigabytes);
       // Files of the log are made once and used again: the first to copy would pay for all.
-      CopyData.create(world.target(), options.gigabytes());
-      System.out.println(CopyData.describe(world.source()) + ", " + options.jobs() + " jobs");
+      CopyData.create(world.target(), gigabytes);
+      System.out.println(CopyData.describe(world.source()) + ", " + jobs + " jobs");
       List<String> original = CopyData.content(world.source());
-      for (int round = 1; round <= options.rounds(); round++) {
+      for (int round = 1; round <= rounds; round++) {
         for (CopyTool tool : tools) {
           one(world, tool, round, original);
         }

@@ -7,7 +7,14 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
 
 /**
  * Measures how long a switchover holds up eight writers. Each round makes two fresh PostgreSQL 15
@@ -16,98 +23,96 @@ import java.util.stream.Stream;
  * Ends with 1 if a write was lost or doubled, or a client behind a pooler saw an error; times
  * decide nothing.
  */
-final class PauseBenchmark {
-  private static final String USAGE =
-      "Usage: lab/benchmark [--scenario pooled|direct|pooled-far|direct-far|all]"
-          + " [--rounds N] [--rate WRITES_A_SECOND] [--rows ROWS_AN_INSERT]";
+@Command(
+    name = "lab/benchmark",
+    mixinStandardHelpOptions = true,
+    subcommands = {CopyBenchmark.class, VerifyBenchmark.class},
+    description = "How long a switchover holds up eight writers.")
+final class PauseBenchmark implements Callable<Integer> {
   private static final int WRITERS = 8;
+  private static final String ALL = "all";
   private static final int WARM_UP = 2_000;
   private static final Duration LIMIT = Duration.ofMinutes(5);
   private static final String NAME = "pause";
 
-  private final Options options;
+  @Option(
+      names = "--scenario",
+      description = "pooled, direct, pooled-far, direct-far or all (default: ${DEFAULT-VALUE})")
+  String scenario = ALL;
+
+  @Option(names = "--rounds", description = "how often (default: ${DEFAULT-VALUE})")
+  int rounds = 5;
+
+  @Option(
+      names = "--rate",
+      description = "writes a second; 0 without a limit (default: ${DEFAULT-VALUE})")
+  int rate = 2_000;
+
+  @Option(names = "--rows", description = "rows of every other insert (default: ${DEFAULT-VALUE})")
+  int rows = 10;
+
+  @Spec CommandSpec spec = CommandSpec.create();
+
   private boolean good = true;
 
-  private PauseBenchmark(Options options) {
-    this.options = options;
+  @Override
+  public Integer call() {
+    Benchmark.atLeast(spec, "--rounds", 1, rounds);
+    Benchmark.atLeast(spec, "--rate", 0, rate);
+    Benchmark.atLeast(spec, "--rows", 1, rows);
+    if (scenarios().isEmpty()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "There is no scenario %s; there are %s and all"
+              .formatted(
+                  scenario,
+                  Stream.of(PauseScenario.values())
+                      .map(PauseScenario::word)
+                      .collect(Collectors.joining(", "))));
+    }
+    return Benchmark.exitCode(this::run);
   }
 
-  private record Options(List<PauseScenario> scenarios, int rounds, int rate, int rows) {
-    static Options of(String[] arguments) {
-      String scenario = "all";
-      int rounds = 5;
-      int rate = 2_000;
-      int rows = 10;
-      for (int i = 0; i < arguments.length; i += 2) {
-        String value = i + 1 < arguments.length ? arguments[i + 1] : "";
-        switch (arguments[i]) {
-          case "--scenario" -> scenario = value;
-          case "--rounds" -> rounds = Integer.parseInt(value);
-          case "--rate" -> rate = Integer.parseInt(value);
-          case "--rows" -> rows = Integer.parseInt(value);
-          default -> throw new IllegalArgumentException(arguments[i]);
-        }
-      }
-      String wanted = scenario;
-      List<PauseScenario> scenarios =
-          Stream.of(PauseScenario.values())
-              .filter(each -> wanted.equals("all") || wanted.equals(each.word()))
-              .toList();
-      if (scenarios.isEmpty() || rounds < 1 || rate < 0 || rows < 1) {
-        throw new IllegalArgumentException(wanted);
-      }
-      return new Options(scenarios, rounds, rate, rows);
-    }
-
-    String load() {
-      return "%d writers, %s, %s"
-          .formatted(
-              WRITERS,
-              rate == 0 ? "as fast as they can" : "at most " + rate + " writes a second",
-              rows == 1 ? "one row an insert" : "every other insert of " + rows + " rows");
-    }
+  private List<PauseScenario> scenarios() {
+    return Stream.of(PauseScenario.values())
+        .filter(each -> scenario.equals(ALL) || scenario.equals(each.word()))
+        .toList();
   }
 
-  /** Runs the benchmark; returns its exit code. */
-  static int run(String[] arguments) {
-    Options options;
-    try {
-      options = Options.of(arguments);
-    } catch (IllegalArgumentException e) {
-      System.err.println(USAGE);
-      return 2;
-    }
-    PauseBenchmark benchmark = new PauseBenchmark(options);
-    return Benchmark.exitCode(benchmark::run);
+  private String load() {
+    return "%d writers, %s, %s"
+        .formatted(
+            WRITERS,
+            rate == 0 ? "as fast as they can" : "at most " + rate + " writes a second",
+            rows == 1 ? "one row an insert" : "every other insert of " + rows + " rows");
   }
 
   /** Whether nothing was lost, and no client behind a pooler saw an error. */
   private boolean run() throws SQLException {
-    System.out.println("PostgreSQL 15 to 15, " + options.load());
+    System.out.println("PostgreSQL 15 to 15, " + load());
     List<String> lines = new ArrayList<>();
-    for (PauseScenario scenario : options.scenarios()) {
-      System.out.printf("%n%s: %s%n", scenario.word(), scenario.description());
-      List<PauseRound> rounds = new ArrayList<>();
-      for (int i = 1; i <= options.rounds(); i++) {
-        PauseRound round = round(scenario);
-        rounds.add(round);
+    for (PauseScenario each : scenarios()) {
+      System.out.printf("%n%s: %s%n", each.word(), each.description());
+      List<PauseRound> measured = new ArrayList<>();
+      for (int i = 1; i <= rounds; i++) {
+        PauseRound round = round(each);
+        measured.add(round);
         System.out.println("  " + PauseTable.line(i + ".", List.of(round)));
       }
-      lines.add(PauseTable.line(scenario.word(), rounds));
+      lines.add(PauseTable.line(each.word(), measured));
     }
     System.out.printf("%n%s%n", PauseTable.HEAD);
     lines.forEach(System.out::println);
     return good;
   }
 
-  private PauseRound round(PauseScenario scenario) throws SQLException {
+  private PauseRound round(PauseScenario measured) throws SQLException {
     Ledger ledger = new Ledger();
-    try (LabWorld world = scenario.world();
+    try (LabWorld world = measured.world();
         LabMigration migration = new LabMigration(world, NAME)) {
       ChildProcess worker = world.product().startWorker();
       PauseFigures figures;
-      try (Writers writers =
-          Writers.start(ledger, world::connectAsShop, WRITERS, options.rate(), options.rows())) {
+      try (Writers writers = Writers.start(ledger, world::connectAsShop, WRITERS, rate, rows)) {
         Poll.until("the first writes", LIMIT, () -> ledger.acknowledged() > WARM_UP);
         long began = System.nanoTime();
         String runbook = world.write(LabRunbook.quickest(NAME)).toString();
@@ -128,10 +133,10 @@ final class PauseBenchmark {
       }
       Judgement judgement = world.judgeTarget(ledger);
       judgement.wrongs().stream().limit(5).forEach(System.out::println);
-      if (scenario.pooled()) {
+      if (measured.pooled()) {
         ledger.errors().stream().distinct().limit(5).forEach(System.out::println);
       }
-      good &= judgement.wrongs().isEmpty() && (ledger.errors().isEmpty() || !scenario.pooled());
+      good &= judgement.wrongs().isEmpty() && (ledger.errors().isEmpty() || !measured.pooled());
       return PauseRound.of(figures, judgement, ledger);
     }
   }

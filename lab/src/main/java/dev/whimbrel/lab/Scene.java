@@ -3,6 +3,7 @@ package dev.whimbrel.lab;
 import dev.whimbrel.servers.ChildProcess;
 import dev.whimbrel.servers.PostgresServer;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -52,7 +53,9 @@ final class Scene {
 
   private static void sessions(StringBuilder text, String side, PostgresServer server) {
     text.append("  SESSIONS of the ").append(side).append('\n');
-    try (Connection connection = server.connect("shop");
+    // One that is frozen must not hold the report up.
+    String url = server.jdbcUrl("shop") + "?user=postgres&connectTimeout=5&socketTimeout=5";
+    try (Connection connection = DriverManager.getConnection(url);
         Statement statement = connection.createStatement();
         ResultSet rows = statement.executeQuery(SESSIONS)) {
       while (rows.next()) {
