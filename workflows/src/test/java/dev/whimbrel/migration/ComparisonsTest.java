@@ -93,18 +93,20 @@ class ComparisonsTest {
             runbooks,
             world -> {
               world.rest = Duration.ofHours(1);
-              world.looksInVain("soak", 1_000);
-              world.roundsAreLong = true;
+              world.looksInVain("soak", 30);
             })) {
       stage.awaitAt(Step.SOAK, State.RUNNING);
+      stage.world.roundsAreLong = true;
+      CompletableFuture<Void> time =
+          CompletableFuture.runAsync(() -> stage.sleep(Duration.ofHours(2)));
       assertThat(stage.world.comparing.await(60, TimeUnit.SECONDS)).isTrue();
       String refusal =
           Stage.refusal(
               () -> stage.workflow().skip(new StepDecision(ANA, null, Step.KEEP_VERIFYING.id())));
       stage.workflow().skip(new StepDecision(ANA, "the cache suffers", Step.KEEP_VERIFYING.id()));
-      stage.await("their end", s -> stage.world.journal().contains("the rounds are stopped"));
+      soon("their end", () -> stage.world.journal().contains("the rounds are stopped"));
+      time.get(60, TimeUnit.SECONDS);
       int looks = stage.world.looks("keepVerifying");
-      stage.workflow().skip(new StepDecision(ANA, "long enough", Step.SOAK.id()));
       MigrationStatus asked = stage.awaitState(State.WAITING_FOR_APPROVAL);
 
       assertThat(refusal).isEqualTo("Cannot skip: no reason is given. Say why with --reason TEXT.");
