@@ -11,9 +11,8 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /**
  * Measures how long Whimbrel and others copy a database of several gigabytes and build its indexes,
@@ -26,14 +25,7 @@ import picocli.CommandLine.Spec;
     description =
         "How long a bulk copy takes, against pgcopydb, pg_dump and table synchronisation.")
 final class CopyBenchmark implements Callable<Integer> {
-  @Option(names = "--gigabytes", description = "rows to copy (default: ${DEFAULT-VALUE})")
-  int gigabytes = 4;
-
-  @Option(names = "--rounds", description = "how often (default: ${DEFAULT-VALUE})")
-  int rounds = 3;
-
-  @Option(names = "--jobs", description = "tables or indexes at once (default: ${DEFAULT-VALUE})")
-  int jobs = 4;
+  @Mixin final Scale scale = new Scale(4, 3, 4);
 
   @Option(
       names = "--disturbed",
@@ -47,16 +39,12 @@ final class CopyBenchmark implements Callable<Integer> {
       description = "beside Whimbrel's undisturbed copy only those that have this in their name")
   List<String> only = List.of();
 
-  @Spec CommandSpec spec = CommandSpec.create();
-
   private final Map<String, List<Duration>> figures = new LinkedHashMap<>();
   private boolean good = true;
 
   @Override
   public Integer call() {
-    Benchmark.atLeast(spec, "--gigabytes", 1, gigabytes);
-    Benchmark.atLeast(spec, "--rounds", 1, rounds);
-    Benchmark.atLeast(spec, "--jobs", 1, jobs);
+    scale.check();
     return Benchmark.exitCode(this::run);
   }
 
@@ -73,13 +61,13 @@ final class CopyBenchmark implements Callable<Integer> {
             ? Disturbance.all().stream().map(disturbance -> new CopyByWhimbrel(disturbance, true))
             : CopyPrograms.all().stream();
     others.filter(this::wants).forEach(tools::add);
-    try (CopyWorld world = new CopyWorld(jobs)) {
-      CopyData.create(world.source(), gigabytes);
+    try (CopyWorld world = new CopyWorld(scale.jobs)) {
+      CopyData.create(world.source(), scale.gigabytes);
       // Files of the log are made once and used again: the first to copy would pay for all.
-      CopyData.create(world.target(), gigabytes);
-      System.out.println(CopyData.describe(world.source()) + ", " + jobs + " jobs");
+      CopyData.create(world.target(), scale.gigabytes);
+      System.out.println(CopyData.describe(world.source()) + ", " + scale.jobs + " jobs");
       List<String> original = CopyData.content(world.source());
-      for (int round = 1; round <= rounds; round++) {
+      for (int round = 1; round <= scale.rounds; round++) {
         for (CopyTool tool : tools) {
           one(world, tool, round, original);
         }

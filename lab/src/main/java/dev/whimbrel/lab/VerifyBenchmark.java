@@ -28,9 +28,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
+import picocli.CommandLine.Mixin;
 
 /**
  * Measures how long one verification of all tables takes, by either hash, against {@code count(*)}
@@ -51,25 +49,14 @@ final class VerifyBenchmark implements Callable<Integer> {
   private static final Duration LIMIT = Duration.ofHours(2);
   private static final Duration EVERY = Duration.ofMillis(500);
 
-  @Option(names = "--gigabytes", description = "rows to compare (default: ${DEFAULT-VALUE})")
-  int gigabytes = 1;
-
-  @Option(names = "--rounds", description = "how often (default: ${DEFAULT-VALUE})")
-  int rounds = 5;
-
-  @Option(names = "--jobs", description = "sessions on each server (default: ${DEFAULT-VALUE})")
-  int jobs = 2;
-
-  @Spec CommandSpec spec = CommandSpec.create();
+  @Mixin final Scale scale = new Scale(1, 5, 2);
 
   private final Map<String, List<Duration>> figures = new LinkedHashMap<>();
   private boolean good = true;
 
   @Override
   public Integer call() {
-    Benchmark.atLeast(spec, "--gigabytes", 1, gigabytes);
-    Benchmark.atLeast(spec, "--rounds", 1, rounds);
-    Benchmark.atLeast(spec, "--jobs", 1, jobs);
+    scale.check();
     return Benchmark.exitCode(this::run);
   }
 
@@ -88,15 +75,15 @@ final class VerifyBenchmark implements Callable<Integer> {
                 Map.entry("count(t)", world -> count(world, "t")),
                 Map.entry("verify, fast", world -> verify(world, "fast")),
                 Map.entry("verify, sha256", world -> verify(world, "sha256"))));
-    try (CopyWorld world = new CopyWorld(jobs)) {
-      CopyData.create(world.source(), gigabytes);
+    try (CopyWorld world = new CopyWorld(scale.jobs)) {
+      CopyData.create(world.source(), scale.gigabytes);
       world.empty();
       copy(world);
       settle(world);
-      System.out.println(CopyData.describe(world.source()) + ", " + jobs + " jobs");
+      System.out.println(CopyData.describe(world.source()) + ", " + scale.jobs + " jobs");
       // Whatever came first would pay for what the servers have not in memory yet.
       count(world, "t");
-      for (int round = 1; round <= rounds; round++) {
+      for (int round = 1; round <= scale.rounds; round++) {
         for (Map.Entry<String, Work> work : works) {
           one(world, work.getKey(), work.getValue(), round);
         }
@@ -145,7 +132,7 @@ final class VerifyBenchmark implements Callable<Integer> {
             new PostgresSpec(world.targetUrl(false), null, null, null),
             List.of(),
             List.of(),
-            jobs,
+            scale.jobs,
             Duration.ofSeconds(2));
     VerificationReport report =
         new PostgresVerification(new Secrets(Map.of()), progress -> {})
@@ -158,12 +145,12 @@ final class VerifyBenchmark implements Callable<Integer> {
 
   /** Counts the rows of every table on both servers at once. */
   private void count(CopyWorld world, String what) throws SQLException {
-    ExecutorService threads = Executors.newFixedThreadPool(2 * jobs);
+    ExecutorService threads = Executors.newFixedThreadPool(2 * scale.jobs);
     try {
       List<Future<Long>> counts = new ArrayList<>();
       for (PostgresServer server : List.of(world.source(), world.target())) {
         Queue<String> tables = new ConcurrentLinkedQueue<>(TABLES);
-        for (int i = 0; i < jobs; i++) {
+        for (int i = 0; i < scale.jobs; i++) {
           counts.add(threads.submit(() -> count(server, tables, what)));
         }
       }

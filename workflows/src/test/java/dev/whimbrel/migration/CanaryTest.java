@@ -276,9 +276,7 @@ class CanaryTest {
   private static void skipParkedWatch(Stage stage, Step watch, String by) {
     stage.world.fail("holdShare", Failures.needsHelp("app: server green is down", "mend it", null));
     stage.world.losses.add("looked");
-    stage.await(
-        "a parked watch",
-        status -> status.parked().stream().anyMatch(each -> each.step().equals(watch.id())));
+    stage.await("a parked watch", status -> Stage.isParked(status, watch));
     stage.workflow().skip(new StepDecision(by, "we know it", watch.id()));
   }
 

@@ -66,13 +66,13 @@ class ComparisonsTest {
               world.foundByRounds = List.of(ROW);
               world.differences = List.of(ROW);
             })) {
-      stage.await("the rounds", s -> holds(s, Step.KEEP_VERIFYING));
+      stage.await("the rounds", s -> Stage.isParked(s, Step.KEEP_VERIFYING));
       stage.workflow().skip(new StepDecision(ANA, "a test row", Step.KEEP_VERIFYING.id()));
-      stage.await("the step", s -> holds(s, Step.VERIFY_DATA));
+      stage.await("the step", s -> Stage.isParked(s, Step.VERIFY_DATA));
       stage.workflow().skip(new StepDecision(ANA, "a test row", null));
       MigrationStatus asked = stage.awaitState(State.WAITING_FOR_APPROVAL);
       stage.workflow().approve(new Approval(ANA, null, null));
-      MigrationStatus parked = stage.await("the gate", s -> holds(s, Step.FRESH_VERIFY));
+      MigrationStatus parked = stage.await("the gate", s -> Stage.isParked(s, Step.FRESH_VERIFY));
 
       assertThat(Objects.requireNonNull(asked.findings()).lines())
           .contains(
@@ -246,7 +246,7 @@ class ComparisonsTest {
     Runbooks runbooks = new Runbooks();
     runbooks.approval = "required";
     try (Stage stage = new Stage(runbooks, world -> world.differences = List.of(ROW))) {
-      stage.await("the step", s -> holds(s, Step.VERIFY_DATA));
+      stage.await("the step", s -> Stage.isParked(s, Step.VERIFY_DATA));
       int looks = stage.world.looks("keepVerifying");
       stage.workflow().skip(new StepDecision(ANA, "a test row", null));
       stage.awaitState(State.WAITING_FOR_APPROVAL);
@@ -268,7 +268,7 @@ class ComparisonsTest {
             stage.workflow().verify(new Decision(ANA, null));
             soon("an answer", () -> stage.workflow().verification().answered() == 1);
           });
-      MigrationStatus parked = stage.await("the gate", s -> holds(s, Step.FRESH_VERIFY));
+      MigrationStatus parked = stage.await("the gate", s -> Stage.isParked(s, Step.FRESH_VERIFY));
 
       assertThat(parked.writesGoTo()).isEqualTo("source");
       assertThat(Objects.requireNonNull(parked.verification()).differences()).isEqualTo(1);
@@ -386,10 +386,6 @@ class ComparisonsTest {
 
   private static String refused(Stage stage) {
     return Stage.refusal(() -> stage.workflow().verify(new Decision(ANA, null)));
-  }
-
-  private static boolean holds(MigrationStatus status, Step step) {
-    return status.parked().stream().anyMatch(parked -> parked.step().equals(step.id()));
   }
 
   private static String outcome(MigrationStatus status, Step step) {

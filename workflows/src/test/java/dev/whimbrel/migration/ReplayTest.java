@@ -215,13 +215,13 @@ class ReplayTest {
               world.looksInVain("soak", 30);
               world.foundByRounds = List.of("public.orders (id)=(7): missing on the target");
             })) {
-      stage.await("the rounds", status -> parked(status, Step.KEEP_VERIFYING));
+      stage.await("the rounds", status -> Stage.isParked(status, Step.KEEP_VERIFYING));
       stage.world.foundByRounds = List.of();
       stage.workflow().retry(new StepDecision("ana@example.com", null, Step.KEEP_VERIFYING.id()));
       stage.awaitState(State.WAITING_FOR_APPROVAL);
       stage.world.keptWal.add(
           new WalReport(Side.SOURCE, WalReport.What.ASK, "the slots keep 51 GB of WAL"));
-      stage.await("the kept log", status -> parked(status, Step.WATCH_WAL));
+      stage.await("the kept log", status -> Stage.isParked(status, Step.WATCH_WAL));
       stage.workflow().retry(new StepDecision("ana@example.com", null, Step.WATCH_WAL.id()));
       stage.workflow().verify(new Decision("ana@example.com", null));
       stage.await("an answer", status -> stage.workflow().verification().answered() == 1);
@@ -239,10 +239,6 @@ class ReplayTest {
       stage.result();
       write("compared-rolled-back", stage.history());
     }
-  }
-
-  private static boolean parked(MigrationStatus status, Step step) {
-    return status.parked().stream().anyMatch(place -> place.step().equals(step.id()));
   }
 
   private static void write(String recording, WorkflowExecutionHistory history) throws IOException {

@@ -142,6 +142,11 @@ final class Stage implements AutoCloseable {
     return await(state.name(), s -> s.state() == state);
   }
 
+  /** Whether a step waits for a person. */
+  static boolean isParked(MigrationStatus status, Step step) {
+    return status.parked().stream().anyMatch(parked -> parked.step().equals(step.id()));
+  }
+
   /** What an update is refused with. */
   static String refusal(Runnable update) {
     try {
