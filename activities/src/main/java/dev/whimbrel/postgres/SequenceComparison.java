@@ -3,6 +3,7 @@ package dev.whimbrel.postgres;
 import static java.util.stream.Collectors.joining;
 
 import dev.whimbrel.activity.Side;
+import java.math.BigInteger;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -14,7 +15,9 @@ import java.util.TreeMap;
 /**
  * Compares sequences. Streams do not carry their values, so the follower's may be behind until the
  * switchover or the rollback carries them over; the target's may not be behind the source's once
- * the target is the truth, since it would hand out values twice.
+ * the target is the truth, since it would hand out values twice. Then the watch over the way back
+ * keeps the source's ahead by {@link Sequences#MARGIN} values of what the target had handed out, so
+ * that more than this is damage.
  */
 final class SequenceComparison {
   private static final int AT_ONCE = 200;
@@ -82,7 +85,7 @@ final class SequenceComparison {
     if (ofTruth.cycles()) {
       return false;
     }
-    if (ofTruth.ahead() < ofFollower.ahead() && truth == Side.TARGET) {
+    if (truth == Side.TARGET && ofFollower.steps(ofTruth).compareTo(ofTruth.leeway()) > 0) {
       tally.difference(
           "sequence %s: the target is at %d, behind the source's %d, and would hand out values twice. Fix: SELECT setval('%s', %d);"
               .formatted(
@@ -100,6 +103,7 @@ final class SequenceComparison {
    *
    * @param increment negative when it counts down
    * @param last the last value handed out; one increment before the start when there was none
+   * @param called whether a value was handed out
    */
   private record Sequence(
       String schema,
@@ -108,10 +112,18 @@ final class SequenceComparison {
       boolean cycles,
       String settings,
       boolean readable,
-      long last) {
-    /** Bigger the further it has got. */
-    long ahead() {
-      return increment < 0 ? -last : last;
+      long last,
+      boolean called) {
+    /** How far it has got beyond another one, in values of that one; negative where behind. */
+    BigInteger steps(Sequence other) {
+      return BigInteger.valueOf(last)
+          .subtract(BigInteger.valueOf(other.last))
+          .divide(BigInteger.valueOf(other.increment));
+    }
+
+    /** How far the look at the way back may have carried the follower ahead of it. */
+    BigInteger leeway() {
+      return BigInteger.valueOf(called ? Sequences.MARGIN : 0);
     }
 
     String label() {
@@ -124,7 +136,14 @@ final class SequenceComparison {
 
     Sequence at(long value, boolean called) {
       return new Sequence(
-          schema, name, increment, cycles, settings, readable, called ? value : value - increment);
+          schema,
+          name,
+          increment,
+          cycles,
+          settings,
+          readable,
+          called ? value : value - increment,
+          called);
     }
   }
 
@@ -143,7 +162,8 @@ final class SequenceComparison {
                       row.getBoolean(4),
                       Objects.requireNonNull(row.getString(5)),
                       row.getBoolean(6),
-                      0);
+                      0,
+                      false);
               sequences.put(sequence.qualified(), sequence);
             });
     List<Sequence> readable =

@@ -175,6 +175,38 @@ class VerificationLimitsTest {
   }
 
   @Test
+  void letsTheSourceBeAheadAsFarAsTheWatchOverTheWayBackCarriesIt() throws SQLException {
+    String[] carried = {
+      "create sequence odd.carried",
+      "create sequence odd.down increment -2 minvalue -9000000 start -1"
+    };
+    for (PostgresServer server : List.of(shop.source, shop.target)) {
+      server.execute("shop", carried);
+    }
+    shop.target.execute("shop", "select setval('odd.carried', 5000), setval('odd.down', -5001)");
+    try (Connection source = shop.source.connect("shop");
+        Connection target = shop.target.connect("shop")) {
+      shop.source.execute("shop", "select setval('odd.carried', 6000), setval('odd.down', -7001)");
+      Tally watched = new Tally(Side.TARGET);
+      new SequenceComparison(new Pair(target, source), Side.TARGET, watched).run();
+      shop.source.execute("shop", "select setval('odd.carried', 6001), setval('odd.down', -7003)");
+      Tally behind = new Tally(Side.TARGET);
+      new SequenceComparison(new Pair(target, source), Side.TARGET, behind).run();
+
+      assertThat(watched.report(Instant.EPOCH, RowHash.SHA256).findings())
+          .noneMatch(finding -> finding.contains("odd.carried") || finding.contains("odd.down"));
+      assertThat(behind.report(Instant.EPOCH, RowHash.SHA256).findings())
+          .contains(
+              "sequence odd.carried: the target is at 5000, behind the source's 6001, and would hand out values twice. Fix: SELECT setval('\"odd\".\"carried\"', 6001);",
+              "sequence odd.down: the target is at -5001, behind the source's -7003, and would hand out values twice. Fix: SELECT setval('\"odd\".\"down\"', -7003);");
+    } finally {
+      for (PostgresServer server : List.of(shop.source, shop.target)) {
+        server.execute("shop", "drop sequence odd.carried, odd.down");
+      }
+    }
+  }
+
+  @Test
   void namesWhatItDoesNotJudgeAfterManyDifferences() {
     for (PostgresServer server : List.of(shop.source, shop.target)) {
       server.execute(
