@@ -89,17 +89,26 @@ final class CopyByWhimbrel implements CopyTool {
     return String.format(Locale.ROOT, "%.1f s", Seconds.of(took));
   }
 
-  /** When the last piece of each kind was done, counted from the first. */
+  /**
+   * When the last piece of each kind was done, of the largest table and of the others; counted from
+   * the first snapshot.
+   */
   private static String pieces(CopyWorld world) throws SQLException {
     return CopyData.value(
         world.target(),
         """
-        SELECT coalesce(' (' || string_agg(kind || ' until ' || until, ', ' ORDER BY until) || ')', '') FROM (
-          SELECT kind, round(extract(epoch FROM max(done_at) - (SELECT min(begun_at) FROM whimbrel.copy_generation)), 1) AS until
-            FROM whimbrel.copy_piece GROUP BY kind
+        WITH begun AS (SELECT min(begun_at) AS at FROM whimbrel.copy_generation), largest AS (
+          SELECT relation FROM whimbrel.copy_table ORDER BY bytes DESC LIMIT 1)
+        SELECT coalesce(' (' || string_agg(what || ' ' || until, ', ' ORDER BY until) || ')', '') FROM (
+          SELECT CASE WHEN relation IN (TABLE largest) THEN 'largest ' ELSE 'other ' END || kind || ' until' AS what,
+                 round(extract(epoch FROM max(done_at) - (TABLE begun)), 1) AS until
+            FROM whimbrel.copy_piece GROUP BY 1
           UNION ALL
-          SELECT 'snapshot ' || number || ' not', round(extract(epoch FROM opened_at - (SELECT min(begun_at) FROM whimbrel.copy_generation)), 1)
-            FROM whimbrel.copy_generation WHERE number > 1) k""");
+          SELECT 'snapshot ' || number || ' held at', round(extract(epoch FROM begun_at - (TABLE begun)), 1)
+            FROM whimbrel.copy_generation WHERE number > 1
+          UNION ALL
+          SELECT 'snapshot ' || number || ' opened at', round(extract(epoch FROM opened_at - (TABLE begun)), 1)
+            FROM whimbrel.copy_generation) k""");
   }
 
   /** Goes back, which empties the target. */
