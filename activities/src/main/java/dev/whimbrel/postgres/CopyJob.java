@@ -24,6 +24,9 @@ final class CopyJob {
   private static final Duration ANSWER = Duration.ofSeconds(30);
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(1);
 
+  /** Longer than two callers take in turns to fail at the same piece, each for a lock. */
+  private static final Duration CALM = Duration.ofMinutes(3);
+
   private final CopySessions sessions;
   private final CopyRequest request;
   private final CopyProgress progress;
@@ -32,6 +35,7 @@ final class CopyJob {
   private final RowPipe pipe;
   private @Nullable CopyPair pair;
   private @Nullable Instant failingSince;
+  private Instant lastFailure = Instant.MIN;
   private int pieces;
 
   /**
@@ -46,7 +50,7 @@ final class CopyJob {
     this.request = request;
     Throttle throttle = Throttle.of(request.move());
     this.pipe = new RowPipe(throttle);
-    this.progress = new CopyProgress(sessions, pipe, throttle);
+    this.progress = new CopyProgress(sessions, request.move(), pipe, throttle);
   }
 
   /** Works until nothing is left for anybody, or the snapshot is gone. */
@@ -72,6 +76,7 @@ final class CopyJob {
         } else if (finished(now)) {
           return true;
         } else {
+          forgetOldFailures();
           progress.looked();
           Pause.of(look);
         }
@@ -89,8 +94,7 @@ final class CopyJob {
     if (!generations.mayKeep(request.generation())) {
       throw Snapshots.Gone.of(request.generation());
     }
-    CopyList list = new CopyList(target);
-    Optional<Piece> taken = list.take();
+    Optional<Piece> taken = new CopyList(target).take(request.move());
     if (taken.isEmpty()) {
       target.rollback();
       return false;
@@ -98,13 +102,25 @@ final class CopyJob {
     Piece piece = taken.get();
     progress.begin(piece);
     now.beginPiece();
-    long rows = new PieceWork(now, pipe, request.move()).run(piece);
-    list.done(piece, rows);
-    target.commit();
+    if (piece.isBuild() ? build(target, piece) : bring(now, piece)) {
+      pieces++;
+    }
     now.endPiece();
-    pieces++;
     progress.end();
     return true;
+  }
+
+  private boolean bring(CopyPair now, Piece piece) throws SQLException, Snapshots.Gone {
+    long rows = new PieceWork(now, pipe).run(piece);
+    new CopyList(now.target()).done(piece, rows);
+    now.target().commit();
+    return true;
+  }
+
+  /** Gives the piece back and lets the server take it again, so that it needs nobody for it. */
+  private boolean build(Connection target, Piece piece) throws SQLException {
+    target.rollback();
+    return new IndexBuild(target, sessions, request.move()).run(piece);
   }
 
   private static boolean finished(CopyPair now) throws SQLException {
@@ -123,14 +139,23 @@ final class CopyJob {
     return open;
   }
 
+  /** What others are at does not fail here: hours later something else may. */
+  private void forgetOldFailures() {
+    if (lastFailure.isBefore(Instant.now().minus(CALM))) {
+      failingSince = null;
+    }
+  }
+
   /** What passes by itself is tried again with new sessions. */
   private void giveUpOrRest(SQLException e) {
     String at = progress.end();
     close();
     RuntimeException told = told("Cannot copy " + at, e);
     boolean passing =
-        told instanceof ApplicationFailure failure && Failures.TRANSIENT.equals(failure.getType());
+        (told instanceof ApplicationFailure failure && Failures.TRANSIENT.equals(failure.getType()))
+            || SqlFailures.is(e, SqlFailures.TOO_MANY_CONNECTIONS);
     Instant now = Instant.now();
+    lastFailure = now;
     failingSince = failingSince == null ? now : failingSince;
     if (!passing) {
       throw told;

@@ -1,17 +1,19 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Move;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The list of work of a bulk copy, in {@code whimbrel.copy_…} on the target. A piece is taken by a
  * lock on its row and done in the transaction that holds it, so that a caller who dies gives it
- * back and nothing is done twice.
+ * back and nothing is done twice. A build is done by the server alone: {@link IndexBuild}.
  */
 final class CopyList {
   private static final String CREATE =
@@ -39,9 +41,9 @@ final class CopyList {
       """;
 
   /** A piece may be taken once everything of its table that must stand before it is done. */
-  private static final String TAKE =
+  private static final String TAKEABLE =
       """
-      SELECT p.id, p.relation, p.kind, p.first_page, p.end_page, p.bytes, p.entry, p.sql,
+       p.id, p.relation, p.kind, p.first_page, p.end_page, p.bytes, p.entry, p.sql,
              t.source_oid, t.filenode
         FROM whimbrel.copy_piece p JOIN whimbrel.copy_table t USING (relation)
        WHERE p.done_at IS NULL
@@ -52,9 +54,35 @@ final class CopyList {
                   WHEN 'rows' THEN b.kind = 'changes'
                   WHEN 'key' THEN b.kind IN ('changes', 'rows') OR b.kind = 'key' AND b.id < p.id
                   ELSE b.kind <> 'index' END)
-       ORDER BY t.bytes DESC, p.id
-       LIMIT 1 FOR UPDATE OF p SKIP LOCKED
       """;
+
+  private static final String AND_LOCK = " FOR UPDATE OF p SKIP LOCKED";
+
+  /** Sessions that build an index, without those that help them. */
+  private static final String BUILDS =
+      """
+      SELECT pid FROM pg_catalog.pg_stat_activity
+       WHERE pg_catalog.starts_with(application_name, ?) AND state = 'active'
+         AND backend_type = 'client backend' AND datname = pg_catalog.current_database()""";
+
+  /**
+   * The largest first. Builds go on though whoever began them has died: rows of a table are not
+   * changed against one, and together there are never more than may work at once.
+   */
+  private static final String TAKE =
+      "SELECT "
+          + TAKEABLE
+          + """
+             AND CASE p.kind
+                 WHEN 'rows' THEN true
+                 WHEN 'changes' THEN NOT EXISTS (
+                   SELECT FROM pg_catalog.pg_locks l
+                    WHERE l.locktype = 'relation' AND l.relation = pg_catalog.to_regclass(p.relation)
+                      AND l.pid IN (%1$s))
+                 ELSE ? > (SELECT count(*) FROM (%1$s) AS b) END
+           ORDER BY t.bytes DESC, p.id LIMIT 1"""
+              .formatted(BUILDS)
+          + AND_LOCK;
 
   private final Connection target;
 
@@ -99,11 +127,28 @@ final class CopyList {
     boolean isWholeTable() {
       return firstPage == null;
     }
+
+    /** Whether the target's server does it alone. */
+    boolean isBuild() {
+      return kind == Kind.KEY || kind == Kind.INDEX;
+    }
   }
 
   /** How far everything is. */
   record Totals(
       long bytesDone, long bytes, int tablesDone, int tables, int builtIndexes, int indexes) {}
+
+  /** How many indexes are being built, whoever began them. */
+  int builds(Move move) throws SQLException {
+    try (PreparedStatement select =
+        target.prepareStatement("SELECT count(*) FROM (" + BUILDS + ") AS b")) {
+      select.setString(1, IndexBuild.applicationNames(move));
+      try (ResultSet row = select.executeQuery()) {
+        row.next();
+        return row.getInt(1);
+      }
+    }
+  }
 
   /** Creates what is missing. Again is harmless. */
   void create() throws SQLException {
@@ -126,11 +171,50 @@ final class CopyList {
   }
 
   /** Takes a piece for as long as the open transaction lasts; empty where none can be taken now. */
-  Optional<Piece> take() throws SQLException {
-    try (Statement statement = target.createStatement();
-        ResultSet row = statement.executeQuery(TAKE)) {
-      return row.next() ? Optional.of(piece(row)) : Optional.empty();
+  Optional<Piece> take(Move move) throws SQLException {
+    try (PreparedStatement select = target.prepareStatement(TAKE)) {
+      select.setString(1, IndexBuild.applicationNames(move));
+      select.setInt(2, move.jobs());
+      select.setString(3, IndexBuild.applicationNames(move));
+      try (ResultSet row = select.executeQuery()) {
+        return row.next() ? Optional.of(piece(row)) : Optional.empty();
+      }
     }
+  }
+
+  /**
+   * A statement that takes this piece alone for as long as its transaction lasts, and waits for
+   * nobody.
+   *
+   * @param state the SQLSTATE with which it fails where the piece cannot be taken (any more)
+   */
+  static String taking(Piece piece, String state) {
+    return failing(
+        "PERFORM %s AND p.id = %d AND p.entry = %s AND p.sql = %s%s; IF NOT FOUND"
+            .formatted(
+                TAKEABLE,
+                piece.id(),
+                Quoting.literal(Objects.requireNonNull(piece.entry())),
+                Quoting.literal(Objects.requireNonNull(piece.sql())),
+                AND_LOCK),
+        state,
+        "done, or somebody else is at it");
+  }
+
+  /** A statement that fails with this SQLSTATE where rows of the piece's table are missing. */
+  static String needingRows(Piece piece, String state) {
+    return failing(
+        "IF EXISTS (SELECT FROM whimbrel.copy_piece WHERE relation = %s AND kind = 'rows' AND done_at IS NULL)"
+            .formatted(Quoting.literal(piece.relation())),
+        state,
+        "the table has begun anew");
+  }
+
+  private static String failing(String where, String state, String why) {
+    return "DO "
+        + Quoting.literal(
+            "BEGIN %s THEN RAISE EXCEPTION USING ERRCODE = '%s', MESSAGE = '%s'; END IF; END"
+                .formatted(where, state, why));
   }
 
   /** Whether anything is left, also what somebody else is at. */
@@ -146,13 +230,13 @@ final class CopyList {
 
   /** Marks a piece as done, in the transaction that did it. */
   void done(Piece piece, long rows) throws SQLException {
-    try (PreparedStatement update =
-        target.prepareStatement(
-            "UPDATE whimbrel.copy_piece SET done_at = clock_timestamp(), rows = ? WHERE id = ?")) {
-      update.setLong(1, rows);
-      update.setLong(2, piece.id());
-      update.executeUpdate();
-    }
+    execute(marking(piece, rows));
+  }
+
+  /** A statement that marks a piece as done. */
+  static String marking(Piece piece, long rows) {
+    return "UPDATE whimbrel.copy_piece SET done_at = clock_timestamp(), rows = %d WHERE id = %d"
+        .formatted(rows, piece.id());
   }
 
   /** Forgets which rows of a table were changed, in the transaction that has brought them. */

@@ -63,9 +63,12 @@ final class CopyOpener {
       StepLock.take(target, "copy " + move.migration());
       CopyGenerations generations = new CopyGenerations(target);
       mustBeWanted(target, generations);
-      // Before the wait: in one cluster, the slot waits for what a frozen one has not ended.
+      // Before the wait: in one cluster, the slot waits for whatever has not ended.
       CopySessions.endAll(target, move);
       CopySessions.endAll(source, move);
+      if (system(source).equals(system(target))) {
+        CopySessions.endBuilds(target, move);
+      }
       while (generations.find(number).isEmpty()) {
         Heartbeats.beat("waiting for snapshot " + number);
         Pause.of(LOOK);
@@ -140,6 +143,7 @@ final class CopyOpener {
     CopyPlanner planner = new CopyPlanner(source, target, smallestRange);
     for (String relation : anew) {
       again += copied(target, relation);
+      CopySessions.endBuilds(target, move, relation);
       planner.reset(relation);
       list.forgetTouched(relation);
     }
@@ -243,6 +247,11 @@ final class CopyOpener {
       drop.setInt(2, number);
       drop.executeQuery().close();
     }
+  }
+
+  private static List<String> system(Connection connection) throws SQLException {
+    return PublishedTables.names(
+        connection, "SELECT system_identifier::text FROM pg_control_system()");
   }
 
   private static Set<String> relations(Connection target, String sql) throws SQLException {

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.postgres.Beside.Seen;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 final class CopyProgress implements AutoCloseable {
   private static final Duration LOOK = Duration.ofSeconds(1);
 
+  private final Move move;
   private final Beside source;
   private final Beside target;
   private final RowPipe pipe;
@@ -34,9 +36,11 @@ final class CopyProgress implements AutoCloseable {
   private volatile Standstill standstill = new Standstill(Instant.now());
   private volatile Progress latest = Progress.of("beginning to copy");
   private volatile boolean stopped;
+  private int builds;
   private final Thread looking = new Thread(this::keepLooking, "copy-looks");
 
-  CopyProgress(CopySessions sessions, RowPipe pipe, Throttle throttle) {
+  CopyProgress(CopySessions sessions, Move move, RowPipe pipe, Throttle throttle) {
+    this.move = move;
     this.throttle = throttle;
     this.source = new Beside(sessions, Side.SOURCE);
     this.target = new Beside(sessions, Side.TARGET);
@@ -81,6 +85,7 @@ final class CopyProgress implements AutoCloseable {
   /** Says that this caller has looked for a piece and found none to take. */
   void looked() {
     asking = false;
+    failing = null;
     looks.incrementAndGet();
   }
 
@@ -192,7 +197,13 @@ final class CopyProgress implements AutoCloseable {
     String rests = throttle.resting();
     return trouble != null
         ? "trying again: " + trouble
-        : rests != null ? rests : at == null ? "waiting for the pieces of others" : words(at);
+        : rests != null ? rests : at == null ? waiting() : words(at);
+  }
+
+  private String waiting() {
+    int indexes = builds;
+    return "waiting for the pieces of others"
+        + (indexes == 0 ? "" : "; the server builds %d of the indexes".formatted(indexes));
   }
 
   private static String words(Piece piece) {
@@ -212,7 +223,9 @@ final class CopyProgress implements AutoCloseable {
       return null;
     }
     try {
-      return new CopyList(open).totals();
+      CopyList list = new CopyList(open);
+      builds = list.builds(move);
+      return list.totals();
     } catch (SQLException e) {
       target.close();
       return null;

@@ -39,7 +39,8 @@ final class CopySessions {
   static final Duration ANSWER = Duration.ofSeconds(90);
 
   private static final String WRITING =
-      "SET default_transaction_read_only = off; SET check_function_bodies = off;"
+      "SET default_transaction_read_only = off; SET default_transaction_isolation = 'read committed';"
+          + " SET check_function_bodies = off;"
           + " SET xmloption = content; SET synchronous_commit = on; "
           + SORT_MEMORY;
 
@@ -71,7 +72,8 @@ final class CopySessions {
 
   /**
    * Ends what earlier attempts of this activity have left open: the engine has given them up, and
-   * one that is frozen would keep its piece, and a lock on the source, for good.
+   * one that is frozen would keep its piece, and a lock on the source, for good. Not what builds an
+   * index: {@link IndexBuild}.
    */
   void endEarlier(Connection on) throws SQLException {
     end(on, "application_name = " + Quoting.literal(application));
@@ -79,7 +81,31 @@ final class CopySessions {
 
   /** As {@link #endEarlier}, for everybody who copies for this migration. */
   static void endAll(Connection on, Move move) throws SQLException {
-    end(on, "pg_catalog.starts_with(application_name, " + Quoting.literal(prefix(move)) + ")");
+    end(
+        on,
+        "(pg_catalog.starts_with(application_name, "
+            + Quoting.literal(prefix(move))
+            + ") OR state = 'idle' AND pg_catalog.starts_with(application_name, "
+            + Quoting.literal(IndexBuild.applicationNames(move))
+            + "))");
+  }
+
+  /** Ends what builds an index for this migration, also where its worker has long died. */
+  static void endBuilds(Connection target, Move move) throws SQLException {
+    end(
+        target,
+        "pg_catalog.starts_with(application_name, "
+            + Quoting.literal(IndexBuild.applicationNames(move))
+            + ")");
+  }
+
+  /** As {@link #endBuilds}, on one table only. */
+  static void endBuilds(Connection target, Move move, String relation) throws SQLException {
+    end(
+        target,
+        "application_name IN (SELECT %s || id FROM whimbrel.copy_piece WHERE relation = %s)"
+            .formatted(
+                Quoting.literal(IndexBuild.applicationNames(move)), Quoting.literal(relation)));
   }
 
   private static void end(Connection on, String condition) throws SQLException {

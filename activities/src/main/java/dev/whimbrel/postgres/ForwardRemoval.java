@@ -67,6 +67,7 @@ final class ForwardRemoval {
   private void endCopy(Connection target) throws SQLException {
     StepLock.take(target, "copy " + move.migration());
     CopySessions.endAll(target, move);
+    CopySessions.endBuilds(target, move);
     boolean claimed =
         Authority.read(target).filter(row -> row.migration().equals(move.migration())).isPresent();
     if (claimed) {

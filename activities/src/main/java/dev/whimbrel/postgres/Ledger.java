@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * What a migration created on the target, in {@code whimbrel.created} there: written in the
@@ -65,14 +66,19 @@ final class Ledger {
 
   /** Records, in the open transaction, what it creates. */
   void record(Collection<String> entries, String undo) throws SQLException {
-    try (PreparedStatement insert =
-        target.prepareStatement(
-            "INSERT INTO whimbrel.created (migration, entries, undo) VALUES (?, ?, ?)")) {
-      insert.setString(1, migration);
-      insert.setArray(2, target.createArrayOf("text", entries.toArray()));
-      insert.setString(3, undo);
-      insert.executeUpdate();
+    try (Statement statement = target.createStatement()) {
+      statement.setEscapeProcessing(false);
+      statement.execute(recording(migration, entries, undo));
     }
+  }
+
+  /** A statement that records what its transaction creates. */
+  static String recording(String migration, Collection<String> entries, String undo) {
+    return "INSERT INTO whimbrel.created (migration, entries, undo) VALUES (%s, ARRAY[%s]::text[], %s)"
+        .formatted(
+            Quoting.literal(migration),
+            entries.stream().map(Quoting::literal).collect(Collectors.joining(", ")),
+            Quoting.literal(undo));
   }
 
   /** All records, newest first. */

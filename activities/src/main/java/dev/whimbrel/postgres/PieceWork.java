@@ -1,6 +1,5 @@
 package dev.whimbrel.postgres;
 
-import dev.whimbrel.activity.Move;
 import dev.whimbrel.postgres.CopyList.Piece;
 import dev.whimbrel.postgres.CopyTables.KeyColumn;
 import java.sql.Connection;
@@ -14,7 +13,7 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/** Does one piece of a copy, in the open transaction of the target. */
+/** Brings the rows of one piece of a copy, in the open transaction of the target. */
 final class PieceWork {
   /**
    * Keys that are looked up together: one round trip, and a statement of some hundred kilobytes.
@@ -32,18 +31,16 @@ final class PieceWork {
   private final Connection source;
   private final Connection target;
   private final RowPipe pipe;
-  private final Move move;
 
-  PieceWork(CopyPair pair, RowPipe pipe, Move move) {
+  PieceWork(CopyPair pair, RowPipe pipe) {
     this.pair = pair;
     this.source = pair.source();
     this.target = pair.target();
     this.pipe = pipe;
-    this.move = move;
   }
 
   /**
-   * Does the piece and returns how many rows it brought.
+   * Brings the rows and returns how many they were.
    *
    * @throws Snapshots.Gone where it cannot be done from this snapshot
    */
@@ -51,14 +48,8 @@ final class PieceWork {
     return switch (piece.kind()) {
       case ROWS -> reading(piece, () -> rows(piece));
       case CHANGES -> reading(piece, () -> changes(piece));
-      case KEY, INDEX -> build(piece);
+      case KEY, INDEX -> throw new IllegalArgumentException("an index brings no rows: " + piece);
     };
-  }
-
-  private long build(Piece piece) throws SQLException {
-    execute(target, Objects.requireNonNull(piece.sql()));
-    new Ledger(target, move.migration()).record(List.of(Objects.requireNonNull(piece.entry())), "");
-    return 0;
   }
 
   /**

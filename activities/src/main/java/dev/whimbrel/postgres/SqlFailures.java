@@ -19,6 +19,7 @@ final class SqlFailures {
   static final String LOCK_NOT_AVAILABLE = "55P03";
   static final String QUERY_CANCELED = "57014";
   static final String DISK_FULL = "53100";
+  static final String TOO_MANY_CONNECTIONS = "53300";
   static final String INSUFFICIENT_PRIVILEGE = "42501";
 
   private SqlFailures() {}
@@ -44,7 +45,7 @@ final class SqlFailures {
       case INSUFFICIENT_PRIVILEGE ->
           Failures.needsHelp(message, "grant what is missing, then retry", null);
       case DISK_FULL -> Failures.needsHelp(message, "give the server more disk, then retry", null);
-      case "53400", "53300" ->
+      case "53400", TOO_MANY_CONNECTIONS ->
           Failures.needsHelp(
               message, "raise the server's limit named in the message, then retry", null);
       default -> isTransient(state) ? Failures.transientFailure(message) : unexpected(message);

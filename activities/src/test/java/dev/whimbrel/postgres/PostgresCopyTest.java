@@ -296,8 +296,8 @@ class PostgresCopyTest {
       CopyPair pair = open();
       CopyList list = new CopyList(pair.target());
       for (long i = 0; i < count; i++) {
-        CopyList.Piece piece = list.take().orElseThrow();
-        long rows = new PieceWork(pair, new RowPipe(), move).run(piece);
+        CopyList.Piece piece = list.take(move).orElseThrow();
+        long rows = new PieceWork(pair, new RowPipe()).run(piece);
         list.done(piece, rows);
         pair.target().commit();
       }
