@@ -45,8 +45,18 @@ class MoveAdviceTest {
             "CREATE INDEX by_at ON parts (at)",
             "CREATE TABLE forgotten AS SELECT n AS id, repeat('y', 300) AS text FROM generate_series(1, 20000) n",
             "CREATE TABLE \"Tiny\" (id int PRIMARY KEY)",
-            "VACUUM ANALYZE",
-            "SELECT pg_stat_reset()");
+            "VACUUM ANALYZE");
+    Wait.until(
+        "its session has gone, and with it what it counted",
+        Duration.ofSeconds(30),
+        () ->
+            Pairs.value(
+                    pair.source(),
+                    "grown",
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = 'grown'"
+                        + " AND backend_type = 'client backend' AND pid <> pg_backend_pid()")
+                .equals("0"));
+    pair.source().execute("grown", "SELECT pg_stat_reset()");
     Wait.until(
         "the statistics have been reset, and used",
         Duration.ofSeconds(30),
