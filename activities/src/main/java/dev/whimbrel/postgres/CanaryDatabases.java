@@ -8,7 +8,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,12 +41,8 @@ public final class CanaryDatabases {
    * @throws io.temporal.failure.ApplicationFailure as the database's failure is classified
    */
   public String identifier(Side side) {
-    try (Connection connection = open(side);
-        Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery("SELECT system_identifier::text FROM pg_control_system()")) {
-      row.next();
-      return row.getString(1);
+    try (Connection connection = open(side)) {
+      return ForwardSubscriber.system(connection);
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot read the system_identifier of the " + side.word(), e);
     }

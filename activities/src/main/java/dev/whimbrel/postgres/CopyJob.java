@@ -102,7 +102,10 @@ final class CopyJob {
     Piece piece = taken.get();
     progress.begin(piece);
     now.beginPiece();
-    if (piece.isBuild() ? build(target, piece) : bring(now, piece)) {
+    if (!piece.isBuild()) {
+      bring(now, piece);
+      pieces++;
+    } else if (build(target, piece)) {
       pieces++;
     }
     now.endPiece();
@@ -110,11 +113,10 @@ final class CopyJob {
     return true;
   }
 
-  private boolean bring(CopyPair now, Piece piece) throws SQLException, Snapshots.Gone {
+  private void bring(CopyPair now, Piece piece) throws SQLException, Snapshots.Gone {
     long rows = new PieceWork(now, pipe).run(piece);
     new CopyList(now.target()).done(piece, rows);
     now.target().commit();
-    return true;
   }
 
   /** Gives the piece back and lets the server take it again, so that it needs nobody for it. */

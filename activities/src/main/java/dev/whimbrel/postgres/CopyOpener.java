@@ -66,7 +66,7 @@ final class CopyOpener {
       // Before the wait: in one cluster, the slot waits for whatever has not ended.
       CopySessions.endAll(target, move);
       CopySessions.endAll(source, move);
-      if (system(source).equals(system(target))) {
+      if (ForwardSubscriber.system(source).equals(ForwardSubscriber.system(target))) {
         CopySessions.endBuilds(target, move);
       }
       while (generations.find(number).isEmpty()) {
@@ -247,11 +247,6 @@ final class CopyOpener {
       drop.setInt(2, number);
       drop.executeQuery().close();
     }
-  }
-
-  private static List<String> system(Connection connection) throws SQLException {
-    return PublishedTables.names(
-        connection, "SELECT system_identifier::text FROM pg_control_system()");
   }
 
   private static Set<String> relations(Connection target, String sql) throws SQLException {

@@ -201,9 +201,8 @@ final class CopyProgress implements AutoCloseable {
   }
 
   private String waiting() {
-    int indexes = builds;
     return "waiting for the pieces of others"
-        + (indexes == 0 ? "" : "; the server builds %d of the indexes".formatted(indexes));
+        + (builds == 0 ? "" : "; the server builds %d of the indexes".formatted(builds));
   }
 
   private static String words(Piece piece) {
@@ -224,7 +223,7 @@ final class CopyProgress implements AutoCloseable {
     }
     try {
       CopyList list = new CopyList(open);
-      builds = list.builds(move);
+      builds = piece == null ? list.builds(move) : 0;
       return list.totals();
     } catch (SQLException e) {
       target.close();

@@ -29,7 +29,7 @@ final class CopySessions {
           + " SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET extra_float_digits = 1;"
           + " SET bytea_output = hex; SET lc_monetary = 'C'; SET statement_timeout = 0;"
           + " SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '60s';"
-          + " SET standard_conforming_strings = on; SET client_min_messages = warning;"
+          + " SET standard_conforming_strings = on;"
           + " SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5;"
           + " SET tcp_keepalives_count = 4";
 
@@ -83,20 +83,13 @@ final class CopySessions {
   static void endAll(Connection on, Move move) throws SQLException {
     end(
         on,
-        "(pg_catalog.starts_with(application_name, "
-            + Quoting.literal(prefix(move))
-            + ") OR state = 'idle' AND pg_catalog.starts_with(application_name, "
-            + Quoting.literal(IndexBuild.applicationNames(move))
-            + "))");
+        "(%s OR state = 'idle' AND %s)"
+            .formatted(named(prefix(move)), named(IndexBuild.applicationNames(move))));
   }
 
   /** Ends what builds an index for this migration, also where its worker has long died. */
   static void endBuilds(Connection target, Move move) throws SQLException {
-    end(
-        target,
-        "pg_catalog.starts_with(application_name, "
-            + Quoting.literal(IndexBuild.applicationNames(move))
-            + ")");
+    end(target, named(IndexBuild.applicationNames(move)));
   }
 
   /** As {@link #endBuilds}, on one table only. */
@@ -106,6 +99,33 @@ final class CopySessions {
         "application_name IN (SELECT %s || id FROM whimbrel.copy_piece WHERE relation = %s)"
             .formatted(
                 Quoting.literal(IndexBuild.applicationNames(move)), Quoting.literal(relation)));
+  }
+
+  /**
+   * From now on the session's server goes on without its client: it neither looks whether the
+   * client lives nor warns it, since a message to a dead one would end the session.
+   */
+  static void leaveAlone(Connection session, String name) throws SQLException {
+    Verbatim.execute(session, "SET application_name = " + Quoting.literal(name));
+    attend(session, false);
+  }
+
+  /** Takes {@link #leaveAlone} back: a session of this activity, as any other. */
+  void attend(Connection session) throws SQLException {
+    Verbatim.execute(session, "SET application_name = " + Quoting.literal(application));
+    attend(session, true);
+  }
+
+  private static void attend(Connection session, boolean toTheClient) throws SQLException {
+    Verbatim.execute(session, "SET client_min_messages = " + (toTheClient ? "warning" : "error"));
+    if (session.getMetaData().getDatabaseMajorVersion() >= 14) {
+      Verbatim.execute(
+          session, "SET client_connection_check_interval = " + (toTheClient ? "'5s'" : "0"));
+    }
+  }
+
+  private static String named(String prefix) {
+    return "pg_catalog.starts_with(application_name, " + Quoting.literal(prefix) + ")";
   }
 
   private static void end(Connection on, String condition) throws SQLException {
@@ -174,11 +194,11 @@ final class CopySessions {
       statement.execute(settings);
       if (connection.getMetaData().getDatabaseMajorVersion() >= 14) {
         statement.execute("SET idle_session_timeout = 0");
-        statement.execute("SET client_connection_check_interval = '5s'");
       }
       if (connection.getMetaData().getDatabaseMajorVersion() >= 17) {
         statement.execute("SET transaction_timeout = 0");
       }
+      attend(connection, true);
       return connection;
     } catch (SQLException e) {
       connection.close();

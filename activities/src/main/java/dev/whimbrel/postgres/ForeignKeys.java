@@ -229,9 +229,9 @@ final class ForeignKeys {
 
   private void validate(Connection session, Key key) throws SQLException {
     underWay.add(key.words());
-    try (Statement statement = session.createStatement()) {
-      statement.setEscapeProcessing(false);
-      statement.execute(
+    try {
+      Verbatim.execute(
+          session,
           "ALTER TABLE ONLY %s VALIDATE CONSTRAINT %s"
               .formatted(key.relation(), Quoting.identifier(key.name())));
     } catch (SQLException e) {

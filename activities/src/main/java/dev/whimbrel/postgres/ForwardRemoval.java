@@ -39,7 +39,7 @@ final class ForwardRemoval {
       ForwardSubscriber subscriber = new ForwardSubscriber(target, names);
       endCopy(target);
       subscriber.drop();
-      system = subscriber.system();
+      system = ForwardSubscriber.system(target);
       subscriptions = subscriber.all();
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot remove the forward stream from the target", e);

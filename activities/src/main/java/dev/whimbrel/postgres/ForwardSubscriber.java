@@ -93,8 +93,10 @@ final class ForwardSubscriber {
     return PublishedTables.names(target, "SELECT oid::text FROM pg_subscription");
   }
 
-  String system() throws SQLException {
-    return PublishedTables.names(target, "SELECT system_identifier::text FROM pg_control_system()")
+  /** The {@code system_identifier} of a database's cluster. */
+  static String system(Connection connection) throws SQLException {
+    return PublishedTables.names(
+            connection, "SELECT system_identifier::text FROM pg_control_system()")
         .get(0);
   }
 

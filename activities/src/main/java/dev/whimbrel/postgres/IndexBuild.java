@@ -4,7 +4,6 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.postgres.CopyList.Piece;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.List;
 import java.util.Objects;
 
@@ -21,8 +20,6 @@ import java.util.Objects;
 final class IndexBuild {
   /** Nobody else's: class and state are free for applications. */
   private static final String NOT_TO_BE_TAKEN = "WB001";
-
-  private static final int CHECKS_CLIENTS = 14;
 
   private final Connection target;
   private final CopySessions sessions;
@@ -47,16 +44,16 @@ final class IndexBuild {
    */
   boolean run(Piece piece) throws SQLException {
     target.setAutoCommit(true);
-    session(applicationNames(move) + piece.id(), "error", "0");
+    CopySessions.leaveAlone(target, applicationNames(move) + piece.id());
     boolean built = build(piece);
-    session(sessions.application(), "warning", "5s");
+    sessions.attend(target);
     target.setAutoCommit(false);
     return built;
   }
 
   private boolean build(Piece piece) throws SQLException {
     try {
-      execute(message(piece));
+      Verbatim.execute(target, message(piece));
       return true;
     } catch (SQLException e) {
       if (SqlFailures.is(e, NOT_TO_BE_TAKEN)) {
@@ -64,16 +61,6 @@ final class IndexBuild {
       }
       throw e;
     }
-  }
-
-  /** A message to a dead client would end the session, as would a look for him. */
-  private void session(String name, String messages, String check) throws SQLException {
-    execute(
-        "SET application_name = %s; SET client_min_messages = %s"
-                .formatted(Quoting.literal(name), messages)
-            + (target.getMetaData().getDatabaseMajorVersion() < CHECKS_CLIENTS
-                ? ""
-                : "; SET client_connection_check_interval = '" + check + "'"));
   }
 
   /**
@@ -88,12 +75,5 @@ final class IndexBuild {
         CopyList.needingRows(piece, NOT_TO_BE_TAKEN),
         Ledger.recording(move.migration(), List.of(Objects.requireNonNull(piece.entry())), ""),
         CopyList.marking(piece, 0));
-  }
-
-  private void execute(String sql) throws SQLException {
-    try (Statement statement = target.createStatement()) {
-      statement.setEscapeProcessing(false);
-      statement.execute(sql);
-    }
   }
 }

@@ -66,10 +66,7 @@ final class Ledger {
 
   /** Records, in the open transaction, what it creates. */
   void record(Collection<String> entries, String undo) throws SQLException {
-    try (Statement statement = target.createStatement()) {
-      statement.setEscapeProcessing(false);
-      statement.execute(recording(migration, entries, undo));
-    }
+    Verbatim.execute(target, recording(migration, entries, undo));
   }
 
   /** A statement that records what its transaction creates. */

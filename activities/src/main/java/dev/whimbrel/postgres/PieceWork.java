@@ -60,7 +60,7 @@ final class PieceWork {
    */
   private long reading(Piece piece, Work work) throws SQLException, Snapshots.Gone {
     Savepoint before = source.setSavepoint();
-    execute(source, "LOCK TABLE ONLY " + piece.relation() + " IN ACCESS SHARE MODE");
+    Verbatim.execute(source, "LOCK TABLE ONLY " + piece.relation() + " IN ACCESS SHARE MODE");
     if (CopyTables.filenode(source, piece.sourceOid()) != piece.filenode()
         || CopyTables.filenodeSeen(source, piece.sourceOid()) != piece.filenode()) {
       throw new Snapshots.Gone(
@@ -76,7 +76,7 @@ final class PieceWork {
     CopyColumns columns = CopyTables.columns(source, piece.sourceOid());
     if (piece.isWholeTable()) {
       // In the transaction that emptied the table, rows are stored as if a vacuum had seen them.
-      execute(target, "TRUNCATE ONLY " + piece.relation());
+      Verbatim.execute(target, "TRUNCATE ONLY " + piece.relation());
       return move(piece, columns, piece.relation() + columns.named(), "FREEZE, ");
     }
     return copy(piece, columns, "ONLY " + piece.relation() + " AS t", range(piece));
@@ -123,7 +123,7 @@ final class PieceWork {
     String ranges = copiedRanges(piece);
     delete(piece, key);
     long rows = 0;
-    execute(
+    Verbatim.execute(
         target,
         "DECLARE whimbrel_touched NO SCROLL CURSOR FOR"
             + " SELECT DISTINCT key FROM whimbrel.copy_touched WHERE relation = "
@@ -133,7 +133,7 @@ final class PieceWork {
       rows += copy(piece, columns, lookUp(piece, key, keys), ranges);
       keys = keys(key.size());
     }
-    execute(target, "CLOSE whimbrel_touched");
+    Verbatim.execute(target, "CLOSE whimbrel_touched");
     new CopyList(target).forgetTouched(piece.relation());
     return rows;
   }
@@ -143,7 +143,7 @@ final class PieceWork {
     for (int i = 0; i < key.size(); i++) {
       same.add(same(key.get(i), "k.key[%d]".formatted(i + 1)));
     }
-    execute(
+    Verbatim.execute(
         target,
         "DELETE FROM ONLY %s AS t USING (SELECT DISTINCT key FROM whimbrel.copy_touched WHERE relation = %s) k WHERE %s"
             .formatted(
@@ -246,13 +246,6 @@ final class PieceWork {
       }
     }
     return ranges.isEmpty() ? "false" : "(" + String.join(" OR ", ranges) + ")";
-  }
-
-  private static void execute(Connection connection, String sql) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.setEscapeProcessing(false);
-      statement.execute(sql);
-    }
   }
 
   private interface Work {

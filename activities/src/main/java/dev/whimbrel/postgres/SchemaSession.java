@@ -6,7 +6,6 @@ import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -53,10 +52,10 @@ final class SchemaSession implements AutoCloseable {
       StepLock.take(target, "schema " + move.migration());
       // After the claim is released, no late attempt may create anything again.
       Authority.require(target, move.migration(), Side.TARGET);
-      execute(target, SETTINGS);
+      Verbatim.execute(target, SETTINGS);
       if (target.getMetaData().getDatabaseMajorVersion() >= 14) {
         // Idle while others work for this step, and its lock must stay.
-        execute(target, "SET idle_session_timeout = 0");
+        Verbatim.execute(target, "SET idle_session_timeout = 0");
       }
       target.setAutoCommit(false);
       return new SchemaSession(target, new Ledger(target, move.migration()));
@@ -84,7 +83,7 @@ final class SchemaSession implements AutoCloseable {
     String sql = String.join("\n", entries.stream().map(script.creates()::get).toList());
     for (int deadlocks = 0; ; deadlocks++) {
       try {
-        Heartbeats.during(progress, target, () -> execute(target, sql));
+        Heartbeats.during(progress, target, () -> Verbatim.execute(target, sql));
         ledger.record(entries.stream().map(SchemaEntry::key).toList(), undo);
         target.commit();
         return;
@@ -105,7 +104,7 @@ final class SchemaSession implements AutoCloseable {
 
   /** Executes a script in the open transaction. */
   void execute(String sql) throws SQLException {
-    execute(target, sql);
+    Verbatim.execute(target, sql);
   }
 
   @Override
@@ -117,19 +116,12 @@ final class SchemaSession implements AutoCloseable {
   private void nameTheOne(List<SchemaEntry> entries, SchemaScript script) throws SQLException {
     for (SchemaEntry entry : entries) {
       try {
-        execute(target, script.creates().getOrDefault(entry, ""));
+        Verbatim.execute(target, script.creates().getOrDefault(entry, ""));
       } catch (SQLException e) {
         throw failed(entry, e);
       }
     }
     target.rollback();
-  }
-
-  private static void execute(Connection connection, String sql) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.setEscapeProcessing(false);
-      statement.execute(sql);
-    }
   }
 
   private static RuntimeException failed(SchemaEntry entry, SQLException e) {

@@ -85,7 +85,7 @@ final class SequenceComparison {
     if (ofTruth.cycles()) {
       return false;
     }
-    if (truth == Side.TARGET && ofFollower.steps(ofTruth).compareTo(ofTruth.leeway()) > 0) {
+    if (truth == Side.TARGET && ofTruth.isBehind(ofFollower)) {
       tally.difference(
           "sequence %s: the target is at %d, behind the source's %d, and would hand out values twice. Fix: SELECT setval('%s', %d);"
               .formatted(
@@ -114,16 +114,17 @@ final class SequenceComparison {
       boolean readable,
       long last,
       boolean called) {
-    /** How far it has got beyond another one, in values of that one; negative where behind. */
-    BigInteger steps(Sequence other) {
-      return BigInteger.valueOf(last)
-          .subtract(BigInteger.valueOf(other.last))
-          .divide(BigInteger.valueOf(other.increment));
-    }
-
-    /** How far the look at the way back may have carried the follower ahead of it. */
-    BigInteger leeway() {
-      return BigInteger.valueOf(called ? Sequences.MARGIN : 0);
+    /** Whether the follower is further than the watch over the way back may have carried it. */
+    boolean isBehind(Sequence follower) {
+      BigInteger further =
+          BigInteger.valueOf(follower.last)
+              .subtract(BigInteger.valueOf(last))
+              .multiply(BigInteger.valueOf(Long.signum(increment)));
+      BigInteger leeway =
+          BigInteger.valueOf(increment)
+              .abs()
+              .multiply(BigInteger.valueOf(called ? Sequences.MARGIN : 0));
+      return further.compareTo(leeway) > 0;
     }
 
     String label() {

@@ -87,10 +87,7 @@ class IndexBuildTest {
   void isWaitedForByTheChangedRowsOfItsTableAndByNobodyElse() throws Exception {
     Move move = slow("changed");
     try (Gate gate = new Gate("changed")) {
-      try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
-        copy.openGeneration(holder.request);
-        dieWhileBuilding(holder.request);
-      }
+      dieWithTheSnapshotWhileBuilding(move);
       pair.source()
           .execute(
               "changed",
@@ -114,10 +111,7 @@ class IndexBuildTest {
   void isGivenUpWhereItsTableBeginsAnew() throws Exception {
     Move move = slow("anew");
     try (Gate gate = new Gate("anew")) {
-      try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
-        copy.openGeneration(holder.request);
-        dieWhileBuilding(holder.request);
-      }
+      dieWithTheSnapshotWhileBuilding(move);
       pair.source().execute("anew", "TRUNCATE slow", "INSERT INTO slow VALUES (7, 'new')");
       try (Holder holder = new Holder(copy, new CopyRequest(move, 2))) {
         copy.openGeneration(holder.request);
@@ -138,10 +132,7 @@ class IndexBuildTest {
   void isEndedByTheUndo() throws Exception {
     Move move = slow("undone");
     try (Gate gate = new Gate("undone")) {
-      try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
-        copy.openGeneration(holder.request);
-        dieWhileBuilding(holder.request);
-      }
+      dieWithTheSnapshotWhileBuilding(move);
 
       replication.unsubscribe(move);
       schema.dropSchema(move);
@@ -161,8 +152,8 @@ class IndexBuildTest {
       dieWhileBuilding(holder.request);
       until("a second process helps", "many", "SELECT count(*) = 2", PROCESSES);
 
-      Optional<CopyList.Piece> two = take(withJobs(move, 2));
-      Optional<CopyList.Piece> one = take(withJobs(move, 1));
+      Optional<CopyList.Piece> two = take(pair.move("many", 2));
+      Optional<CopyList.Piece> one = take(pair.move("many", 1));
       gate.open();
 
       assertThat(two).map(CopyList.Piece::isBuild).contains(true);
@@ -184,11 +175,7 @@ class IndexBuildTest {
 
       boolean taken = build.run(piece);
       gate.open();
-      until(
-          "it is done",
-          "left",
-          "SELECT count(*) = 1",
-          " FROM pg_indexes WHERE indexname = 'slow_i'");
+      untilBuilt("left");
       boolean done;
       try (Connection user = pair.target().connect("left");
           Statement statement = user.createStatement()) {
@@ -197,8 +184,7 @@ class IndexBuildTest {
         done = build.run(piece);
       }
       String name =
-          Pairs.value(
-              pair.target(),
+          onTarget(
               "left",
               "SELECT count(*) FROM pg_stat_activity WHERE application_name = '"
                   + sessions.application()
@@ -288,20 +274,13 @@ class IndexBuildTest {
     try (Gate gate = new Gate("locked");
         Connection user = pair.target().connect("locked");
         Statement statement = user.createStatement()) {
-      try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
-        copy.openGeneration(holder.request);
-        dieWhileBuilding(holder.request);
-      }
+      dieWithTheSnapshotWhileBuilding(move);
       pair.source().execute("locked", "UPDATE slow SET text = 'changed' WHERE id = 1");
       try (Holder holder = new Holder(copy, new CopyRequest(move, 2))) {
         copy.openGeneration(holder.request);
         Optional<CopyList.Piece> against = take(move);
         gate.open();
-        until(
-            "it is done",
-            "locked",
-            "SELECT count(*) = 1",
-            " FROM pg_indexes WHERE indexname = 'slow_i'");
+        untilBuilt("locked");
         user.setAutoCommit(false);
         statement.execute("LOCK TABLE slow IN SHARE MODE");
         Optional<CopyList.Piece> afterwards = take(move);
@@ -311,17 +290,6 @@ class IndexBuildTest {
       }
     }
     replication.unsubscribe(move);
-  }
-
-  private static Move withJobs(Move move, int jobs) {
-    return new Move(
-        move.migration(),
-        move.source(),
-        move.target(),
-        move.connect(),
-        move.leftBehind(),
-        jobs,
-        move.maxLag());
   }
 
   /** What somebody would be given now. */
@@ -357,6 +325,14 @@ class IndexBuildTest {
     schema.createTables(move);
     copy.prepareCopy(move);
     return move;
+  }
+
+  /** As {@link #dieWhileBuilding}, from a first snapshot that is lost too. */
+  private void dieWithTheSnapshotWhileBuilding(Move move) throws Exception {
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+      copy.openGeneration(holder.request);
+      dieWhileBuilding(holder.request);
+    }
   }
 
   /**
@@ -421,6 +397,14 @@ class IndexBuildTest {
 
   private static void until(String what, String database, String select, String from) {
     Wait.until(what, LIMIT, () -> onTarget(database, select + from).equals("t"));
+  }
+
+  private static void untilBuilt(String database) {
+    until(
+        "it is built",
+        database,
+        "SELECT count(*) = 1",
+        " FROM pg_indexes WHERE indexname = 'slow_i'");
   }
 
   private static String onTarget(String database, String sql) throws Exception {

@@ -26,13 +26,18 @@ record Pairs(PostgresServer source, PostgresServer target) implements AutoClosea
   }
 
   Move move(String name) {
+    return move(name, 4);
+  }
+
+  /** A move that so many do at once. */
+  Move move(String name, int jobs) {
     return new Move(
         name,
         new PostgresSpec(source.url(name), null, null, null),
         new PostgresSpec(target.url(name), null, null, null),
         List.of(Connect.MANUAL),
         List.of(),
-        4,
+        jobs,
         Duration.ofSeconds(1));
   }
 
