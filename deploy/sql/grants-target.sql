@@ -11,6 +11,7 @@
 --   pg_create_subscription the forward stream (16 and later); before 16 only a superuser may subscribe
 --   membership in owner    make the tables as their owner, apply rows to them, fence them
 --   CREATE, CONNECT        schemas, extensions, publication and subscription
+--   TEMPORARY              the sample by which `plan` forecasts the copy; nothing of it is left
 --   REPLICATION            the slots of the way back
 --   pg_monitor, pg_signal_backend   as on the source
 \set ON_ERROR_STOP on
@@ -23,6 +24,7 @@ ALTER ROLE :"role" LOGIN REPLICATION;
 
 GRANT :"owner" TO :"role";
 SELECT format('GRANT CREATE, CONNECT ON DATABASE %I TO %I, %I', current_database(), :'role', :'owner') \gexec
+SELECT format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), :'role') \gexec
 GRANT USAGE, CREATE ON SCHEMA public TO :"role", :"owner";
 GRANT pg_monitor, pg_signal_backend TO :"role";
 

@@ -144,8 +144,13 @@ final class CopyPlanner {
     }
   }
 
+  /** Whether a server of this version finds a range of pages without reading the whole table. */
+  static boolean readsRanges(int major) {
+    return major >= READS_RANGES;
+  }
+
   private boolean reads() throws SQLException {
-    return source.getMetaData().getDatabaseMajorVersion() >= READS_RANGES;
+    return readsRanges(source.getMetaData().getDatabaseMajorVersion());
   }
 
   /** The tables as they are when they are first asked for, the largest first. */

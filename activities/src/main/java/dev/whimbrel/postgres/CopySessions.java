@@ -55,9 +55,18 @@ final class CopySessions {
 
   /** Sessions of the activity that calls this. */
   CopySessions(Databases databases, Move move) {
+    this(databases, move, prefix(move) + Heartbeats.activity());
+  }
+
+  private CopySessions(Databases databases, Move move, String application) {
     this.databases = databases;
     this.move = move;
-    this.application = prefix(move) + Heartbeats.activity();
+    this.application = application;
+  }
+
+  /** Sessions like those of a copy, which no copy takes for its own. */
+  static CopySessions ofASample(Databases databases, Move move) {
+    return new CopySessions(databases, move, Names.applicationName(move.migration(), "sample"));
   }
 
   /** How the name of every session begins that copies. */

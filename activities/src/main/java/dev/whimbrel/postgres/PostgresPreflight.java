@@ -1,10 +1,12 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Claim;
+import dev.whimbrel.activity.Forecast;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Preflight;
 import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.activity.QueryProposal;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.UsersRequest;
@@ -62,6 +64,20 @@ public final class PostgresPreflight implements Preflight {
         look.number(Side.SOURCE, "SELECT pg_database_size(current_database())"),
         pause,
         canGoBack);
+  }
+
+  @Override
+  public Forecast forecast(Move move) {
+    return new Forecasting(databases, move).run();
+  }
+
+  @Override
+  public QueryProposal proposeQueries(Move move) {
+    try (Connection source = open(move, Side.SOURCE, "queries")) {
+      return new ExpensiveQueries(source).propose();
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot look for the source's most expensive queries", e);
+    }
   }
 
   @Override

@@ -1,6 +1,8 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.QueriesReport;
+import dev.whimbrel.activity.QueriesRequest;
 import dev.whimbrel.activity.RoundsRequest;
 import dev.whimbrel.activity.Verification;
 import dev.whimbrel.activity.VerificationReport;
@@ -48,6 +50,15 @@ public final class PostgresVerification implements Verification {
           .run(heartbeat);
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot compare the databases of " + request.move().migration(), e);
+    }
+  }
+
+  @Override
+  public QueriesReport compareQueries(QueriesRequest request) {
+    try {
+      return new QueryComparison(databases, request).run();
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot ask both sides of " + request.move().migration(), e);
     }
   }
 

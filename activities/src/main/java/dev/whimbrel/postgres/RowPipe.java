@@ -24,6 +24,9 @@ final class RowPipe {
 
   private final AtomicLong bytes = new AtomicLong();
   private final Throttle throttle;
+  private final long limit;
+  private volatile long began;
+  private volatile long ended;
 
   /** A pipe that moves rows as fast as both servers go. */
   RowPipe() {
@@ -32,12 +35,28 @@ final class RowPipe {
 
   /** A pipe that is held up now and then. */
   RowPipe(Throttle throttle) {
+    this(throttle, Long.MAX_VALUE);
+  }
+
+  /** A pipe that fails where it would move more bytes than these, in all of its runs together. */
+  RowPipe(Throttle throttle, long limit) {
     this.throttle = throttle;
+    this.limit = limit;
   }
 
   /** Bytes moved so far, by every run of this pipe; may be asked by another thread. */
   long bytes() {
     return bytes.get();
+  }
+
+  /** When the last run began to move rows, by {@link System#nanoTime}. */
+  long began() {
+    return began;
+  }
+
+  /** When the target had taken all of the last run's rows. */
+  long ended() {
+    return ended;
   }
 
   /**
@@ -54,6 +73,7 @@ final class RowPipe {
       CopyStream into = new CopyStream(target, Side.TARGET);
       into.begin(in, 'G');
       from.begin(out, 'H');
+      began = System.nanoTime();
       FutureTask<Long> taken = AtOnce.beside("copy-answer", () -> listen(into, source));
       long sent;
       try {
@@ -63,6 +83,7 @@ final class RowPipe {
         throw lastWords(taken, e);
       }
       long rows = AtOnce.ended(taken);
+      ended = System.nanoTime();
       if (rows != sent) {
         throw new PSQLException(
             "the source sent %d rows, the target took %d".formatted(sent, rows),
@@ -104,7 +125,10 @@ final class RowPipe {
         throw new PSQLException("the target ended COPY before its rows did", PSQLState.DATA_ERROR);
       }
       into.write(piece, length);
-      bytes.addAndGet(length);
+      if (bytes.addAndGet(length) > limit) {
+        throw new PSQLException(
+            "there are more than %s of rows".formatted(Size.words(limit)), PSQLState.OUT_OF_MEMORY);
+      }
       throttle.moved(length);
       length = from.read(piece);
     }

@@ -41,11 +41,16 @@ final class Throttle {
 
   /** What a runbook allows one of the jobs. */
   static Throttle of(Move move) {
+    return of(move, move.jobs());
+  }
+
+  /** What a runbook allows each of so many. */
+  static Throttle of(Move move, int sharers) {
     ThrottleSpec said = move.throttle();
     Long rate = said == null ? null : said.bytesPerSecond();
     Integer sessions = said == null ? null : said.activeSessions();
     return new Throttle(
-        rate == null ? 0 : Math.max(1, rate / move.jobs()),
+        rate == null ? 0 : Math.max(1, rate / sharers),
         sessions == null ? Integer.MAX_VALUE : sessions);
   }
 

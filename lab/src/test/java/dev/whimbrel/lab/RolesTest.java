@@ -34,18 +34,38 @@ class RolesTest {
     Path password = Files.writeString(directory.resolve("password"), "of the migrator");
     String humble =
         "postgres: {password: \"file:%s\", url: \"postgresql://%s@".formatted(password, ROLE);
+    Path queries =
+        Files.writeString(
+            directory.resolve("humble.sql"),
+            """
+            -- name: count
+            SELECT count(*) FROM orders;
+            -- name: newest
+            SELECT * FROM orders ORDER BY id DESC LIMIT 100;
+            """);
+    Map<String, String> changes =
+        Map.of(SUPERUSER, humble, "validate:\n", "validate:\n  queries: %s\n".formatted(queries));
     LabWorld.Builder plan = LabWorld.build().versions(16, 18).withoutDns();
     try (Journey journey = Journey.begin(plan, QUICK.name(), Duration.ZERO)) {
       admit(journey.world().source(), "grants-source.sql", Files.readString(password));
       admit(journey.world().target(), "grants-target.sql", Files.readString(password));
 
-      journey.startChanged(QUICK.withWindow(Duration.ofMinutes(30)), Map.of(SUPERUSER, humble));
+      journey.startChanged(QUICK.withWindow(Duration.ofMinutes(30)), changes);
+      journey.await(
+          "both sides answer alike",
+          status ->
+              status.steps().stream()
+                  .anyMatch(
+                      step ->
+                          step.id().equals("validate.queries")
+                              && String.valueOf(step.outcome())
+                                  .startsWith("2 queries: 2 answered alike")));
       journey.awaitStep("cutover.window");
       journey.awaitAcknowledged(1_000);
       assertThat(journey.rollBackByCommand().exit()).isZero();
       journey.assertRolledBackWhole();
 
-      journey.startChanged(QUICK, Map.of(SUPERUSER, humble));
+      journey.startChanged(QUICK, changes);
       journey.assertMigrated();
       journey.judge(true);
     }

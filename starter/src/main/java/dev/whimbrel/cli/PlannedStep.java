@@ -1,5 +1,6 @@
 package dev.whimbrel.cli;
 
+import dev.whimbrel.activity.Forecast;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.migration.Step;
 import dev.whimbrel.runbook.CanarySpec;
@@ -63,8 +64,8 @@ record PlannedStep(
       case PREFLIGHT, SUBSCRIBE, SEQUENCES, REHEARSE_REVERSE, STOP_REVERSE -> fixed(step, 5);
       case SCHEMA -> fixed(step, 20);
       case LOWER_TTL, RESTORE_TTL, SHIFT_TRAFFIC -> open(step, "one whole TTL in force before it");
-      case COPY -> sized(step, bytes, copyRate(runbook, jobs));
-      case INDEXES -> sized(step, bytes, INDEX_RATE);
+      case COPY -> copy(step, report, bytes, copyRate(runbook, jobs));
+      case INDEXES -> indexes(step, report, bytes);
       case ANALYZE -> sized(step, bytes, ANALYZE_RATE);
       case VERIFY_DATA, FRESH_VERIFY -> sized(step, bytes, VERIFY_RATE);
       case SOAK -> timed(step, runbook.replicate().soak());
@@ -84,6 +85,36 @@ record PlannedStep(
     };
   }
 
+  private static PlannedStep copy(
+      Step step, @Nullable PreflightReport report, @Nullable Long bytes, long rate) {
+    Forecast forecast = report == null ? null : report.forecast();
+    if (forecast == null || forecast.times() == null || forecast.measured() == null) {
+      return sized(step, bytes, rate);
+    }
+    return new PlannedStep(
+        step.id(),
+        step.title(),
+        true,
+        forecast.times().copy(),
+        "measured: " + Words.bytes(forecast.measured().rate()) + "/s");
+  }
+
+  /** Most of the indexes are built while other tables are copied: what they take on top of it. */
+  private static PlannedStep indexes(
+      Step step, @Nullable PreflightReport report, @Nullable Long bytes) {
+    Forecast forecast = report == null ? null : report.forecast();
+    if (forecast == null || forecast.times() == null || forecast.times().indexes() == null) {
+      return sized(step, bytes, INDEX_RATE);
+    }
+    Forecast.Times times = forecast.times();
+    return new PlannedStep(
+        step.id(),
+        step.title(),
+        true,
+        Math.max(1, times.whole() - times.copy()),
+        times.foreignKeys() == null ? "measured" : "measured, foreign keys among them");
+  }
+
   private static long copyRate(Runbook runbook, int jobs) {
     ThrottleSpec throttle = runbook.replicate().throttle();
     Long allowed = throttle == null ? null : throttle.bytesPerSecond();
@@ -101,6 +132,7 @@ record PlannedStep(
       case TERMINATE_APPROVAL ->
           terminates(runbook)
               && Objects.requireNonNull(runbook.decommission().retire()).approvalRequired();
+      case QUERIES -> runbook.validate().queries() != null;
       case SMOKE, SMOKE_AGAIN -> !runbook.validate().smoke().isEmpty();
       case APPROVAL -> runbook.cutover().approvalRequired();
       case END_APPROVAL -> runbook.decommission().approvalRequired();
@@ -152,7 +184,7 @@ record PlannedStep(
     if (bytes == null) {
       return open(step, "the size of the database");
     }
-    String note = Words.bytes(bytes) + " at " + Words.bytes(rate) + "/s";
+    String note = Words.bytes(bytes) + " at an assumed " + Words.bytes(rate) + "/s";
     return new PlannedStep(step.id(), step.title(), true, Math.max(1, bytes / rate), note);
   }
 

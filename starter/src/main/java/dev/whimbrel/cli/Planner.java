@@ -3,6 +3,7 @@ package dev.whimbrel.cli;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.migration.PlanWorkflow;
+import dev.whimbrel.migration.PlanWorkflow.More;
 import io.grpc.StatusRuntimeException;
 import io.temporal.api.common.v1.WorkflowExecution;
 import io.temporal.api.enums.v1.EventType;
@@ -37,11 +38,13 @@ final class Planner {
   /**
    * Runs preflight on a worker.
    *
+   * @param more what is asked of the servers beside their catalogs
    * @throws CannotDo if no worker takes it, or if it cannot look, with the remedy
    */
-  PreflightReport plan(RunbookSource source) {
+  PreflightReport plan(RunbookSource source, More more) {
     // Two people who plan the same file at once share one run.
     String id = "plan-" + source.runbook().name() + "-" + source.hash().substring(0, 12);
+    id += (more.sample() ? "-sample" : "") + (more.queries() ? "-queries" : "");
     WorkflowStub stub =
         temporal
             .client()
@@ -56,7 +59,7 @@ final class Planner {
                     .setStaticSummary("Plan " + source.runbook().name())
                     .setStaticDetails("Looks at both databases and changes nothing.")
                     .build());
-    WorkflowExecution execution = stub.start(source.runbook());
+    WorkflowExecution execution = stub.start(source.runbook(), more);
     if (!taken(execution)) {
       stub.terminate("no worker took it");
       throw new CannotDo(

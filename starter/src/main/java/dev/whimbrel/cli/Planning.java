@@ -4,12 +4,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.activity.PreflightReport.PlannedChange;
+import dev.whimbrel.migration.PlanWorkflow.More;
 import dev.whimbrel.runbook.InvalidRunbook;
 import dev.whimbrel.runbook.Runbook;
 import dev.whimbrel.runbook.RunbookFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -22,7 +24,8 @@ import picocli.CommandLine.Parameters;
     name = "plan",
     description = {
       "Say what a migration would do, how long it would take and what stands in its way.",
-      "Changes nothing, but writes NAME.card.md: whom to ask and what to do, in order, by hand.",
+      "Changes nothing, and measures a sample of the copy, of which nothing is left.",
+      "Writes NAME.card.md: whom to ask and what to do, in order, by hand.",
       "Ends with 1 when something stands in the way, 2 when the file is not right."
     })
 final class Planning extends Verb {
@@ -31,6 +34,19 @@ final class Planning extends Verb {
 
   @Option(names = "--offline", description = "check the file alone, without worker and databases")
   boolean offline;
+
+  @Option(
+      names = "--no-sample",
+      description =
+          "measure nothing: else some seconds of a copy of the largest table's rows tell how long all of it takes")
+  boolean noSample;
+
+  @Option(
+      names = "--propose-queries",
+      paramLabel = "FILE",
+      description =
+          "write the source's most expensive queries (pg_stat_statements) there, as a file for validate.queries to begin with")
+  @Nullable Path proposed;
 
   @Option(
       names = "--card",
@@ -44,14 +60,19 @@ final class Planning extends Verb {
 
   @Override
   public Integer call() {
-    RunbookSource source = RunbookSource.read(file);
+    RunbookSource source =
+        proposed == null ? RunbookSource.read(file) : RunbookSource.withoutQueries(file);
     PreflightReport report = null;
+    refuseWhatIsThere();
     if (!offline) {
       try (Temporal temporal = context.connect()) {
-        report = new Planner(context, temporal).plan(source);
+        report = new Planner(context, temporal).plan(source, new More(!noSample, proposed != null));
       }
     }
     Path written = write(source.runbook(), report);
+    if (proposed != null && report != null && report.proposedQueries() != null) {
+      writeNew(proposed, report.proposedQueries());
+    }
     List<PlannedStep> steps = PlannedStep.of(source.runbook(), report);
     if (json()) {
       Json.print(console(), document(source.runbook(), steps, report, written));
@@ -67,6 +88,26 @@ final class Planning extends Verb {
       Files.writeString(
           path, Card.of(runbook, file.toString(), report == null ? List.of() : report.changes()));
       return path;
+    } catch (IOException e) {
+      throw new CannotDo("Cannot write " + path + ": " + e.getMessage());
+    }
+  }
+
+  /** A file of queries may hold a person's work. */
+  private void refuseWhatIsThere() {
+    if (proposed != null && offline) {
+      throw new CannotDo(
+          ExitCode.USAGE, "--propose-queries asks the source, which --offline does not.");
+    }
+    if (proposed != null && Files.exists(proposed)) {
+      throw new CannotDo(
+          ExitCode.USAGE, proposed + " is there already. Fix: name a file that is not.");
+    }
+  }
+
+  private static void writeNew(Path path, String text) {
+    try {
+      Files.writeString(path, text, StandardOpenOption.CREATE_NEW);
     } catch (IOException e) {
       throw new CannotDo("Cannot write " + path + ": " + e.getMessage());
     }
@@ -94,6 +135,14 @@ final class Planning extends Verb {
     } else {
       print(report);
     }
+    if (proposed != null && report != null && report.proposedQueries() != null) {
+      console
+          .out()
+          .println(
+              "QUERIES: "
+                  + proposed
+                  + ", a proposal: choose, fill in what stands in comments, then validate.queries");
+    }
     console
         .out()
         .println(
@@ -119,6 +168,9 @@ final class Planning extends Verb {
             report.canGoBack()
                 ? "WAY BACK: open until decommission"
                 : console.red("WAY BACK: NONE AFTER THE HAND-OVER"));
+    if (report.forecast() != null) {
+      ForecastText.lines(report.forecast()).forEach(console.out()::println);
+    }
     for (PreflightReport.DatabaseUser user : report.users()) {
       console.out().println("USES THE SOURCE: " + user.line());
     }

@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.migration.MigrationWorkflow;
 import dev.whimbrel.migration.Mirror;
+import dev.whimbrel.migration.PlanWorkflow.More;
 import dev.whimbrel.migration.Start;
 import dev.whimbrel.runbook.PostgresUrl;
 import dev.whimbrel.runbook.Runbook;
@@ -55,7 +56,7 @@ final class Starting extends Verb {
     String name = source.runbook().name();
     try (Temporal temporal = context.connect()) {
       refuseWhenRunning(temporal, name);
-      refuseWhenBlocked(new Planner(context, temporal).plan(source));
+      refuseWhenBlocked(new Planner(context, temporal).plan(source, More.NOTHING));
       if (dryRun) {
         say("Dry run: nothing stands in the way of starting " + name + "; nothing was started.");
         if (json()) {
@@ -137,7 +138,9 @@ final class Starting extends Verb {
                   .setStaticSummary("Move " + runbook.service())
                   .setStaticDetails(details(runbook))
                   .build())
-          .start(new Start(runbook, source.hash(), temporal.hasSearchAttributes(), who));
+          .start(
+              new Start(
+                  runbook, source.hash(), temporal.hasSearchAttributes(), who, source.queries()));
     } catch (WorkflowExecutionAlreadyStarted e) {
       throw new CannotDo(
           "Cannot start %s: a migration of that name was started a moment ago. See: whimbrel status %s"

@@ -3,6 +3,7 @@ package dev.whimbrel.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.whimbrel.runbook.QuerySpec;
 import dev.whimbrel.runbook.RunbookFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -107,6 +108,56 @@ class FileVerbsTest {
         .contains("4 mistakes.");
     assertThat(shell.run("plan", file.toString(), "--offline", "-o", "json")).isEqualTo(2);
     assertThat(new ObjectMapper().readTree(shell.out()).path("errors")).hasSize(4);
+  }
+
+  @Test
+  void readsTheQueriesBesideTheRunbookAndShowsEveryMistakeInThem() throws IOException {
+    Path file = write(RUNBOOK + "validate: {queries: shop.sql}\n");
+    String card = directory.resolve("c").toString();
+
+    assertThat(shell.run("plan", file.toString(), "--offline", "--card", card)).isEqualTo(2);
+    assertThat(shell.err())
+        .contains("Cannot read " + directory.resolve("shop.sql"))
+        .contains("there is no such file")
+        .contains("--propose-queries");
+
+    Path queries = Files.writeString(directory.resolve("shop.sql"), "delete from t;\n\\d\n");
+    assertThat(shell.run("plan", file.toString(), "--offline", "--card", card)).isEqualTo(2);
+    assertThat(shell.err())
+        .contains(queries + ":1:1: expected a query: it begins with SELECT")
+        .contains(queries + ":2:1: a backslash stands here")
+        .contains("3 mistakes.");
+
+    Files.writeString(queries, "-- name: one\nselect 1;\n");
+    assertThat(shell.run("plan", file.toString(), "--offline", "--card", card)).isZero();
+    assertThat(shell.out()).contains("· validate.queries");
+    assertThat(RunbookSource.read(file).queries())
+        .containsExactly(new QuerySpec("one", 2, "select 1", false, false));
+
+    Files.writeString(queries, "-".repeat(70_000));
+    assertThat(shell.run("plan", file.toString(), "--offline", "--card", card)).isEqualTo(2);
+    assertThat(shell.err()).contains("expected at most 64 KB");
+  }
+
+  @Test
+  void saysThatQueriesAreNotConfiguredWhereThereAreNone() throws IOException {
+    Path file = write(RUNBOOK);
+
+    shell.run("plan", file.toString(), "--offline", "--card", directory.resolve("c").toString());
+
+    assertThat(shell.out()).containsPattern("- validate.queries +not configured");
+  }
+
+  @Test
+  void proposesNoQueriesOverAFileThatIsThereNorOffline() throws IOException {
+    Path file = write(RUNBOOK);
+
+    assertThat(shell.run("plan", file.toString(), "--propose-queries", file.toString()))
+        .isEqualTo(2);
+    assertThat(shell.err()).contains("is there already");
+    assertThat(shell.run("plan", file.toString(), "--offline", "--propose-queries", "q.sql"))
+        .isEqualTo(2);
+    assertThat(shell.err()).contains("--offline does not");
   }
 
   @Test

@@ -67,11 +67,102 @@ class WorkflowVerbsTest {
         .contains("WRITE PAUSE: about 41 ms")
         .contains("WAY BACK: open until decommission")
         .contains("USES THE SOURCE: app from 192.0.2.7 (shop), writes, follows by: manual")
-        .containsPattern("replicate.copy +~ 50 s")
+        .containsPattern("replicate.copy +~ 66 s .*\\(measured: 60.0 MB/s\\)")
+        .containsPattern("replicate.indexes +~ 34 s .*\\(measured, foreign keys among them\\)")
         .contains("Nothing stands in the way.");
+    assertThat(shell.out().lines())
+        .contains(
+            "MEASURED: 4 sessions at once moved 120.0 MB of orders (500,000 rows as binary) from the source through a worker to the target in 1.50 s, and 0.50 s for the target's log: 60.0 MB/s; one alone: 30.0 MB/s; the runbook's 8 jobs were not tried at once",
+            "MEASURED: an index (id) of 125,000 rows in 0.25 s, 4 at once, and their keys looked up in 0.04 s",
+            "FORECAST: copy about 66 s, indexes about 30 s, foreign keys about 4 s: about 100 s in all",
+            "  orders                      2.4 GB  61 %  rows about 40 s, indexes (300.0 MB) about 22 s",
+            "NOT SHORTER THAN: about 62 s with any number of jobs, for orders: its index by_day",
+            "METHOD: online, the only one there is: the service goes on meanwhile. An offline move would keep it closed for about 100 s, and for as long as a comparison takes",
+            "NOT IN THE FORECAST: what is written to the source meanwhile");
+
+    assertThat(shell.run("plan", runbook("shop"), "--card", card, "-o", "json")).isZero();
+    assertThat(json().at("/forecast/times/whole").asLong()).isEqualTo(100);
+    assertThat(json().at("/forecast/measured/copyMillis").asLong()).isEqualTo(1_500);
+    assertThat(json().at("/forecast/method").asText()).isEqualTo("online");
+    assertThat(json().at("/forecast/largest/0/percent").asInt()).isEqualTo(61);
 
     assertThat(shell.run("plan", runbook("blocked"), "--card", card, "-o", "json")).isEqualTo(1);
     assertThat(json().at("/findings/0/check").asText()).isEqualTo("replica-identity");
+  }
+
+  @Test
+  void assumesWhereNothingWasMeasuredAndSaysSo() throws IOException {
+    String card = directory.resolve("card.md").toString();
+
+    assertThat(shell.run("plan", runbook("tiny"), "--card", card)).as(shell.err()).isZero();
+    assertThat(shell.out())
+        .containsPattern("replicate.copy +~ 50 s .*at an assumed 80.0 MB/s")
+        .contains(
+            "METHOD: online, the only one there is. How long an offline move would keep the service closed is not known",
+            "NOTE forecast: orders: the copy was not measured, so that its time is an assumption: the largest table holds 8 KB.")
+        .doesNotContain("MEASURED", "FORECAST:");
+
+    assertThat(shell.run("plan", runbook("shop"), "--card", card, "--no-sample")).isZero();
+    assertThat(shell.out()).contains("at an assumed 80.0 MB/s").doesNotContain("METHOD");
+  }
+
+  @Test
+  void writesTheQueriesThatTheSourceProposes() throws IOException {
+    String card = directory.resolve("card.md").toString();
+    Path proposed = directory.resolve("proposed.sql");
+
+    assertThat(
+            shell.run(
+                "plan", runbook("shop"), "--card", card, "--propose-queries", proposed.toString()))
+        .as(shell.err())
+        .isZero();
+    assertThat(shell.out()).contains("QUERIES: " + proposed + ", a proposal");
+    assertThat(Files.readString(proposed)).isEqualTo("SELECT 1;\n");
+
+    Path named =
+        Files.writeString(
+            directory.resolve("named.yaml"),
+            Files.readString(Path.of(runbook("shop"))) + "validate: {queries: named.sql}\n");
+    Path missing = directory.resolve("named.sql");
+    assertThat(
+            shell.run(
+                "plan", named.toString(), "--card", card, "--propose-queries", missing.toString()))
+        .as("the remedy for a file that is not there")
+        .isZero();
+    assertThat(missing).exists();
+
+    Path none = directory.resolve("none.sql");
+    shell.run("plan", runbook("tiny"), "--card", card, "--propose-queries", none.toString());
+    assertThat(shell.out())
+        .contains("NOTE queries: source: no query is proposed: it counts no statements.")
+        .doesNotContain("QUERIES: ");
+    assertThat(none).doesNotExist();
+  }
+
+  @Test
+  void carriesTheQueriesIntoTheMigration() throws IOException {
+    Path file =
+        Files.writeString(
+            directory.resolve("asked.yaml"),
+            """
+            name: shop
+            source: {postgres: {url: "postgresql://migrator@127.0.0.1:5431/shop"}}
+            target: {postgres: {url: "postgresql://migrator@127.0.0.1:5432/shop"}}
+            connect: [manual]
+            validate: {queries: asked.sql}
+            """);
+    Files.writeString(directory.resolve("asked.sql"), "-- name: one\nselect 1;\n");
+
+    assertThat(shell.run("start", file.toString())).as(shell.err()).isZero();
+
+    assertThat(
+            environment
+                .getWorkflowClient()
+                .fetchHistory("migration-shop")
+                .getHistory()
+                .getEvents(0)
+                .toString())
+        .contains("select 1");
   }
 
   @Test

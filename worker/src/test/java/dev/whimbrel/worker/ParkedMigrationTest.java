@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.activity.Claim;
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Forecast;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Preflight;
 import dev.whimbrel.activity.PreflightReport;
+import dev.whimbrel.activity.QueryProposal;
 import dev.whimbrel.activity.RedactingFailureConverter;
 import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.UsersRequest;
@@ -175,6 +177,16 @@ class ParkedMigrationTest {
         throw Failures.needsHelp(message, message, message);
       }
       throw Activity.wrap(new SQLException(message, new IllegalStateException(message)));
+    }
+
+    @Override
+    public Forecast forecast(Move move) {
+      throw new UnsupportedOperationException("forecast");
+    }
+
+    @Override
+    public QueryProposal proposeQueries(Move move) {
+      throw new UnsupportedOperationException("proposeQueries");
     }
 
     @Override

@@ -14,6 +14,20 @@ public interface Preflight {
   PreflightReport preflight(Move move);
 
   /**
+   * Moves a sample of the largest table's rows the way the copy will go, and reckons how long the
+   * whole takes. Takes some seconds and leaves nothing on either server.
+   *
+   * @return where nothing could be measured, a finding that says why and no figures
+   */
+  Forecast forecast(Move move);
+
+  /**
+   * Proposes queries to ask both sides, from what the source has counted ({@code
+   * pg_stat_statements}). Changes nothing.
+   */
+  QueryProposal proposeQueries(Move move);
+
+  /**
    * Judges everybody who was seen to use the source, and whoever uses it now: does something make
    * each of them follow? Who can no longer log in is passed over. Changes nothing.
    *

@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What preflight found.
@@ -17,6 +18,9 @@ import java.util.stream.Stream;
  * @param predictedPauseMillis how long writes will be held up
  * @param canGoBack whether a reverse stream is possible; when not, a finding says why, in capitals
  * @param changes what would be changed outside of the databases
+ * @param forecast how long the copy would take; null where nobody asked
+ * @param proposedQueries a file for {@code validate.queries} to begin with; null where nobody
+ *     asked, or where there is nothing to propose
  */
 public record PreflightReport(
     Instant at,
@@ -27,7 +31,9 @@ public record PreflightReport(
     long sourceBytes,
     long predictedPauseMillis,
     boolean canGoBack,
-    List<PlannedChange> changes) {
+    List<PlannedChange> changes,
+    @Nullable Forecast forecast,
+    @Nullable String proposedQueries) {
 
   public PreflightReport {
     changes = changes == null ? List.of() : List.copyOf(changes);
@@ -52,20 +58,40 @@ public record PreflightReport(
         sourceBytes,
         predictedPauseMillis,
         canGoBack,
-        List.of());
+        List.of(),
+        null,
+        null);
   }
 
   /** The same with what would be changed elsewhere, and with its findings. */
   public PreflightReport with(List<PlannedChange> more) {
-    return with(more, more.stream().flatMap(change -> change.plan().findings().stream()).toList());
+    return with(
+        more,
+        more.stream().flatMap(change -> change.plan().findings().stream()).toList(),
+        forecast,
+        proposedQueries);
+  }
+
+  /** The same with how long the copy would take, and with what is to be said of it. */
+  public PreflightReport expecting(Forecast time) {
+    return with(List.of(), time.findings(), time, proposedQueries);
+  }
+
+  /** The same with queries that could be asked, or with why there are none. */
+  public PreflightReport proposing(QueryProposal queries) {
+    return with(List.of(), queries.findings(), forecast, queries.text());
   }
 
   /** The same with more findings, gravest first as before. */
   public PreflightReport having(List<Finding> more) {
-    return with(List.of(), more);
+    return with(List.of(), more, forecast, proposedQueries);
   }
 
-  private PreflightReport with(List<PlannedChange> more, List<Finding> moreFindings) {
+  private PreflightReport with(
+      List<PlannedChange> more,
+      List<Finding> moreFindings,
+      @Nullable Forecast time,
+      @Nullable String queries) {
     return new PreflightReport(
         at,
         Stream.concat(findings.stream(), moreFindings.stream())
@@ -77,7 +103,9 @@ public record PreflightReport(
         sourceBytes,
         predictedPauseMillis,
         canGoBack,
-        Stream.concat(changes.stream(), more.stream()).toList());
+        Stream.concat(changes.stream(), more.stream()).toList(),
+        time,
+        queries);
   }
 
   /**

@@ -17,4 +17,13 @@ public interface Verification {
    *     where it is cancelled, the latest report
    */
   VerificationReport keepVerifying(RoundsRequest request);
+
+  /**
+   * Asks both sides the same at the same position of the stream, and compares what they say and how
+   * long they take. A difference is part of the report, not a failure.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where no such position can be
+   *     found without harm
+   */
+  QueriesReport compareQueries(QueriesRequest request);
 }

@@ -37,6 +37,7 @@ final class Evidence {
       @Nullable UserReport users,
       @Nullable Readiness readiness,
       @Nullable VerificationReport verification,
+      List<String> queries,
       List<String> canary,
       List<String> skipped) {
     Set<String> lines = new LinkedHashSet<>();
@@ -60,6 +61,7 @@ final class Evidence {
       lines.addAll(verification.findings());
       verification.notCompared().forEach(line -> lines.add("Not compared: " + line));
     }
+    lines.addAll(queries);
     lines.addAll(canary);
     warnings(preflight.findings(), lines);
     if (users != null) {

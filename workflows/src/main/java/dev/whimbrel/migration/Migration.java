@@ -8,6 +8,7 @@ import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.activity.PreflightReport.DatabaseUser;
+import dev.whimbrel.activity.QueriesReport;
 import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SmokeRequest;
@@ -16,6 +17,7 @@ import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.runbook.DnsSpec;
+import dev.whimbrel.runbook.QuerySpec;
 import dev.whimbrel.runbook.Runbook;
 import java.time.Duration;
 import java.time.Instant;
@@ -39,6 +41,7 @@ final class Migration {
   final Shares shares;
   final WalWatch wal;
   final Comparisons comparisons;
+  final List<QuerySpec> queries;
 
   private @Nullable PreflightReport preflight;
   private List<DatabaseUser> users = List.of();
@@ -46,14 +49,16 @@ final class Migration {
   private @Nullable DnsSnapshot found;
   private @Nullable Readiness readiness;
   private @Nullable VerificationReport verification;
+  private @Nullable QueriesReport queried;
   private @Nullable CanaryProof canary;
   private @Nullable HandOver handOver;
   private @Nullable Instant lookedAt;
   private boolean verifyAsked;
   private boolean comparedBeside;
 
-  Migration(Runbook runbook, Board board, Course course) {
-    this.runbook = runbook;
+  Migration(Start start, Board board, Course course) {
+    this.runbook = start.runbook();
+    this.queries = start.queries();
     this.move = Move.of(runbook);
     this.board = board;
     this.course = course;
@@ -108,6 +113,7 @@ final class Migration {
         judged,
         readiness,
         verification,
+        QueryJudgement.evidence(queried),
         Evidence.canary(runbook, shares.share(), shares.came(), canary),
         skipped());
   }
@@ -206,6 +212,10 @@ final class Migration {
     verifyAsked = false;
     comparedBeside = false;
     board.verified(report);
+  }
+
+  void learn(QueriesReport report) {
+    queried = report;
   }
 
   /**

@@ -23,7 +23,7 @@ public final class MigrationRun implements MigrationWorkflow {
   @WorkflowInit
   public MigrationRun(Start start) {
     board = new Board(start);
-    migration = new Migration(start.runbook(), board, course);
+    migration = new Migration(start, board, course);
     cutover = new Cutover(migration);
     decommission = new Decommission(migration, cutover);
   }

@@ -24,6 +24,7 @@ public enum Step {
 
   KEEP_VERIFYING("validate.keep-verifying", "compare both databases in rounds", Kind.SKIPPABLE),
   VERIFY_DATA("validate.verify-data", "compare both databases", Kind.SKIPPABLE),
+  QUERIES("validate.queries", "ask both databases the same", Kind.SKIPPABLE),
   SMOKE("validate.smoke", "run the checks against the target", Kind.SKIPPABLE),
   CANARY_READY("validate.canary-ready", "prove that the target's stack may serve", Kind.SKIPPABLE),
   CANARY("validate.canary", "send real traffic by weight", Kind.SKIPPABLE),

@@ -3,9 +3,12 @@ package dev.whimbrel.migration;
 import static dev.whimbrel.migration.Timeouts.call;
 
 import dev.whimbrel.activity.Checks;
+import dev.whimbrel.activity.QueriesReport;
+import dev.whimbrel.activity.QueriesRequest;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.Verification;
 import dev.whimbrel.activity.VerificationReport;
+import io.temporal.workflow.Workflow;
 
 /** Proves the copy before anybody depends on it. */
 final class Validate {
@@ -17,6 +20,7 @@ final class Validate {
 
   void run() {
     migration.comparisons.yieldTo(() -> verify(Step.VERIFY_DATA));
+    queries();
     smoke(Step.SMOKE);
     new CanarySteps(migration).run();
   }
@@ -41,6 +45,31 @@ final class Validate {
     if (report == null) {
       migration.goOnUnverified();
     }
+  }
+
+  /** Asks both sides the same; only a person goes on where they do not answer alike. */
+  private void queries() {
+    if (migration.queries.isEmpty() || !known()) {
+      migration.board.notConfigured(Step.QUERIES);
+      return;
+    }
+    QueriesRequest request = new QueriesRequest(migration.move, migration.queries);
+    migration.steps.attempt(
+        Step.QUERIES,
+        step -> {
+          QueriesReport report =
+              call(Verification.class, Timeouts.WORK, step).compareQueries(request);
+          migration.learn(report);
+          QueryJudgement.refuseDifferences(report);
+          return report;
+        },
+        QueryJudgement::line,
+        Step.QUERIES.skippable());
+  }
+
+  /** A worker of an older release may have gone past this, though the start holds queries. */
+  private static boolean known() {
+    return Workflow.getVersion("queries", Workflow.DEFAULT_VERSION, 1) == 1;
   }
 
   /** Runs the team's checks against the target. */

@@ -28,6 +28,10 @@ final class CheckRules {
     }
     Problems.oneOf(places, "validate.hash", draft.validate().hash(), List.of("fast", "sha256"));
     Problems.positive(places, "validate.every", draft.validate().every());
+    String queries = draft.validate().queries();
+    if (queries != null && queries.isBlank()) {
+      places.report("validate.queries", "expected a file of queries, found an empty text.");
+    }
     List<GuardSpec> guards = draft.guards();
     for (int i = 0; i < guards.size(); i++) {
       guard("guards[" + i + "]", guards.get(i));

@@ -13,10 +13,17 @@ import org.jspecify.annotations.Nullable;
  *     where both servers agree about it, or {@code sha256}
  * @param every how long the comparisons rest that go round and round from the end of the copy to
  *     the hand-over; 5 min
+ * @param queries a file of read-only queries beside this one, which both sides must answer alike;
+ *     absent: none
  */
 public record Validate(
-    List<CheckSpec> smoke, @Nullable CanarySpec canary, String hash, Duration every) {
-  static final Validate DEFAULT = new Validate(List.of(), null, "fast", Duration.ofMinutes(5));
+    List<CheckSpec> smoke,
+    @Nullable CanarySpec canary,
+    String hash,
+    Duration every,
+    @Nullable String queries) {
+  static final Validate DEFAULT =
+      new Validate(List.of(), null, "fast", Duration.ofMinutes(5), null);
 
   public Validate {
     smoke = Defaults.list(smoke);

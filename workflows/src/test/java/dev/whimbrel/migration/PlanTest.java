@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.Forecast;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.migration.MigrationStatus.State;
 import io.temporal.activity.Activity;
@@ -13,11 +14,14 @@ import io.temporal.testing.TestWorkflowEnvironment;
 import io.temporal.worker.Worker;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Objects;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class PlanTest {
+  private static final PlanWorkflow.More SAMPLE = new PlanWorkflow.More(true, false);
   private static final String BUSY = "Route 53 cannot do GetHostedZone now: Throttling";
 
   private final TestWorkflowEnvironment environment = TestWorkflowEnvironment.newInstance();
@@ -100,6 +104,57 @@ class PlanTest {
   }
 
   @Test
+  void measuresOnlyWhereItIsAskedTo() {
+    assertThat(plan(new Runbooks()).forecast()).isNull();
+    assertThat(world.journal()).doesNotContain("measure a sample");
+
+    PreflightReport report = plan(new Runbooks(), SAMPLE);
+
+    assertThat(Objects.requireNonNull(report.forecast()).method()).isEqualTo("online");
+    assertThat(world.journal()).containsOnlyOnce("measure a sample");
+  }
+
+  @Test
+  void isAPlanAlsoWhereTheSampleFails() {
+    world.fail("forecast", Failures.needsHelp("the password is wrong", "correct it", null));
+
+    PreflightReport report = plan(new Runbooks(), SAMPLE);
+
+    assertThat(report.blockers()).isEmpty();
+    assertThat(Objects.requireNonNull(report.forecast()).times()).isNull();
+    assertThat(report.findings())
+        .extracting(Finding::line)
+        .containsExactly(
+            "copy: the copy was not measured, so that its time is an assumption: the password is wrong. Fix: plan again");
+  }
+
+  @Test
+  void proposesQueriesOnlyWhereItIsAskedTo() {
+    PreflightReport report = plan(new Runbooks(), new PlanWorkflow.More(false, true));
+
+    assertThat(report.proposedQueries()).isEqualTo("SELECT 1;\n");
+    assertThat(report.forecast()).isNull();
+
+    world.fail("proposeQueries", Failures.needsHelp("no such role", "create it", null));
+    PreflightReport none = plan(new Runbooks(), new PlanWorkflow.More(false, true));
+    assertThat(none.proposedQueries()).isNull();
+    assertThat(none.findings())
+        .extracting(Finding::line)
+        .containsExactly("source: no query is proposed: no such role. Fix: plan again");
+  }
+
+  @Test
+  void waitsForASampleNoLongerThanAPersonDoes() {
+    neverAnswers("forecast");
+
+    PreflightReport report = plan(new Runbooks(), SAMPLE);
+
+    assertThat(report.findings())
+        .singleElement()
+        .satisfies(finding -> assertThat(finding.check()).isEqualTo(Forecast.CHECK));
+  }
+
+  @Test
   void aStartLooksAgainUntilItIsAnsweredAndGoesNowhereBefore() {
     try (Stage stage =
         new Stage(
@@ -126,14 +181,20 @@ class PlanTest {
   }
 
   private PreflightReport plan(Runbooks runbooks) {
-    Worker worker = environment.newWorker("plans", Stage.workerOptions());
-    worker.registerWorkflowImplementationTypes(PlanRun.class);
-    worker.registerActivitiesImplementations(world);
-    environment.start();
+    return plan(runbooks, null);
+  }
+
+  private PreflightReport plan(Runbooks runbooks, PlanWorkflow.@Nullable More more) {
+    if (!environment.isStarted()) {
+      Worker worker = environment.newWorker("plans", Stage.workerOptions());
+      worker.registerWorkflowImplementationTypes(PlanRun.class);
+      worker.registerActivitiesImplementations(world);
+      environment.start();
+    }
     return environment
         .getWorkflowClient()
         .newWorkflowStub(
             PlanWorkflow.class, WorkflowOptions.newBuilder().setTaskQueue("plans").build())
-        .plan(runbooks.build());
+        .plan(runbooks.build(), more);
   }
 }

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.QueriesReport;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.WalReport;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.copy.CopyWorkflow;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.runbook.ProvisionSpec;
+import dev.whimbrel.runbook.QuerySpec;
 import dev.whimbrel.runbook.RetireSpec;
 import io.temporal.common.WorkflowExecutionHistory;
 import io.temporal.testing.TestWorkflowEnvironment;
@@ -52,7 +54,8 @@ class ReplayTest {
         "copy",
         "copied-rolled-back",
         "compared",
-        "compared-rolled-back"
+        "compared-rolled-back",
+        "queried"
       })
   void carriesOnWhatWasRecorded(String recording) {
     assertThatCode(() -> replay(text(recording))).doesNotThrowAnyException();
@@ -239,6 +242,31 @@ class ReplayTest {
       stage.result();
       write("compared-rolled-back", stage.history());
     }
+  }
+
+  /** With the queries that both sides are asked. */
+  @Test
+  @EnabledIfSystemProperty(named = "whimbrel.record", matches = "queried")
+  void recordQueries() throws IOException {
+    Runbooks runbooks = new Runbooks();
+    runbooks.approval = "required";
+    runbooks.queries = List.of(new QuerySpec("top", 1, "select 1", false, false));
+    try (Stage stage =
+        new Stage(
+            runbooks,
+            world -> world.queryResults = List.of(answer(QueriesReport.Verdict.DIFFERS)))) {
+      stage.awaitState(State.NEEDS_HELP);
+      stage.world.queryResults = List.of(answer(QueriesReport.Verdict.SAME));
+      stage.workflow().retry(new StepDecision("ana@example.com", null, Step.QUERIES.id()));
+      stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+      stage.result();
+      write("queried", stage.history());
+    }
+  }
+
+  private static QueriesReport.Result answer(QueriesReport.Verdict verdict) {
+    return new QueriesReport.Result("top", 1, verdict, 3, 1.5, 2.5, false, "3 rows");
   }
 
   private static void write(String recording, WorkflowExecutionHistory history) throws IOException {

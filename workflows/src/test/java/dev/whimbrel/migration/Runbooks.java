@@ -9,6 +9,7 @@ import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.runbook.GuardSpec;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.runbook.ProvisionSpec;
+import dev.whimbrel.runbook.QuerySpec;
 import dev.whimbrel.runbook.RetireSpec;
 import dev.whimbrel.runbook.RollbackSpec;
 import dev.whimbrel.runbook.Runbook;
@@ -34,6 +35,7 @@ final class Runbooks {
   @Nullable TrafficSpec traffic;
   @Nullable CanarySpec canary;
   @Nullable RetireSpec retire;
+  List<QuerySpec> queries = List.of();
   Duration rollbackWindow = Duration.ofDays(3);
   Duration every = Duration.ofMinutes(5);
   Duration evidenceMaxAge = Duration.ofMinutes(10);
@@ -67,7 +69,8 @@ final class Runbooks {
                     Duration.ofSeconds(9))),
             canary,
             "fast",
-            every),
+            every,
+            queries.isEmpty() ? null : "shop.sql"),
         guards,
         new CutoverSpec(
             window, approval, Duration.ofSeconds(5), Duration.ofMinutes(30), evidenceMaxAge),

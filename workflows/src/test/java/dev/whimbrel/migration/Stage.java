@@ -82,7 +82,8 @@ final class Stage implements AutoCloseable {
                     .setTaskQueue(MigrationWorkflow.TASK_QUEUE)
                     .build());
     WorkflowClient.start(
-        workflow::migrate, new Start(runbooks.build(), "0".repeat(64), true, "ana@example.com"));
+        workflow::migrate,
+        new Start(runbooks.build(), "0".repeat(64), true, "ana@example.com", runbooks.queries));
   }
 
   /** On a busy machine loading a class may take longer than the second that Temporal allows. */

@@ -18,6 +18,7 @@ import dev.whimbrel.activity.DnsMove;
 import dev.whimbrel.activity.DnsSnapshot;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.Forecast;
 import dev.whimbrel.activity.GuardRequest;
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.KeptWal;
@@ -30,6 +31,9 @@ import dev.whimbrel.activity.Preflight;
 import dev.whimbrel.activity.PreflightReport;
 import dev.whimbrel.activity.PreflightReport.DatabaseUser;
 import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.QueriesReport;
+import dev.whimbrel.activity.QueriesRequest;
+import dev.whimbrel.activity.QueryProposal;
 import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.Replication;
 import dev.whimbrel.activity.RetireRequest;
@@ -129,6 +133,7 @@ final class World
   volatile List<DatabaseUser> users = List.of();
   volatile List<Finding> userFindings = List.of();
   volatile int foundTtl = 3600;
+  volatile List<QueriesReport.Result> queryResults = List.of();
   volatile List<Finding> canaryFindings = List.of();
   volatile List<Finding> machineFindings = List.of();
   volatile List<Finding> oldMachineFindings = List.of();
@@ -282,6 +287,18 @@ final class World
     happens("preflight", "look at both databases");
     return new PreflightReport(
         clock.get(), preflightFindings, List.of(), "15.4", "18.1", 1_000_000, 40, canGoBack);
+  }
+
+  @Override
+  public Forecast forecast(Move move) {
+    happens("forecast", "measure a sample");
+    return new Forecast(move.jobs(), null, null, List.of(), Forecast.ONLINE, List.of(), List.of());
+  }
+
+  @Override
+  public QueryProposal proposeQueries(Move move) {
+    happens("proposeQueries", "propose queries");
+    return new QueryProposal("SELECT 1;\n", List.of());
   }
 
   @Override
@@ -448,6 +465,12 @@ final class World
       journal.add("the comparison is stopped");
       throw e;
     }
+  }
+
+  @Override
+  public QueriesReport compareQueries(QueriesRequest request) {
+    happens("compareQueries", "ask both databases %d queries".formatted(request.queries().size()));
+    return new QueriesReport(clock.get(), queryResults);
   }
 
   @Override
