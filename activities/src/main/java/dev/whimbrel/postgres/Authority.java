@@ -77,9 +77,7 @@ final class Authority {
 
   /** Creates schema and table. Again is harmless. */
   static void create(Connection database) throws SQLException {
-    try (Statement statement = database.createStatement()) {
-      statement.execute(CREATE);
-    }
+    Verbatim.execute(database, CREATE);
   }
 
   /**
@@ -168,11 +166,15 @@ final class Authority {
                         "whimbrel retry " + migration));
     if (!row.migration().equals(migration)) {
       throw Failures.needsHelp(
-          "The %s database belongs to migration %s (as its %s, since %s), not to %s"
+          "The %s database belongs to %s (as its %s, since %s), not to %s"
               .formatted(
-                  side.word(), row.migration(), row.side().word(), row.changedAt(), migration),
-          "end that migration first, or choose another database",
-          "whimbrel status " + row.migration());
+                  side.word(),
+                  CloneTarget.words(row.migration()),
+                  row.side().word(),
+                  row.changedAt(),
+                  migration),
+          "end that first, or choose another database",
+          CloneTarget.command(row.migration()));
     }
     if (row.side() != side) {
       throw Failures.needsHelp(

@@ -5,12 +5,10 @@ import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletionService;
 import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
@@ -21,8 +19,8 @@ import java.util.function.Supplier;
 
 /** One comparison of everything that both databases hold. */
 final class Comparison {
-  private final Databases databases;
-  private final VerifyRequest request;
+  private final ComparedSides sides;
+  private final String hash;
   private final Breath breath;
   private final Cuts cuts;
   private final Tally tally;
@@ -35,31 +33,36 @@ final class Comparison {
    * @param jobs how many pairs of sessions are at work
    */
   Comparison(Databases databases, VerifyRequest request, Breath breath, Cuts cuts, int jobs) {
-    this.databases = databases;
-    this.request = request;
+    this(new LiveSides(databases, request), request.hash(), breath, cuts, jobs);
+  }
+
+  /** A comparison of other sides than two databases with a stream between them. */
+  Comparison(ComparedSides sides, String hash, Breath breath, Cuts cuts, int jobs) {
+    this.sides = sides;
+    this.hash = hash;
     this.breath = breath;
     this.cuts = cuts;
-    this.tally = new Tally(request.truth());
-    this.crew = new Crew(jobs, this::open, (subject, e) -> tally.notCompared(reason(subject, e)));
+    this.tally = new Tally(sides.truth());
+    this.crew = new Crew(jobs, sides, (subject, e) -> tally.notCompared(reason(subject, e)));
   }
 
   VerificationReport run(Consumer<Progress> heartbeat) throws SQLException {
-    try (StreamPoint stream = stream()) {
+    try (StreamPoint stream = sides.stream()) {
       beside(
           stream::pass, () -> Progress.of("waiting for the stream to carry a marker"), heartbeat);
-      RowHash hash = plan(stream, heartbeat);
+      RowHash rows = plan(stream, heartbeat);
       crew.work(heartbeat, tally::line);
-      return tally.report(Instant.now(), hash);
+      return tally.report(Instant.now(), rows);
     }
   }
 
   /** Lists what there is to compare; its sessions are closed before the long work begins. */
   private RowHash plan(StreamPoint stream, Consumer<Progress> heartbeat) throws SQLException {
-    try (Pair catalogs = open()) {
-      RowHash hash = RowHash.of(request.hash(), catalogs);
+    try (Pair catalogs = sides.open()) {
+      RowHash rows = RowHash.of(hash, catalogs);
       try {
-        beside(() -> addTasks(catalogs, stream, hash), () -> Progress.of(planning), heartbeat);
-        return hash;
+        beside(() -> addTasks(catalogs, stream, rows), () -> Progress.of(planning), heartbeat);
+        return rows;
       } catch (SQLException | RuntimeException e) {
         // A statement may still be running.
         catalogs.abort();
@@ -93,32 +96,35 @@ final class Comparison {
     void run() throws SQLException;
   }
 
-  private void addTasks(Pair catalogs, StreamPoint stream, RowHash hash) throws SQLException {
+  private void addTasks(Pair catalogs, StreamPoint stream, RowHash rows) throws SQLException {
     TablePairing pairing = new TablePairing(tally, plainBytes(catalogs));
     add("catalogs", pair -> new CatalogComparison(pair, tally).run());
-    add("sequences", pair -> new SequenceComparison(pair, request.truth(), tally).run());
+    add(
+        "sequences",
+        pair -> new SequenceComparison(pair, sides.truth(), tally, sides.whatOfSequences()).run());
     List<ComparedTable> tables =
         new ArrayList<>(
-            pairing.pair(read(catalogs.truth(), "r", "f"), read(catalogs.follower(), "r", "f")));
+            pairing.pair(
+                sides.read(catalogs.truth(), "r", "f"), sides.read(catalogs.follower(), "r", "f")));
     // The largest first, so that nobody is left alone with it at the end.
     tables.sort(Comparator.comparingLong(ComparedTable::rows).reversed());
     for (ComparedTable table : tables) {
       planning = "looking where to cut " + table.label();
       if (table.hasKey()) {
-        addStretches(table, catalogs, stream, hash);
+        addStretches(table, catalogs, stream, rows);
       } else {
         add(
             table.label(),
             pair -> {
-              new KeylessComparison(table, hash, pair, crew, tally, breath, cuts.pages())
+              new KeylessComparison(table, rows, pair, crew, tally, breath, cuts.pages())
                   .run(stream);
               tally.table();
             });
       }
     }
     for (ComparedTable view :
-        pairing.pair(read(catalogs.truth(), "m"), read(catalogs.follower(), "m"))) {
-      add(view.label(), pair -> compareView(view, hash, pair));
+        pairing.pair(sides.read(catalogs.truth(), "m"), sides.read(catalogs.follower(), "m"))) {
+      add(view.label(), pair -> compareView(view, rows, pair));
     }
     add("large objects", pair -> new LargeObjectComparison(pair, tally).run());
   }
@@ -127,41 +133,42 @@ final class Comparison {
     crew.add(new Crew.Task(subject, work));
   }
 
-  private static Map<String, TableShape> read(Connection connection, String... kinds)
-      throws SQLException {
-    return TableCatalog.read(connection, kinds);
-  }
-
   /** What both servers sort alike is walked once, anything else in the order of each of them. */
-  private void addStretches(ComparedTable table, Pair catalogs, StreamPoint stream, RowHash hash)
+  private void addStretches(ComparedTable table, Pair catalogs, StreamPoint stream, RowHash rows)
       throws SQLException {
-    Stretches cut = new Stretches(hash, cuts.rows());
-    List<Block.Range> ofTruth = stretches(cut, table, catalogs.truth());
+    Stretches cut = new Stretches(rows, cuts.rows());
+    List<Block.Range> ofTruth = stretches(cut, table, catalogs, true);
     List<Block.Range> ofFollower =
-        table.sortsAlike() ? List.of() : stretches(cut, table, catalogs.follower());
+        table.sortsAlike() ? List.of() : stretches(cut, table, catalogs, false);
     AtomicInteger left = new AtomicInteger(ofTruth.size() + ofFollower.size());
     for (Block.Range stretch : ofTruth) {
       addStretch(
           table,
           stretch,
           stream,
-          hash,
+          rows,
           left,
           table.sortsAlike() ? KeyedComparison::ranges : KeyedComparison::keys);
     }
     for (Block.Range stretch : ofFollower) {
-      addStretch(table, stretch, stream, hash, left, KeyedComparison::extraKeys);
+      addStretch(table, stretch, stream, rows, left, KeyedComparison::extraKeys);
     }
   }
 
   /** A table that cannot be read is one stretch, whose comparison will say so. */
-  private static List<Block.Range> stretches(Stretches cut, ComparedTable table, Connection side)
-      throws SQLException {
+  private List<Block.Range> stretches(
+      Stretches cut, ComparedTable table, Pair catalogs, boolean onTruth) throws SQLException {
+    List<Block.Range> found = new ArrayList<>();
     try {
-      return cut.of(table, side);
+      sides.apart(
+          catalogs, pair -> found.addAll(cut.of(table, onTruth ? pair.truth() : pair.follower())));
+      return found;
     } catch (SQLException e) {
       reason(table.label(), e);
       return List.of(new Block.Range(null, null));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new SQLException("interrupted while tables were cut", e);
     }
   }
 
@@ -169,7 +176,7 @@ final class Comparison {
       ComparedTable table,
       Block.Range stretch,
       StreamPoint stream,
-      RowHash hash,
+      RowHash rows,
       AtomicInteger left,
       Walk walk) {
     add(
@@ -178,7 +185,7 @@ final class Comparison {
           Planning.byIndexes(pair);
           walk.of(
               new KeyedComparison(
-                  table, hash, stretch, pair, new SecondLook(stream), tally, breath));
+                  table, rows, stretch, pair, new SecondLook(stream), tally, breath));
           if (left.decrementAndGet() == 0) {
             tally.table();
           }
@@ -190,9 +197,9 @@ final class Comparison {
     void of(KeyedComparison stretch) throws SQLException, InterruptedException;
   }
 
-  private void compareView(ComparedTable view, RowHash hash, Pair pair)
+  private void compareView(ComparedTable view, RowHash rows, Pair pair)
       throws SQLException, InterruptedException {
-    if (!new KeylessComparison(view, hash, pair, crew, tally, breath, cuts.pages()).looksEqual()) {
+    if (!new KeylessComparison(view, rows, pair, crew, tally, breath, cuts.pages()).looksEqual()) {
       tally.stale(
           "materialized view %s: its rows differ, as they do when it was refreshed at another time. Fix: REFRESH MATERIALIZED VIEW %s;"
               .formatted(view.label(), Quoting.qualified(view.schema(), view.name())));
@@ -232,33 +239,5 @@ final class Comparison {
       throw e;
     }
     return subject + ": " + message;
-  }
-
-  private Pair open() throws SQLException {
-    String name = Names.applicationName(request.move().migration(), "verification");
-    Connection truth = Pinned.open(databases, request.move().on(request.truth()), name);
-    try {
-      return new Pair(
-          truth, Pinned.open(databases, request.move().on(request.truth().other()), name));
-    } catch (SQLException e) {
-      truth.close();
-      throw e;
-    }
-  }
-
-  private StreamPoint stream() throws SQLException {
-    String name = Names.applicationName(request.move().migration(), "verification");
-    Duration limit = StreamPoint.PATIENCE.plusSeconds(15);
-    Connection truth =
-        Pinned.awake(databases.open(request.move().on(request.truth()), name, limit));
-    try {
-      return StreamPoint.byMarker(
-          truth,
-          Pinned.awake(databases.open(request.move().on(request.truth().other()), name, limit)),
-          request.truth());
-    } catch (SQLException e) {
-      truth.close();
-      throw e;
-    }
   }
 }

@@ -37,6 +37,7 @@ final class CopyJob {
   private @Nullable Instant failingSince;
   private Instant lastFailure = Instant.MIN;
   private int pieces;
+  private @Nullable String lost;
 
   /**
    * A caller without sessions yet.
@@ -56,16 +57,15 @@ final class CopyJob {
   /** Works until nothing is left for anybody, or the snapshot is gone. */
   CopyShare run() throws SQLException {
     try (CopyProgress looking = progress.watch()) {
-      boolean[] lost = new boolean[1];
-      Heartbeats.during(looking::latest, looking::abort, () -> lost[0] = !takeAll());
-      return new CopyShare(pieces, lost[0]);
+      Heartbeats.during(looking::latest, looking::abort, this::takeAll);
+      return new CopyShare(pieces, lost != null, lost);
     } finally {
       close();
     }
   }
 
-  /** Whether everything is done; false where the snapshot is gone. */
-  private boolean takeAll() throws SQLException {
+  /** Returns when everything is done, or the snapshot is gone. */
+  private void takeAll() throws SQLException {
     while (true) {
       progress.mustGoOn();
       try {
@@ -74,14 +74,15 @@ final class CopyJob {
         if (takeOne(now)) {
           failingSince = null;
         } else if (finished(now)) {
-          return true;
+          return;
         } else {
           forgetOldFailures();
           progress.looked();
           Pause.of(look);
         }
       } catch (Snapshots.Gone e) {
-        return false;
+        lost = e.why();
+        return;
       } catch (SQLException e) {
         giveUpOrRest(e);
       }
@@ -91,7 +92,7 @@ final class CopyJob {
   private boolean takeOne(CopyPair now) throws SQLException, Snapshots.Gone {
     Connection target = now.target();
     CopyGenerations generations = new CopyGenerations(target);
-    if (!generations.mayKeep(request.generation())) {
+    if (!generations.mayKeep(request.move().migration(), request.generation())) {
       throw Snapshots.Gone.of(request.generation());
     }
     Optional<Piece> taken = new CopyList(target).take(request.move());

@@ -21,7 +21,7 @@ final class CopyList {
       CREATE TABLE IF NOT EXISTS whimbrel.copy_generation (
         number int PRIMARY KEY, slot text NOT NULL, lsn pg_lsn NOT NULL,
         begun_at timestamptz NOT NULL DEFAULT clock_timestamp(), opened_at timestamptz,
-        bytes_again bigint NOT NULL DEFAULT 0);
+        bytes_again bigint NOT NULL DEFAULT 0, identity text);
       CREATE TABLE IF NOT EXISTS whimbrel.copy_snapshot (
         generation int NOT NULL, snapshot text NOT NULL, PRIMARY KEY (generation, snapshot));
       CREATE TABLE IF NOT EXISTS whimbrel.copy_table (
@@ -186,13 +186,15 @@ final class CopyList {
    * A statement that takes this piece alone for as long as its transaction lasts, and waits for
    * nobody.
    *
+   * @param migration whose target this must still be
    * @param state the SQLSTATE with which it fails where the piece cannot be taken (any more)
    */
-  static String taking(Piece piece, String state) {
+  static String taking(Piece piece, String migration, String state) {
     return failing(
-        "PERFORM %s AND p.id = %d AND p.entry = %s AND p.sql = %s%s; IF NOT FOUND"
+        "PERFORM %s AND EXISTS (SELECT FROM whimbrel.authority WHERE migration = %s) AND p.id = %d AND p.entry = %s AND p.sql = %s%s; IF NOT FOUND"
             .formatted(
                 TAKEABLE,
+                Quoting.literal(migration),
                 piece.id(),
                 Quoting.literal(Objects.requireNonNull(piece.entry())),
                 Quoting.literal(Objects.requireNonNull(piece.sql())),

@@ -23,12 +23,14 @@ record CopyPair(RowSession from, RowSession to) {
       Connection target = to.connection();
       sessions.endEarlier(target);
       CopyGenerations generations = new CopyGenerations(target);
+      if (!isClaimedBy(target, request.move().migration())) {
+        throw Snapshots.Gone.of(generation);
+      }
       RowSession from = sessions.rowsFromSource();
       try {
         Connection source = from.connection();
         sessions.endEarlier(source);
-        generations.export(
-            generation, Snapshots.enter(source, generations.snapshots(generation), generation));
+        generations.export(generation, generations.enter(source, generation));
         target.setAutoCommit(false);
         return new CopyPair(from, to);
       } catch (SQLException | Snapshots.Gone | RuntimeException e) {
@@ -39,6 +41,11 @@ record CopyPair(RowSession from, RowSession to) {
       to.close();
       throw e;
     }
+  }
+
+  /** A late attempt finds the snapshot of somebody else, or nothing. */
+  private static boolean isClaimedBy(Connection target, String migration) throws SQLException {
+    return Authority.read(target).filter(row -> row.migration().equals(migration)).isPresent();
   }
 
   /** Reads from the source; sees the snapshot. */

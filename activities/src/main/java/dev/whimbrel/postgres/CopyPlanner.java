@@ -28,13 +28,14 @@ final class CopyPlanner {
   private static final String TABLES =
       "SELECT format('%I.%I', n.nspname, c.relname), c.oid, pg_relation_filenode(c.oid),"
           + " pg_table_size(c.oid), pg_relation_size(c.oid)"
-          + " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND "
-          + PublishedTables.OF_THE_SERVICE
-          + " ORDER BY pg_table_size(c.oid) DESC, 1";
+          + " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND ";
+
+  private static final String LARGEST_FIRST = " ORDER BY pg_table_size(c.oid) DESC, 1";
 
   private final Connection source;
   private final Connection target;
   private final long smallestRange;
+  private final String which;
   private List<Table> counted = List.of();
 
   /**
@@ -43,9 +44,19 @@ final class CopyPlanner {
    * @param smallestRange bytes of the smallest range into which a table is cut
    */
   CopyPlanner(Connection source, Connection target, long smallestRange) {
+    this(source, target, smallestRange, PublishedTables.OF_THE_SERVICE);
+  }
+
+  /**
+   * Plans other tables than those that a stream carries.
+   *
+   * @param which a condition on {@code pg_class c} joined with {@code pg_namespace n}
+   */
+  CopyPlanner(Connection source, Connection target, long smallestRange, String which) {
     this.source = source;
     this.target = target;
     this.smallestRange = smallestRange;
+    this.which = which;
   }
 
   /** One table of the source. */
@@ -164,7 +175,7 @@ final class CopyPlanner {
   private List<Table> tables() throws SQLException {
     List<Table> tables = new ArrayList<>();
     try (Statement statement = source.createStatement();
-        ResultSet rows = statement.executeQuery(TABLES)) {
+        ResultSet rows = statement.executeQuery(TABLES + which + LARGEST_FIRST)) {
       while (rows.next()) {
         tables.add(
             new Table(

@@ -3,6 +3,7 @@ package dev.whimbrel.postgres;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -96,6 +97,25 @@ final class CopySessions {
             .formatted(named(prefix(move)), named(IndexBuild.applicationNames(move))));
   }
 
+  /** Whether anybody is at work for this migration, who builds no index. */
+  static boolean isAtWork(Connection on, Move move) throws SQLException {
+    try (Statement statement = on.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE "
+                    + named(Names.applicationName(move.migration(), ""))
+                    + " AND NOT "
+                    + named(IndexBuild.applicationNames(move))
+                    + " AND datname = pg_catalog.current_database())")) {
+      return row.next() && row.getBoolean(1);
+    }
+  }
+
+  /** Ends every session of this migration but the one that is used for it. */
+  static void endEverybody(Connection on, Move move) throws SQLException {
+    end(on, named(Names.applicationName(move.migration(), "")));
+  }
+
   /** Ends what builds an index for this migration, also where its worker has long died. */
   static void endBuilds(Connection target, Move move) throws SQLException {
     end(target, named(IndexBuild.applicationNames(move)));
@@ -150,6 +170,13 @@ final class CopySessions {
   /** A session on the source that keeps a snapshot; one answer may take half a minute. */
   Connection holder(String name) throws SQLException {
     return prepared(databases.open(move.source(), name, HOLDER), PINNED);
+  }
+
+  /** A session on the source that its server keeps on, whoever waits for its one long answer. */
+  Connection keeper(String name) throws SQLException {
+    Connection session = prepared(open(Side.SOURCE, name, SIMPLE), PINNED);
+    leaveAlone(session, name);
+    return session;
   }
 
   /** A session that creates a slot, however long it has to wait for open transactions. */

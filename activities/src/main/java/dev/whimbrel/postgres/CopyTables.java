@@ -168,6 +168,18 @@ final class CopyTables {
     }
   }
 
+  /** Whether a name is still that of the table, and of no other that has taken its place. */
+  static boolean isNamed(Connection source, String relation, long table) throws SQLException {
+    try (PreparedStatement select =
+        source.prepareStatement("SELECT coalesce(pg_catalog.to_regclass(?)::oid::bigint, 0) = ?")) {
+      select.setString(1, relation);
+      select.setLong(2, table);
+      try (ResultSet row = select.executeQuery()) {
+        return row.next() && row.getBoolean(1);
+      }
+    }
+  }
+
   /** Where a table's rows are stored now; a rewrite moves them. */
   static long filenode(Connection source, long table) throws SQLException {
     try (PreparedStatement select =

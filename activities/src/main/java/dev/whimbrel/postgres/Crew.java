@@ -52,6 +52,11 @@ final class Crew {
   /** Opens a pair of sessions. */
   interface Opener {
     Pair open() throws SQLException;
+
+    /** Does a task in sessions that others do next. */
+    default void apart(Pair pair, Work work) throws SQLException, InterruptedException {
+      work.run(pair);
+    }
   }
 
   /** Decides whether a failure is one task's alone; throws it on where it is not. */
@@ -161,7 +166,7 @@ final class Crew {
       pairs.add(pair);
       for (Task task = next(); task != null; task = next()) {
         try {
-          task.work().run(pair);
+          opener.apart(pair, task.work());
         } catch (SQLException e) {
           // What one object does not allow says nothing about the others.
           refused.of(task.subject(), e);

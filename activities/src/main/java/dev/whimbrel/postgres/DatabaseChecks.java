@@ -1,10 +1,12 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Side;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** What the two databases must have in common before anything is carried. */
@@ -29,20 +31,42 @@ final class DatabaseChecks {
     disk();
   }
 
+  /** What a clone of the source needs; it changes nothing there, whoever holds it. */
+  void runForClone() throws SQLException {
+    String run = look.move().migration();
+    String ofThisClone = run.substring(0, run.indexOf('~') + 1);
+    Optional<Authority.Row> holder = Authority.read(look.target());
+    if (holder.isEmpty()) {
+      emptyTarget();
+    } else if (!holder.get().migration().startsWith(ofThisClone)) {
+      claimed(Side.TARGET);
+    }
+    extensions();
+    encoding();
+    roles();
+    tablespaces();
+    disk();
+  }
+
   private void claimed() throws SQLException {
     for (Side side : Side.values()) {
-      String migration = look.move().migration();
-      Authority.read(look.on(side))
-          .filter(row -> !row.migration().equals(migration))
-          .ifPresent(
-              row ->
-                  findings.blocker(
-                      "claimed",
-                      side.word(),
-                      "belongs to migration %s (as its %s, since %s)."
-                          .formatted(row.migration(), row.side().word(), row.changedAt()),
-                      "end that migration first: whimbrel status " + row.migration()));
+      claimed(side);
     }
+  }
+
+  private void claimed(Side side) throws SQLException {
+    String migration = look.move().migration();
+    Authority.read(look.on(side))
+        .filter(row -> !row.migration().equals(migration))
+        .ifPresent(
+            row ->
+                findings.blocker(
+                    "claimed",
+                    side.word(),
+                    "belongs to %s (as its %s, since %s)."
+                        .formatted(
+                            CloneTarget.words(row.migration()), row.side().word(), row.changedAt()),
+                    "end that first: " + CloneTarget.command(row.migration())));
   }
 
   private void emptyTarget() throws SQLException {
@@ -50,31 +74,39 @@ final class DatabaseChecks {
         && look.holds(Side.TARGET, "EXISTS (SELECT FROM whimbrel.created)")) {
       return; // what is there was created by this migration: it is run again
     }
-    List<Look.Row> rows =
-        look.rows(
-            Side.TARGET,
-            "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n"
-                + " ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN"
-                + " ('information_schema', 'whimbrel') AND c.relkind IN ('r', 'p', 'v', 'm', 'S',"
-                + " 'f') AND c.relpersistence <> 't' AND NOT EXISTS (SELECT FROM pg_depend e WHERE"
-                + " e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype IN ('e',"
-                + " 'i', 'a')) ORDER BY 1");
-    if (rows.isEmpty()) {
+    List<String> found = objects(look.target());
+    if (found.isEmpty()) {
       return;
     }
-    List<String> names = rows.stream().limit(5).map(row -> Look.shortName(row.text(1))).toList();
     findings.blocker(
         "target-not-empty",
         "target",
-        "is not empty: it holds %s%s. A migration never mixes with what is there: drop it, or move"
-                .formatted(
-                    String.join(", ", names),
-                    rows.size() > names.size() ? " and %d more".formatted(rows.size() - 5) : "")
+        "is not empty: it holds %s. A migration never mixes with what is there: drop it, or move"
+                .formatted(some(found))
             + " into an empty database and name that one in the runbook.",
         "DROP SCHEMA public CASCADE; CREATE SCHEMA public; -- or CREATE DATABASE "
             + look.database(Side.TARGET).replaceAll("\"$", "")
             + "_new"
             + (look.database(Side.TARGET).endsWith("\"") ? "\";" : ";"));
+  }
+
+  /** Relations that a database holds, without those of PostgreSQL, extensions and Whimbrel. */
+  static List<String> objects(Connection database) throws SQLException {
+    return PublishedTables.names(
+        database,
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n"
+            + " ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN"
+            + " ('information_schema', 'whimbrel') AND c.relkind IN ('r', 'p', 'v', 'm', 'S',"
+            + " 'f') AND c.relpersistence <> 't' AND NOT EXISTS (SELECT FROM pg_depend e WHERE"
+            + " e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype IN ('e',"
+            + " 'i', 'a')) ORDER BY 1");
+  }
+
+  /** The first of them, and how many more there are. */
+  static String some(List<String> objects) {
+    List<String> names = objects.stream().limit(5).map(Look::shortName).toList();
+    return String.join(", ", names)
+        + (objects.size() > names.size() ? " and %d more".formatted(objects.size() - 5) : "");
   }
 
   private void extensions() throws SQLException {

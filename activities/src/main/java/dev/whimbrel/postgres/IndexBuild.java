@@ -70,7 +70,7 @@ final class IndexBuild {
   private String message(Piece piece) {
     return String.join(
         "\n;\n",
-        CopyList.taking(piece, NOT_TO_BE_TAKEN),
+        CopyList.taking(piece, move.migration(), NOT_TO_BE_TAKEN),
         Objects.requireNonNull(piece.sql()),
         CopyList.needingRows(piece, NOT_TO_BE_TAKEN),
         Ledger.recording(move.migration(), List.of(Objects.requireNonNull(piece.entry())), ""),

@@ -55,21 +55,48 @@ final class PieceWork {
   /**
    * Keeps the snapshot, and gives back the lock on the table that a look at it takes.
    *
-   * @throws Snapshots.Gone where the table's rows are stored elsewhere since (VACUUM FULL, CLUSTER,
-   *     TRUNCATE), so that its pages mean nothing any more: the next generation begins it anew
+   * @throws Snapshots.Gone where the table is gone, or its rows are stored elsewhere since (VACUUM
+   *     FULL, CLUSTER, TRUNCATE), so that its pages mean nothing any more: the next generation
+   *     begins it anew
    */
   private long reading(Piece piece, Work work) throws SQLException, Snapshots.Gone {
     Savepoint before = source.setSavepoint();
-    Verbatim.execute(source, "LOCK TABLE ONLY " + piece.relation() + " IN ACCESS SHARE MODE");
+    lock(piece);
     if (CopyTables.filenode(source, piece.sourceOid()) != piece.filenode()
         || CopyTables.filenodeSeen(source, piece.sourceOid()) != piece.filenode()) {
       throw new Snapshots.Gone(
           piece.relation() + " is stored elsewhere since its pages were counted");
     }
-    long rows = work.run();
+    if (!CopyTables.isNamed(source, piece.relation(), piece.sourceOid())) {
+      throw new Snapshots.Gone(piece.relation() + " is another table since its pages were counted");
+    }
+    long rows = run(piece, work);
     source.rollback(before);
     source.releaseSavepoint(before);
     return rows;
+  }
+
+  private static long run(Piece piece, Work work) throws SQLException, Snapshots.Gone {
+    try {
+      return work.run();
+    } catch (SQLException e) {
+      if (SqlFailures.is(e, SqlFailures.UNDEFINED_COLUMN)) {
+        throw new Snapshots.Gone(piece.relation() + " has lost a column since it was listed");
+      }
+      throw e;
+    }
+  }
+
+  private void lock(Piece piece) throws SQLException, Snapshots.Gone {
+    try {
+      Verbatim.execute(source, "LOCK TABLE ONLY " + piece.relation() + " IN ACCESS SHARE MODE");
+    } catch (SQLException e) {
+      if (SqlFailures.is(e, SqlFailures.UNDEFINED_TABLE)
+          || SqlFailures.is(e, SqlFailures.UNDEFINED_SCHEMA)) {
+        throw new Snapshots.Gone(piece.relation() + " was dropped since its pages were counted");
+      }
+      throw e;
+    }
   }
 
   private long rows(Piece piece) throws SQLException {

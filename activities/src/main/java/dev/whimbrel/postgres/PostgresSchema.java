@@ -99,16 +99,7 @@ public final class PostgresSchema implements Schema {
         return new Outcome("nothing was created on the target");
       }
       requireNotHandedOver(target.connection(), move);
-      int dropped = 0;
-      StringBuilder kept = new StringBuilder();
-      for (Ledger.Row row : ledger.newestFirst()) {
-        Heartbeats.beat("dropping what was created on the target, " + dropped + " parts so far");
-        if (!drop(target, row)) {
-          kept.append(kept.length() == 0 ? "; kept, since it is in use: " : ", ")
-              .append(row.undo());
-        }
-        dropped++;
-      }
+      String kept = SchemaRemoval.run(target);
       ledger.dropIfEmpty();
       return new Outcome("what this migration created on the target is dropped" + kept);
     }
@@ -129,34 +120,6 @@ public final class PostgresSchema implements Schema {
           "Cannot drop the schema from the target: writes go there",
           "roll back first",
           "whimbrel rollback " + move.migration());
-    }
-  }
-
-  /** Whether the record's objects are gone; only a role may stay, where it has got other uses. */
-  private static boolean drop(SchemaSession target, Ledger.Row row) throws SQLException {
-    try {
-      if (!row.undo().isBlank()) {
-        target.execute(row.undo());
-      }
-      target.ledger().forget(row);
-      target.connection().commit();
-      return true;
-    } catch (SQLException e) {
-      if (!SqlFailures.is(e, "2BP01")) {
-        throw e;
-      }
-      target.connection().rollback();
-      if (row.undo().startsWith("DROP ROLE")) {
-        target.ledger().forget(row);
-        target.connection().commit();
-        return false;
-      }
-      throw Failures.needsHelp(
-          "Cannot drop the schema from the target: something that this migration did not create"
-              + " depends on it: "
-              + SchemaSession.detailOf(e),
-          "drop what depends on it, then retry",
-          null);
     }
   }
 

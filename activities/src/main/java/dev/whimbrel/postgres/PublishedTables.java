@@ -13,11 +13,17 @@ import java.util.List;
  * partition that appears later stops the stream instead of being left out silently.
  */
 final class PublishedTables {
-  /** A condition on {@code pg_class c} joined with {@code pg_namespace n}. */
-  static final String OF_THE_SERVICE =
-      "c.relpersistence = 'p' AND n.nspname !~ '^pg_' AND n.nspname NOT IN"
+  /**
+   * A condition on {@code pg_class c} joined with {@code pg_namespace n}: logged or not, but not
+   * temporary.
+   */
+  static final String LOGGED_OR_NOT =
+      "c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname NOT IN"
           + " ('information_schema', 'whimbrel') AND NOT EXISTS (SELECT FROM pg_depend e"
           + " WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')";
+
+  /** The same without what no stream carries. */
+  static final String OF_THE_SERVICE = "c.relpersistence = 'p' AND " + LOGGED_OR_NOT;
 
   /** A condition on {@code pg_class c}: UPDATE and DELETE can name the row they change. */
   static final String HAS_IDENTITY =

@@ -162,7 +162,8 @@ final class RightsChecks {
         + (create ? "" : "GRANT CREATE ON DATABASE " + look.database(side) + " TO " + role + ";");
   }
 
-  private void rowSecurity() throws SQLException {
+  /** Rows that a policy would hide. */
+  void rowSecurity() throws SQLException {
     List<Look.Row> tables =
         look.rows(
             Side.SOURCE,

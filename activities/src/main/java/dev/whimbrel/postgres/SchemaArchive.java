@@ -18,6 +18,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A {@code pg_dump} archive of the source's schema, without data, in a private directory of this
@@ -50,7 +51,12 @@ final class SchemaArchive implements AutoCloseable {
   /**
    * Reads the schema of the database; other people's publications and {@code whimbrel} stay out.
    */
-  static SchemaArchive dump(PgTools tools, PostgresSpec spec, Secrets secrets, String application) {
+  static SchemaArchive dump(
+      PgTools tools,
+      PostgresSpec spec,
+      Secrets secrets,
+      String application,
+      @Nullable String snapshot) {
     try {
       Path directory = Files.createTempDirectory("whimbrel-schema");
       SchemaArchive archive = new SchemaArchive(tools, secrets, directory);
@@ -60,18 +66,22 @@ final class SchemaArchive implements AutoCloseable {
         environment.put("PGPASSWORD", secrets.resolve(spec.password()));
       }
       List<String> command =
-          List.of(
-              tools.dump(),
-              "--dbname=" + Conninfo.withoutPassword(spec.url()),
-              "--no-password",
-              "--schema-only",
-              "--format=custom",
-              "--encoding=UTF8",
-              "--no-publications",
-              "--no-subscriptions",
-              "--exclude-schema=" + Names.SCHEMA,
-              "--lock-wait-timeout=30s",
-              "--file=" + archive.file());
+          new ArrayList<>(
+              List.of(
+                  tools.dump(),
+                  "--dbname=" + Conninfo.withoutPassword(spec.url()),
+                  "--no-password",
+                  "--schema-only",
+                  "--format=custom",
+                  "--encoding=UTF8",
+                  "--no-publications",
+                  "--no-subscriptions",
+                  "--exclude-schema=" + Names.SCHEMA,
+                  "--lock-wait-timeout=30s",
+                  "--file=" + archive.file()));
+      if (snapshot != null) {
+        command.add("--snapshot=" + snapshot);
+      }
       try {
         archive.run("Cannot read the source's schema", command, environment);
         return archive;
@@ -235,7 +245,9 @@ final class SchemaArchive implements AutoCloseable {
             || text.contains("no password supplied")
             || text.contains("no pg_hba.conf entry")
             || text.contains("does not exist");
-    if (said.isEmpty() || (passing && !credentials)) {
+    // The snapshot is lost: whoever keeps it says so, and the next one follows.
+    boolean withoutSnapshot = text.contains("SET TRANSACTION SNAPSHOT");
+    if (said.isEmpty() || withoutSnapshot || (passing && !credentials)) {
       return Failures.transientFailure(doing + ": " + text);
     }
     return Failures.needsHelp(doing + ": " + text, "mend what pg_dump names, then retry", null);

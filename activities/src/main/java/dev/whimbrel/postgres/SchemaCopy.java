@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Carries entries of the source's schema that the target does not have yet. What is created and the
@@ -37,11 +38,31 @@ final class SchemaCopy implements AutoCloseable {
   /** Dumps the source's schema. The session, with its lock, was opened before. */
   static SchemaCopy of(Connection source, SchemaSession target, Move move, Secrets secrets)
       throws SQLException {
+    return of(source, target, move, secrets, null);
+  }
+
+  /**
+   * As {@link #of(Connection, SchemaSession, Move, Secrets)}, as a snapshot shows it.
+   *
+   * @param snapshot the name under which {@code source}, which sees it, exports it; null for the
+   *     schema of now
+   */
+  static SchemaCopy of(
+      Connection source,
+      SchemaSession target,
+      Move move,
+      Secrets secrets,
+      @Nullable String snapshot)
+      throws SQLException {
     SourceCatalog catalog = new SourceCatalog(source);
     PgTools tools = PgTools.find(catalog.major(), System.getenv());
     SchemaArchive archive =
         SchemaArchive.dump(
-            tools, move.source(), secrets, Names.applicationName(move.migration(), "schema"));
+            tools,
+            move.source(),
+            secrets,
+            Names.applicationName(move.migration(), "schema"),
+            snapshot);
     return new SchemaCopy(target, catalog, archive);
   }
 
@@ -108,6 +129,31 @@ final class SchemaCopy implements AutoCloseable {
   }
 
   /**
+   * What is created behind the rows and belongs to no table alone.
+   *
+   * @param sql what creates it, by itself
+   * @param undo what drops it again; empty where it goes with its table
+   */
+  record LaterEntry(SchemaEntry entry, String sql, String undo) {}
+
+  /**
+   * Everything that comes behind the rows, in its order. Foreign keys are left to {@link
+   * ForeignKeys#validate}.
+   *
+   * @param listed keys of entries that come with their tables
+   */
+  List<LaterEntry> later(Set<String> listed) throws SQLException {
+    List<SchemaEntry> entries = remaining("post-data", entry -> !listed.contains(entry.key()));
+    List<LaterEntry> later = new ArrayList<>();
+    if (!entries.isEmpty()) {
+      scriptOf(entries, catalog.foreignKeysToValidate())
+          .standingAlone()
+          .forEach((entry, sql) -> later.add(new LaterEntry(entry, sql, undo(entry))));
+    }
+    return later;
+  }
+
+  /**
    * Creates whatever is left, each in its own transaction: an index may take hours. Foreign keys
    * are left to {@link ForeignKeys#validate}.
    */
@@ -135,17 +181,21 @@ final class SchemaCopy implements AutoCloseable {
     int done = 0;
     for (int from = 0; from < entries.size(); from += TOGETHER) {
       List<SchemaEntry> batch = entries.subList(from, Math.min(from + TOGETHER, entries.size()));
-      SchemaScript script =
-          complete(archive.script(batch, keepsTablespaces()), batch)
-              .changed(
-                  entry -> validatedLater.contains(entry.oid()) && entry.isType("FK CONSTRAINT"),
-                  ForeignKeys::notValid);
+      SchemaScript script = scriptOf(batch, validatedLater);
       for (SchemaEntry entry : batch) {
         target.create(List.of(entry), script, undo(entry), at(entry, done, entries.size()));
         done++;
       }
     }
     return done;
+  }
+
+  private SchemaScript scriptOf(List<SchemaEntry> batch, Set<Long> validatedLater)
+      throws SQLException {
+    return complete(archive.script(batch, keepsTablespaces()), batch)
+        .changed(
+            entry -> validatedLater.contains(entry.oid()) && entry.isType("FK CONSTRAINT"),
+            ForeignKeys::notValid);
   }
 
   /** What goes away with its table needs no undo; these do not. */
@@ -206,7 +256,8 @@ final class SchemaCopy implements AutoCloseable {
     return script;
   }
 
-  private static Progress at(SchemaEntry entry, int done, int total) {
+  /** How far it is before an entry is created. */
+  static Progress at(SchemaEntry entry, int done, int total) {
     return new Progress(
         "creating " + entry.label().strip(),
         (long) done,

@@ -34,6 +34,15 @@ final class ServerChecks {
     roomOnTheTarget();
   }
 
+  /** What a clone needs: versions, and a target that takes writes. */
+  void runForClone() throws SQLException {
+    sameDatabase();
+    supported();
+    if (look.holds(Side.TARGET, "pg_is_in_recovery()")) {
+      takesNoWrites(Side.TARGET);
+    }
+  }
+
   private void sameDatabase() throws SQLException {
     String identity =
         "SELECT system_identifier::text, (SELECT oid FROM pg_database WHERE datname ="
@@ -56,6 +65,22 @@ final class ServerChecks {
   }
 
   private void versions() throws SQLException {
+    supported();
+    for (Side side : Side.values()) {
+      int major = look.major(side);
+      Integer minor = MINORS.get(major);
+      if (minor != null && look.minor(side) < minor) {
+        findings.warning(
+            "minor-version",
+            side.word(),
+            "is PostgreSQL %d.%d, with defects in logical replication that %d.%d mends."
+                .formatted(major, look.minor(side), major, minor),
+            "update the server to the newest minor release");
+      }
+    }
+  }
+
+  private void supported() throws SQLException {
     int source = look.major(Side.SOURCE);
     int target = look.major(Side.TARGET);
     for (Side side : Side.values()) {
@@ -66,15 +91,6 @@ final class ServerChecks {
             side.word(),
             "is PostgreSQL " + major + "; expected " + OLDEST + " to " + NEWEST + ".",
             "upgrade the server");
-      }
-      Integer minor = MINORS.get(major);
-      if (minor != null && look.minor(side) < minor) {
-        findings.warning(
-            "minor-version",
-            side.word(),
-            "is PostgreSQL %d.%d, with defects in logical replication that %d.%d mends."
-                .formatted(major, look.minor(side), major, minor),
-            "update the server to the newest minor release");
       }
     }
     if (target < source) {
@@ -88,11 +104,7 @@ final class ServerChecks {
 
   private void standby(Side side) throws SQLException {
     if (look.holds(side, "pg_is_in_recovery()")) {
-      findings.blocker(
-          "standby",
-          side.word(),
-          "is a standby and takes no writes.",
-          "name its primary in the url");
+      takesNoWrites(side);
       return;
     }
     for (Look.Row row :
@@ -109,6 +121,11 @@ final class ServerChecks {
               + " not follow.",
           null);
     }
+  }
+
+  private void takesNoWrites(Side side) {
+    findings.blocker(
+        "standby", side.word(), "is a standby and takes no writes.", "name its primary in the url");
   }
 
   private void settings(Side side) throws SQLException {

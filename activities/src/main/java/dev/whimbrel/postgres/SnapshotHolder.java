@@ -71,8 +71,8 @@ final class SnapshotHolder {
           Progress.of("creating slot " + slot() + ", which waits for open transactions"),
           creator,
           () -> createSlot(creator, made));
-      String own = Snapshots.enter(session, List.of(made[0]), generation);
-      record(own, made[1]);
+      String own = Snapshots.enter(session, List.of(made[0]), null, generation);
+      record(own, made[1], Snapshots.identity(session));
     } catch (Snapshots.Gone e) {
       throw Failures.transientFailure(e.getMessage() + " before anybody could read it");
     }
@@ -92,11 +92,11 @@ final class SnapshotHolder {
   }
 
   /** A snapshot that nobody could find would be held in vain. */
-  private void record(String snapshot, String lsn) throws SQLException {
+  private void record(String snapshot, String lsn, String identity) throws SQLException {
     try (Connection target = databases.open(move.target(), application, ANSWER)) {
       CopyGenerations generations = new CopyGenerations(target);
       target.setAutoCommit(false);
-      generations.begin(generation, slot(), snapshot, lsn);
+      generations.begin(generation, slot(), snapshot, lsn, identity);
       target.commit();
     }
   }

@@ -23,12 +23,13 @@ final class TableCatalog {
       select c.oid, n.nspname, c.relname, greatest(c.reltuples, 0)::int8,
         case when not c.relispopulated then 'it is not populated'
              when c.relkind = 'f' then 'it is a foreign table: its rows live elsewhere'
-             when c.relpersistence = 'u' then 'it is unlogged: streams do not carry it'
+             when c.relpersistence = 'u' then '%s'
              when exists (select from pg_depend d where d.classid = 'pg_class'::regclass
                 and d.objid = c.oid and d.deptype = 'e') then 'it belongs to an extension'
              else '' end
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.relkind = any(cast(? as "char"[])) and c.relpersistence <> 't' and\s"""
+              .formatted(TableShape.UNLOGGED)
           + USER_SCHEMAS;
 
   // A key of a domain is compared as the type below it; to_jsonb reads a column of pg_database

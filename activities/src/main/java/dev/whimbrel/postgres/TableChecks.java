@@ -33,10 +33,28 @@ final class TableChecks {
     identityByAllColumns();
     generatedIdentity();
     notCarried();
-    largeObjects();
+    largeObjects("stream");
     triggers();
+    new EventTriggerChecks(look, findings).run();
     indexes();
-    sequences();
+    sequences(false);
+    new InheritedColumns(look, findings).run();
+  }
+
+  /**
+   * What a clone does not hold, or not as the source does.
+   *
+   * @param standby whether the source is one
+   */
+  void runForClone(boolean standby) throws SQLException {
+    if (standby) {
+      unlogged("is unlogged: a standby has its definition only, and the clone has no rows of it.");
+    }
+    foreignTables("what is behind it.");
+    largeObjects("clone");
+    new EventTriggerChecks(look, findings).run();
+    indexes();
+    sequences(standby);
     new InheritedColumns(look, findings).run();
   }
 
@@ -135,7 +153,7 @@ final class TableChecks {
     }
   }
 
-  private void notCarried() throws SQLException {
+  private void unlogged(String message) throws SQLException {
     for (Look.Row row :
         look.rows(
             Side.SOURCE,
@@ -143,18 +161,26 @@ final class TableChecks {
       findings.warning(
           "unlogged",
           Look.shortName(row.text(1)),
-          "is unlogged: the table is carried, its rows are not.",
+          message,
           "ALTER TABLE " + row.text(1) + " SET LOGGED;");
     }
+  }
+
+  private void foreignTables(String reached) throws SQLException {
     for (Look.Row row :
         look.rows(Side.SOURCE, NAME + CLASSES + TABLES + "c.relkind = 'f' ORDER BY 1")) {
       findings.warning(
           "foreign-table",
           Look.shortName(row.text(1)),
-          "is a foreign table: its definition is carried; the target's server must reach what is"
-              + " behind it, and writes to it pass the fence.",
+          "is a foreign table: its definition is carried; the target's server must reach "
+              + reached,
           null);
     }
+  }
+
+  private void notCarried() throws SQLException {
+    unlogged("is unlogged: the table is carried, its rows are not.");
+    foreignTables("what is behind it, and writes to it pass the fence.");
     for (Look.Row row :
         look.rows(
             Side.SOURCE,
@@ -190,13 +216,13 @@ final class TableChecks {
     }
   }
 
-  private void largeObjects() throws SQLException {
+  private void largeObjects(String carrier) throws SQLException {
     long count = look.number(Side.SOURCE, "SELECT count(*) FROM pg_largeobject_metadata");
     if (count > 0) {
       findings.blocker(
           "large-objects",
           "source",
-          "holds " + count + " large objects, which no stream carries.",
+          "holds %d large objects, which no %s carries.".formatted(count, carrier),
           "move them into a column, for example: UPDATE t SET data = lo_get(t.lob_oid); then SELECT"
               + " lo_unlink(oid) FROM pg_largeobject_metadata;");
     }
@@ -220,22 +246,6 @@ final class TableChecks {
               .formatted(row.text(2), row.text(3).equals("A") ? "ALWAYS" : "REPLICA"),
           "ALTER TABLE %s ENABLE TRIGGER %s;".formatted(row.text(1), row.text(2)));
     }
-    for (Look.Row row :
-        look.rows(
-            Side.SOURCE,
-            "SELECT quote_ident(evtname), evtevent FROM pg_event_trigger"
-                + " WHERE evtname !~ '^whimbrel_' AND evtenabled <> 'D'")) {
-      String message = "is an event trigger (" + row.text(2) + "): it fires for Whimbrel's DDL too";
-      if (look.isSuperuser(Side.TARGET)) {
-        findings.warning("event-trigger", row.text(1), message + ".", null);
-      } else {
-        findings.blocker(
-            "event-trigger",
-            row.text(1),
-            message + ", and only a superuser may create it on the target.",
-            "DROP EVENT TRIGGER " + row.text(1) + ";");
-      }
-    }
   }
 
   private void indexes() throws SQLException {
@@ -255,13 +265,15 @@ final class TableChecks {
     }
   }
 
-  private void sequences() throws SQLException {
+  /** A standby does not read those that are not logged: these are left out. */
+  private void sequences(boolean onlyLogged) throws SQLException {
     for (Look.Row row :
         look.rows(
             Side.SOURCE,
             NAME
                 + CLASSES
                 + TABLES
+                + (onlyLogged ? "c.relpersistence = 'p' AND " : "")
                 + "CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(c.oid, 'SELECT')"
                 + " ELSE false END ORDER BY 1")) {
       findings.blocker(

@@ -21,6 +21,19 @@ record TableShape(
     long rows,
     String reason) {
 
+  /** Why the rows of a table that is not logged are not compared. */
+  static final String UNLOGGED = "it is unlogged: streams do not carry it";
+
+  /** The same where what is not logged was copied too. */
+  TableShape withUnlogged() {
+    return reason.equals(UNLOGGED) ? new TableShape(schema, name, columns, keys, rows, "") : this;
+  }
+
+  /** The same where something else keeps its rows from being compared. */
+  TableShape notCompared(String why) {
+    return new TableShape(schema, name, columns, keys, rows, why);
+  }
+
   /** Its name as people write it. */
   String label() {
     return Quoting.shown(schema, name);

@@ -12,6 +12,9 @@ import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.Statement;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -218,6 +221,54 @@ class PostgresCopyTest {
 
     assertThatThrownBy(() -> copy.prepareCopy(move))
         .hasMessageContaining("Cannot copy public.t: the table holds rows on the target already");
+    replication.unsubscribe(move);
+  }
+
+  @Test
+  void readsNoOtherSnapshotThatHasGotTheNameOfItsOwn() throws Exception {
+    Move move = pair.database("renamed");
+    big("renamed");
+    schema.createTables(move);
+    copy.prepareCopy(move);
+    CopyShare share;
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 1));
+        Connection other = pair.source().connect("renamed");
+        Statement statement = other.createStatement()) {
+      copy.openGeneration(holder.request);
+      pair.source().execute("renamed", "INSERT INTO small VALUES (77, 'late')");
+      other.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+      other.setAutoCommit(false);
+      String name;
+      try (ResultSet row = statement.executeQuery("SELECT pg_export_snapshot()")) {
+        row.next();
+        name = row.getString(1);
+      }
+      pair.target()
+          .execute("renamed", "UPDATE whimbrel.copy_snapshot SET snapshot = '" + name + "'");
+
+      share = copy.copyPieces(holder.request);
+    }
+
+    assertThat(share.snapshotLost()).isTrue();
+    assertThat(onTarget("renamed", "SELECT count(*) FROM small")).isEqualTo("0");
+    replication.unsubscribe(move);
+  }
+
+  @Test
+  void carriesOnWhatAReleaseHasBegunThatDidNotTellSnapshotsApart() throws Exception {
+    Move move = pair.database("older");
+    big("older");
+    schema.createTables(move);
+    copy.prepareCopy(move);
+    String forget = "ALTER TABLE whimbrel.copy_generation DROP COLUMN identity";
+    pair.target().execute("older", forget);
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+      copy.openGeneration(holder.request);
+      pair.target().execute("older", forget);
+
+      assertThat(copy.copyPieces(holder.request).snapshotLost()).isFalse();
+    }
+    assertSame("older", "big", "small");
     replication.unsubscribe(move);
   }
 

@@ -58,7 +58,7 @@ final class Journey implements AutoCloseable {
     this.world = world;
     this.name = name;
     if (!copy.isZero()) {
-      slowTheCopyDown(copy);
+      slowTheCopyDown(world.source(), copy);
     }
     migration = new LabMigration(world, name);
     this.environment = environment;
@@ -97,18 +97,16 @@ final class Journey implements AutoCloseable {
   }
 
   /** A table whose every row waits for two milliseconds wherever it is inserted from now on. */
-  private void slowTheCopyDown(Duration copy) {
+  static void slowTheCopyDown(PostgresServer source, Duration copy) {
     String check =
         "CREATE OR REPLACE FUNCTION unhurried(n int) RETURNS boolean LANGUAGE plpgsql AS ";
-    world
-        .source()
-        .execute(
-            Shop.DATABASE,
-            "SET ROLE " + Shop.OWNER,
-            check + "'BEGIN RETURN true; END'",
-            "CREATE TABLE slow_to_copy (n int PRIMARY KEY CHECK (public.unhurried(n)))",
-            "INSERT INTO slow_to_copy SELECT generate_series(1, " + copy.toMillis() / 2 + ")",
-            check + "'BEGIN PERFORM pg_catalog.pg_sleep(0.002); RETURN true; END'");
+    source.execute(
+        Shop.DATABASE,
+        "SET ROLE " + Shop.OWNER,
+        check + "'BEGIN RETURN true; END'",
+        "CREATE TABLE slow_to_copy (n int PRIMARY KEY CHECK (public.unhurried(n)))",
+        "INSERT INTO slow_to_copy SELECT generate_series(1, " + copy.toMillis() / 2 + ")",
+        check + "'BEGIN PERFORM pg_catalog.pg_sleep(0.002); RETURN true; END'");
   }
 
   LabWorld world() {

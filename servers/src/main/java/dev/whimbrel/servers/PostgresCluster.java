@@ -54,6 +54,31 @@ record PostgresCluster(Path home, Path directory) {
     }
   }
 
+  /** Copies the files of a server that is stopped, for one that follows it. */
+  static void follow(Path directory, Path copy, int port, int primary) {
+    ChildProcess.run(
+        Unprivileged.command(
+            List.of("cp", "-R", "--preserve=mode", directory + "/data", copy + "/data")),
+        copy,
+        LIMIT);
+    try {
+      Path conf = copy.resolve("data/postgresql.conf");
+      Files.writeString(
+          conf,
+          Files.readString(conf)
+              + line("port", Integer.toString(port))
+              + line("hot_standby", "on")
+              + line(
+                  "primary_conninfo",
+                  "host=127.0.0.1 port=" + primary + " user=postgres application_name=follower"));
+      Path signal = copy.resolve("data/standby.signal");
+      Files.createFile(signal);
+      Unprivileged.own(signal);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   private static String line(String name, String value) {
     return name + " = '" + value.replace("'", "''") + "'\n";
   }

@@ -125,6 +125,25 @@ public final class PostgresServer implements AutoCloseable {
     }
   }
 
+  /**
+   * Makes a hot standby of this server, which is stopped for as long as its files are copied.
+   * Returns when the standby takes connections.
+   */
+  public synchronized PostgresServer standby() {
+    stopFast();
+    Path copy = Directories.temporary("postgres-" + version + "-standby");
+    PostgresServer standby = new PostgresServer(version(version), home, copy);
+    PostgresCluster.follow(directory, copy, standby.port, port);
+    start();
+    try {
+      standby.start();
+      return standby;
+    } catch (RuntimeException e) {
+      standby.close();
+      throw e;
+    }
+  }
+
   /** Starts the server again on the same port and data, and waits until it accepts connections. */
   public synchronized void start() {
     if (isRunning()) {

@@ -39,6 +39,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -115,7 +116,7 @@ final class Migrations {
     }
   }
 
-  private static boolean isRunning(DescribeWorkflowExecutionResponse described) {
+  static boolean isRunning(DescribeWorkflowExecutionResponse described) {
     return described.getWorkflowExecutionInfo().getStatus()
         == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
   }
@@ -144,7 +145,8 @@ final class Migrations {
     return rawDescribe(execution(name));
   }
 
-  private DescribeWorkflowExecutionResponse rawDescribe(WorkflowExecution execution) {
+  /** What Temporal itself knows of a workflow; as it says where it knows none. */
+  DescribeWorkflowExecutionResponse rawDescribe(WorkflowExecution execution) {
     return temporal
         .stubs()
         .blockingStub()
@@ -177,6 +179,14 @@ final class Migrations {
   }
 
   private @Nullable MigrationStatus query(String name) {
+    return query(execution(name), MigrationStatus.class, e -> cannotRead(name, e));
+  }
+
+  /** What a workflow answers to {@code status}; null where nobody answers in time. */
+  <T> @Nullable T query(
+      WorkflowExecution execution,
+      Class<T> type,
+      Function<StatusRuntimeException, CannotDo> unreachable) {
     try {
       QueryWorkflowResponse response =
           temporal
@@ -186,18 +196,13 @@ final class Migrations {
               .queryWorkflow(
                   QueryWorkflowRequest.newBuilder()
                       .setNamespace(temporal.namespace())
-                      .setExecution(execution(name))
+                      .setExecution(execution)
                       .setQuery(WorkflowQuery.newBuilder().setQueryType("status"))
                       .build());
-      return converter()
-          .fromPayloads(
-              0,
-              Optional.of(response.getQueryResult()),
-              MigrationStatus.class,
-              MigrationStatus.class);
+      return converter().fromPayloads(0, Optional.of(response.getQueryResult()), type, type);
     } catch (StatusRuntimeException e) {
       if (e.getStatus().getCode() == Status.Code.UNAVAILABLE) {
-        throw cannotRead(name, e);
+        throw unreachable.apply(e);
       }
       return null; // nobody answers in time, or what answers cannot: the memo has to do
     }
@@ -221,7 +226,8 @@ final class Migrations {
         progress == null ? null : progress.warning());
   }
 
-  private @Nullable Progress progress(PendingActivityInfo pending) {
+  /** What an activity has said last, or null. */
+  @Nullable Progress progress(PendingActivityInfo pending) {
     if (!pending.hasHeartbeatDetails() || pending.getHeartbeatDetails().getPayloadsCount() == 0) {
       return null;
     }

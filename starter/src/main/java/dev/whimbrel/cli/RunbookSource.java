@@ -15,6 +15,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
@@ -33,18 +34,26 @@ record RunbookSource(Path file, Runbook runbook, String hash, List<QuerySpec> qu
    * @throws CannotDo with exit code 2 and every mistake of the file
    */
   static RunbookSource read(Path file) {
-    return read(file, RunbookSource::queries);
+    return read(file, RunbookFile::parse, RunbookSource::queries);
   }
 
   /** As {@link #read(Path)}, for whoever is about to write the file of queries. */
   static RunbookSource withoutQueries(Path file) {
-    return read(file, (path, runbook) -> List.of());
+    return read(file, RunbookFile::parse, (path, runbook) -> List.of());
   }
 
-  private static RunbookSource read(Path file, BiFunction<Path, Runbook, List<QuerySpec>> queries) {
+  /** As {@link #read(Path)}, for a clone: name, source and target are enough. */
+  static RunbookSource readForClone(Path file) {
+    return read(file, RunbookFile::parseForClone, (path, runbook) -> List.of());
+  }
+
+  private static RunbookSource read(
+      Path file,
+      Function<String, Runbook> parser,
+      BiFunction<Path, Runbook, List<QuerySpec>> queries) {
     try {
       byte[] bytes = Files.readAllBytes(file);
-      Runbook runbook = RunbookFile.parse(new String(bytes, StandardCharsets.UTF_8));
+      Runbook runbook = parser.apply(new String(bytes, StandardCharsets.UTF_8));
       return new RunbookSource(file, runbook, sha256(bytes), queries.apply(file, runbook));
     } catch (InvalidRunbook e) {
       throw mistakes(file, e);

@@ -74,6 +74,7 @@ public final class Whimbrel {
           new Decisions.Abandon(context),
           new Looks.History(context),
           new Verify(context),
+          new Cloning(context),
           new Looks.Report(context),
           new Elsewhere.Inspect(),
           new Elsewhere.Work(),

@@ -15,6 +15,7 @@ final class Shell {
   private boolean terminal;
   private String out = "";
   private String err = "";
+  private volatile StringWriter printing = new StringWriter();
 
   Shell(Temporal.Connector connector) {
     this.connector = connector;
@@ -29,6 +30,7 @@ final class Shell {
 
   int run(String... arguments) {
     StringWriter outText = new StringWriter();
+    printing = outText;
     StringWriter errText = new StringWriter();
     Console console =
         new Console(
@@ -43,6 +45,11 @@ final class Shell {
     out = outText.toString();
     err = errText.toString();
     return code;
+  }
+
+  /** What a command that still runs, on another thread, has printed so far. */
+  String soFar() {
+    return printing.toString();
   }
 
   String out() {

@@ -8,6 +8,7 @@ import dev.whimbrel.compute.RegistryCompute;
 import dev.whimbrel.dns.RegistryDns;
 import dev.whimbrel.migration.Migrations;
 import dev.whimbrel.postgres.Pace;
+import dev.whimbrel.postgres.PostgresCloning;
 import dev.whimbrel.postgres.PostgresCopy;
 import dev.whimbrel.postgres.PostgresKeptWal;
 import dev.whimbrel.postgres.PostgresPreflight;
@@ -58,6 +59,7 @@ public final class WorkerMain {
       new PostgresPreflight(secrets),
       new PostgresSchema(secrets),
       new PostgresCopy(secrets, pace),
+      new PostgresCloning(secrets),
       new PostgresReplication(secrets, pace),
       new PostgresKeptWal(secrets, pace),
       new PostgresVerification(secrets),

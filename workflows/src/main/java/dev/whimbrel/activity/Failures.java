@@ -73,6 +73,17 @@ public final class Failures {
     return ApplicationFailure.newNonRetryableFailure(help.cause(), NEEDS_HELP, help);
   }
 
+  /** What a {@code NeedsHelp} carries. */
+  public static Help carried(ApplicationFailure failure) {
+    if (failure.getDetails() != null && failure.getDetails().getSize() > 0) {
+      Help help = failure.getDetails().get(Help.class);
+      if (help != null) {
+        return help;
+      }
+    }
+    return new Help(failure.getOriginalMessage(), "Mend it, then retry.", null);
+  }
+
   /** The same failure of a switchover's, with both sides closed as far as anybody knows. */
   public static ApplicationFailure maybeClosed(Help help) {
     return needsHelp(new Help(help.cause(), help.remedy(), help.command(), true));

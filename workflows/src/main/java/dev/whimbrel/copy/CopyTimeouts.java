@@ -60,6 +60,19 @@ final class CopyTimeouts {
                   .build())
           .build();
 
+  /**
+   * What grows with the data besides its rows, such as the keys of a clone: two days for one
+   * attempt, half a minute of silence.
+   */
+  static final ActivityOptions WORK =
+      ActivityOptions.newBuilder(LIST).setStartToCloseTimeout(Duration.ofDays(2)).build();
+
+  /** A look for a person who waits at a terminal: three attempts, then the failure is told. */
+  static final ActivityOptions LOOK =
+      ActivityOptions.newBuilder(LIST)
+          .setRetryOptions(RetryOptions.newBuilder(A_DOZEN).setMaximumAttempts(3).build())
+          .build();
+
   /** The pause before another generation. */
   static final Duration BETWEEN_GENERATIONS = Duration.ofMillis(100);
 
@@ -73,7 +86,12 @@ final class CopyTimeouts {
 
   /** Activities whose line in the Temporal UI begins with the step's id. */
   static <T> T call(Class<T> type, ActivityOptions options, String label) {
+    return labelled(type, options, "replicate.copy: " + label);
+  }
+
+  /** Activities with this line in the Temporal UI. */
+  static <T> T labelled(Class<T> type, ActivityOptions options, String line) {
     return Workflow.newActivityStub(
-        type, ActivityOptions.newBuilder(options).setSummary("replicate.copy: " + label).build());
+        type, ActivityOptions.newBuilder(options).setSummary(line).build());
   }
 }

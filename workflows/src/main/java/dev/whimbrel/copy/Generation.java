@@ -4,14 +4,8 @@ import static dev.whimbrel.copy.CopyTimeouts.call;
 
 import dev.whimbrel.activity.Copy;
 import dev.whimbrel.activity.CopyRequest;
-import dev.whimbrel.activity.CopyShare;
 import io.temporal.failure.TemporalFailure;
-import io.temporal.workflow.Async;
 import io.temporal.workflow.CancellationScope;
-import io.temporal.workflow.Promise;
-import io.temporal.workflow.Workflow;
-import java.util.ArrayList;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -53,18 +47,18 @@ final class Generation {
    * @throws TemporalFailure when something else than the snapshot keeps the copy from going on
    */
   void run() {
-    List<Promise<Void>> hold = new ArrayList<>(1);
-    CancellationScope holding =
-        Workflow.newCancellationScope(() -> hold.add(Async.procedure(this::hold)));
-    holding.run();
-    Promise<Void> held = hold.get(0);
+    Hold hold =
+        new Hold(
+            () ->
+                call(Copy.class, CopyTimeouts.HOLD, "hold snapshot " + request.generation())
+                    .holdSnapshot(request));
     try {
-      if (open(held)) {
+      if (hold.whileHeld(this::awaitOpen)) {
         copy();
       }
     } finally {
-      holding.cancel("the generation is over");
-      Workflow.newDetachedCancellationScope(() -> Workflow.await(held::isCompleted)).run();
+      hold.end();
+      holderFailure = hold.failure();
     }
     CancellationScope.throwCanceled();
     if (failure != null && !complete) {
@@ -72,72 +66,27 @@ final class Generation {
     }
   }
 
-  private void hold() {
-    try {
-      call(Copy.class, CopyTimeouts.HOLD, "hold snapshot " + request.generation())
-          .holdSnapshot(request);
-    } catch (TemporalFailure e) {
-      // Its end is no harm once everything is copied; before, it says why the others stopped.
-      if (!CancellationScope.current().isCancelRequested()) {
-        holderFailure = e;
-      }
-    }
-  }
-
-  /** Whether the snapshot can be read: the wait for it ends when its holder does. */
-  private boolean open(Promise<Void> held) {
-    List<Promise<Boolean>> opening = new ArrayList<>(1);
-    CancellationScope scope =
-        Workflow.newCancellationScope(() -> opening.add(Async.function(this::awaitOpen)));
-    scope.run();
-    Promise<Boolean> opened = opening.get(0);
-    Workflow.await(() -> opened.isCompleted() || held.isCompleted());
-    if (!opened.isCompleted()) {
-      scope.cancel("the snapshot is lost");
-    }
-    return opened.get();
-  }
-
+  /** Whether the snapshot can be read. */
   private boolean awaitOpen() {
     try {
       call(Copy.class, CopyTimeouts.OPEN, "open snapshot " + request.generation())
           .openGeneration(request);
       return true;
     } catch (TemporalFailure e) {
-      fail(e);
+      if (!CancellationScope.current().isCancelRequested()) {
+        failure = e;
+      }
       return false;
     }
   }
 
   private void copy() {
-    List<Promise<Boolean>> shares = new ArrayList<>();
-    int jobs = request.move().jobs();
-    for (int job = 1; job <= jobs; job++) {
-      String label = "copy " + size + ", " + job + " of " + jobs + " at once";
-      shares.add(Async.function(this::copyPieces, label));
-    }
-    boolean everybodyEnded = true;
-    for (Promise<Boolean> share : shares) {
-      everybodyEnded &= share.get();
-    }
-    complete = everybodyEnded;
-  }
-
-  /** Whether this caller found nothing left to do. */
-  private boolean copyPieces(String label) {
-    try {
-      CopyShare share = call(Copy.class, CopyTimeouts.PIECES, label).copyPieces(request);
-      pieces += share.pieces();
-      return !share.snapshotLost();
-    } catch (TemporalFailure e) {
-      fail(e);
-      return false;
-    }
-  }
-
-  private void fail(TemporalFailure e) {
-    if (failure == null && !CancellationScope.current().isCancelRequested()) {
-      failure = e;
-    }
+    Copiers copiers =
+        new Copiers(
+            request.move().jobs(),
+            label -> call(Copy.class, CopyTimeouts.PIECES, label).copyPieces(request));
+    complete = copiers.copy(size);
+    pieces = copiers.pieces();
+    failure = copiers.failure();
   }
 }

@@ -185,7 +185,7 @@ final class Judgement {
       return false;
     }
     return !isOf(Failures.NEEDS_HELP, failure)
-        || carried((ApplicationFailure) origin(failure)).bothMayBeClosed();
+        || Failures.carried((ApplicationFailure) origin(failure)).bothMayBeClosed();
   }
 
   private static boolean isOf(String type, TemporalFailure failure) {
@@ -203,7 +203,7 @@ final class Judgement {
     Throwable origin = origin(failure);
     if (origin instanceof ApplicationFailure application) {
       if (Failures.NEEDS_HELP.equals(application.getType())) {
-        return carried(application);
+        return Failures.carried(application);
       }
       if (isTransient(failure) || isUnfinished(failure)) {
         return new Help(
@@ -225,16 +225,6 @@ final class Judgement {
     }
     return new Help(
         id + " did not end: " + origin.getMessage(), "See the worker's log, then retry.", null);
-  }
-
-  private static Help carried(ApplicationFailure failure) {
-    if (failure.getDetails() != null && failure.getDetails().getSize() > 0) {
-      Help help = failure.getDetails().get(Help.class);
-      if (help != null) {
-        return help;
-      }
-    }
-    return new Help(failure.getOriginalMessage(), "Mend it, then retry.", null);
   }
 
   /** What an activity said, also where a workflow of its own stands between. */

@@ -19,6 +19,12 @@ final class ConnectRules {
     if (connect.isEmpty() && !places.has("connect[0]") && !places.doubtful("connect")) {
       places.report("connect", Missing.CONNECT);
     }
+    entries();
+  }
+
+  /** The entries that there are, whether or not there has to be one. */
+  void entries() {
+    List<Connect> connect = draft.connect();
     Set<Connect> seen = new HashSet<>();
     for (int i = 0; i < connect.size(); i++) {
       String path = "connect[" + i + "]";

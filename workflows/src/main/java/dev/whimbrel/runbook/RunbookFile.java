@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.io.StringReader;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 import org.yaml.snakeyaml.LoaderOptions;
 import org.yaml.snakeyaml.Yaml;
@@ -43,10 +44,23 @@ public final class RunbookFile {
    * @throws InvalidRunbook with every mistake at once, each with line, column and key path
    */
   public static Runbook parse(String text) {
+    return parse(text, RunbookRules::check);
+  }
+
+  /**
+   * As {@link #parse(String)}, for a clone: name, source and target are enough.
+   *
+   * @throws InvalidRunbook with every mistake at once
+   */
+  public static Runbook parseForClone(String text) {
+    return parse(text, RunbookRules::checkForClone);
+  }
+
+  private static Runbook parse(String text, BiConsumer<Runbook, Places> rules) {
     Places places = new Places();
     Runbook draft = read(text, places);
     if (draft != null) {
-      RunbookRules.check(draft, places);
+      rules.accept(draft, places);
     }
     List<RunbookError> errors = places.errors();
     if (draft == null || !errors.isEmpty()) {

@@ -26,19 +26,28 @@ final class RunbookRules {
 
   /** Reports everything that is wrong with the draft. */
   static void check(Runbook draft, Places places) {
-    RunbookRules rules = new RunbookRules(draft, places);
-    rules.names();
-    new SideRules(draft, places).check();
     new ConnectRules(draft, places).check();
+    new RunbookRules(draft, places).rest();
+  }
+
+  /** Reports what is wrong with the draft for a clone, which nobody connects to. */
+  static void checkForClone(Runbook draft, Places places) {
+    new ConnectRules(draft, places).entries();
+    new RunbookRules(draft, places).rest();
+  }
+
+  private void rest() {
+    names();
+    new SideRules(draft, places).check();
     if (draft.dns() != null) {
       new DnsRules(draft, draft.dns(), places).check();
     }
     new TrafficRules(draft, places).check();
     new MachineRules(draft, places).check();
-    rules.replicate();
+    replicate();
     new CheckRules(draft, places).check();
-    rules.cutover();
-    rules.rollback();
+    cutover();
+    rollback();
   }
 
   private void names() {

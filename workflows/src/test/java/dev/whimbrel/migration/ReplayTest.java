@@ -55,7 +55,8 @@ class ReplayTest {
         "copied-rolled-back",
         "compared",
         "compared-rolled-back",
-        "queried"
+        "queried",
+        "clone"
       })
   void carriesOnWhatWasRecorded(String recording) {
     assertThatCode(() -> replay(text(recording))).doesNotThrowAnyException();

@@ -1,0 +1,25 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Side;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Map;
+
+/** Two sides that are compared, and what lies between them. */
+interface ComparedSides extends Crew.Opener {
+  /** The side that is right where they differ. */
+  Side truth();
+
+  /** A session on each of them, in which a value's text means the same. */
+  @Override
+  Pair open() throws SQLException;
+
+  /** What the follower waits for before it is looked at once more. */
+  StreamPoint stream() throws SQLException;
+
+  /** Tables of a side, or with {@code "m"} materialized views, by their name. */
+  Map<String, TableShape> read(Connection connection, String... kinds) throws SQLException;
+
+  /** Why the value of a sequence may be behind on the follower, in words. */
+  String whatOfSequences();
+}

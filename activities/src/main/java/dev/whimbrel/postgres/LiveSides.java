@@ -1,0 +1,65 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.VerifyRequest;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.Map;
+
+/** Two databases that go on, with a stream between them. */
+final class LiveSides implements ComparedSides {
+  private final Databases databases;
+  private final VerifyRequest request;
+  private final String application;
+
+  LiveSides(Databases databases, VerifyRequest request) {
+    this.databases = databases;
+    this.request = request;
+    this.application = Names.applicationName(request.move().migration(), "verification");
+  }
+
+  @Override
+  public Side truth() {
+    return request.truth();
+  }
+
+  @Override
+  public Pair open() throws SQLException {
+    Connection truth = Pinned.open(databases, request.move().on(request.truth()), application);
+    try {
+      return new Pair(
+          truth, Pinned.open(databases, request.move().on(request.truth().other()), application));
+    } catch (SQLException e) {
+      truth.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public StreamPoint stream() throws SQLException {
+    Duration limit = StreamPoint.PATIENCE.plusSeconds(15);
+    Connection truth =
+        Pinned.awake(databases.open(request.move().on(request.truth()), application, limit));
+    try {
+      return StreamPoint.byMarker(
+          truth,
+          Pinned.awake(
+              databases.open(request.move().on(request.truth().other()), application, limit)),
+          request.truth());
+    } catch (SQLException e) {
+      truth.close();
+      throw e;
+    }
+  }
+
+  @Override
+  public Map<String, TableShape> read(Connection connection, String... kinds) throws SQLException {
+    return TableCatalog.read(connection, kinds);
+  }
+
+  @Override
+  public String whatOfSequences() {
+    return SequenceComparison.untilCarried(request.truth());
+  }
+}
