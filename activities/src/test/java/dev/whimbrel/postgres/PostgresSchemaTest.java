@@ -9,8 +9,6 @@ import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.PostgresServer;
 import dev.whimbrel.servers.Program;
-import io.temporal.failure.ApplicationFailure;
-import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -76,42 +74,6 @@ class PostgresSchemaTest {
     assertThat(onTarget("nasty", "SELECT count(*) FROM pg_roles WHERE rolname ~ '^nasty'"))
         .isEqualTo("0");
     assertThat(onTarget("nasty", "SELECT count(*) FROM pg_db_role_setting")).isEqualTo("0");
-  }
-
-  @Test
-  void goesOnBehindAnAttemptThatWasKilledHalfWay() throws Exception {
-    Move move = pair.database("killed");
-    Corpus.load(pair.source(), "killed", "pagila");
-    for (int round = 0; round < 8; round++) {
-      CompletableFuture<Outcome> attempt =
-          CompletableFuture.supplyAsync(
-              () -> {
-                schema.createTables(move);
-                schema.createKeys(move);
-                return schema.createRest(move);
-              });
-      int later = 30 + 60 * round;
-      Thread.sleep(later);
-      ProcessHandle.current()
-          .descendants()
-          .filter(child -> child.info().command().orElse("").matches(".*/pg_(dump|restore)"))
-          .forEach(ProcessHandle::destroyForcibly);
-      pair.target()
-          .execute(
-              "postgres",
-              "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                  + " WHERE application_name LIKE 'whimbrel killed %'");
-      assertThat(attempt.handle((outcome, failure) -> failure).get())
-          .satisfiesAnyOf(
-              f -> assertThat(f).isNull(),
-              f -> assertThat(f).rootCause().isInstanceOf(ApplicationFailure.class));
-    }
-
-    schema.createTables(move);
-    schema.createKeys(move);
-    schema.createRest(move);
-
-    assertThat(Corpus.schema(pair.target(), "killed")).isEqualTo(Corpus.reference(pair, "killed"));
   }
 
   @Test
