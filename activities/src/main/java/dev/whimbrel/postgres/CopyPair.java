@@ -1,6 +1,7 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.CopyRequest;
+import dev.whimbrel.postgres.CopyGenerations.Generation;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -11,8 +12,10 @@ import java.time.Duration;
  *
  * @param from the session that reads
  * @param to the session that writes
+ * @param alone whether no stream follows the snapshot, so that a look that comes late is seen by
+ *     nobody
  */
-record CopyPair(RowSession from, RowSession to) {
+record CopyPair(RowSession from, RowSession to, boolean alone) {
 
   /** Opens both, and exports the snapshot once more, so that it outlives whoever held it before. */
   static CopyPair open(CopySessions sessions, CopyRequest request)
@@ -31,8 +34,9 @@ record CopyPair(RowSession from, RowSession to) {
         Connection source = from.connection();
         sessions.endEarlier(source);
         generations.export(generation, generations.enter(source, generation));
+        boolean alone = generations.find(generation).map(Generation::slot).orElse("").isEmpty();
         target.setAutoCommit(false);
-        return new CopyPair(from, to);
+        return new CopyPair(from, to, alone);
       } catch (SQLException | Snapshots.Gone | RuntimeException e) {
         from.close();
         throw e;

@@ -168,12 +168,31 @@ final class CopyTables {
     }
   }
 
-  /** Whether a name is still that of the table, and of no other that has taken its place. */
-  static boolean isNamed(Connection source, String relation, long table) throws SQLException {
+  /**
+   * A condition on {@code pg_class c} and {@code pg_namespace n}: the names that the session's
+   * snapshot has for a table and its columns are theirs no more. What identifies an object looks
+   * past the snapshot, as whoever reads the table does.
+   */
+  static final String NAMED_OTHERWISE =
+      """
+      (to_regclass(format('%I.%I', n.nspname, c.relname))::oid IS DISTINCT FROM c.oid
+       OR EXISTS (SELECT FROM pg_attribute a
+                   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                     AND (pg_identify_object('pg_class'::regclass, a.attrelid, a.attnum::int)).identity
+                         IS DISTINCT FROM format('%I.%I.%I', n.nspname, c.relname, a.attname)))
+      """;
+
+  /**
+   * Whether a table and its columns still have the names that the session's snapshot has for them:
+   * another table, or column, that has taken the place of one would be read instead of it.
+   */
+  static boolean isNamedAsSeen(Connection source, long table) throws SQLException {
     try (PreparedStatement select =
-        source.prepareStatement("SELECT coalesce(pg_catalog.to_regclass(?)::oid::bigint, 0) = ?")) {
-      select.setString(1, relation);
-      select.setLong(2, table);
+        source.prepareStatement(
+            "SELECT NOT "
+                + NAMED_OTHERWISE
+                + " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ?")) {
+      select.setLong(1, table);
       try (ResultSet row = select.executeQuery()) {
         return row.next() && row.getBoolean(1);
       }

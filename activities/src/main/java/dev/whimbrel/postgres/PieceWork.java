@@ -55,48 +55,42 @@ final class PieceWork {
   /**
    * Keeps the snapshot, and gives back the lock on the table that a look at it takes.
    *
-   * @throws Snapshots.Gone where the table is gone, or its rows are stored elsewhere since (VACUUM
-   *     FULL, CLUSTER, TRUNCATE), so that its pages mean nothing any more: the next generation
-   *     begins it anew
+   * @throws Snapshots.Gone where the table's rows are stored elsewhere since (VACUUM FULL, CLUSTER,
+   *     TRUNCATE), so that its pages mean nothing any more: the next generation begins it anew;
+   *     where no stream follows, also where the table or a column is gone or another one has its
+   *     name
    */
   private long reading(Piece piece, Work work) throws SQLException, Snapshots.Gone {
     Savepoint before = source.setSavepoint();
-    lock(piece);
+    try {
+      Verbatim.execute(source, "LOCK TABLE ONLY " + piece.relation() + " IN ACCESS SHARE MODE");
+    } catch (SQLException e) {
+      throw goneWithIt(piece, e);
+    }
     if (CopyTables.filenode(source, piece.sourceOid()) != piece.filenode()
         || CopyTables.filenodeSeen(source, piece.sourceOid()) != piece.filenode()) {
       throw new Snapshots.Gone(
           piece.relation() + " is stored elsewhere since its pages were counted");
     }
-    if (!CopyTables.isNamed(source, piece.relation(), piece.sourceOid())) {
-      throw new Snapshots.Gone(piece.relation() + " is another table since its pages were counted");
+    if (pair.alone() && !CopyTables.isNamedAsSeen(source, piece.sourceOid())) {
+      throw new Snapshots.Gone(
+          piece.relation()
+              + ": it or a column was renamed, replaced or dropped since it was listed");
     }
-    long rows = run(piece, work);
+    long rows = work.run();
     source.rollback(before);
     source.releaseSavepoint(before);
     return rows;
   }
 
-  private static long run(Piece piece, Work work) throws SQLException, Snapshots.Gone {
-    try {
-      return work.run();
-    } catch (SQLException e) {
-      if (SqlFailures.is(e, SqlFailures.UNDEFINED_COLUMN)) {
-        throw new Snapshots.Gone(piece.relation() + " has lost a column since it was listed");
-      }
-      throw e;
+  /** Of a move the failure itself is told: what has changed on the source is not waited out. */
+  private SQLException goneWithIt(Piece piece, SQLException e) throws Snapshots.Gone {
+    if (pair.alone()
+        && (SqlFailures.is(e, SqlFailures.UNDEFINED_TABLE)
+            || SqlFailures.is(e, SqlFailures.UNDEFINED_SCHEMA))) {
+      throw new Snapshots.Gone(piece.relation() + " was dropped since its pages were counted");
     }
-  }
-
-  private void lock(Piece piece) throws SQLException, Snapshots.Gone {
-    try {
-      Verbatim.execute(source, "LOCK TABLE ONLY " + piece.relation() + " IN ACCESS SHARE MODE");
-    } catch (SQLException e) {
-      if (SqlFailures.is(e, SqlFailures.UNDEFINED_TABLE)
-          || SqlFailures.is(e, SqlFailures.UNDEFINED_SCHEMA)) {
-        throw new Snapshots.Gone(piece.relation() + " was dropped since its pages were counted");
-      }
-      throw e;
-    }
+    return e;
   }
 
   private long rows(Piece piece) throws SQLException {

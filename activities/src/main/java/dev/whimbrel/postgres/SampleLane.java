@@ -42,7 +42,7 @@ final class SampleLane implements AutoCloseable {
       throws SQLException {
     RowSession to = sessions.rowsToTarget();
     try {
-      CopyPair pair = new CopyPair(sessions.rowsFromSource(), to);
+      CopyPair pair = new CopyPair(sessions.rowsFromSource(), to, false);
       SampleLane lane = new SampleLane(pair, table, throttle, deadline);
       try {
         lane.create();

@@ -24,8 +24,9 @@ final class SnapshotSides implements ComparedSides {
   private static final String CHANGED =
       "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
           + " where c.relkind = 'r' and c.relpersistence <> 't'"
-          + " and (c.relfilenode <> coalesce(pg_relation_filenode(c.oid), 0)"
-          + " or to_regclass(format('%I.%I', n.nspname, c.relname))::oid is distinct from c.oid) and "
+          + " and (c.relfilenode <> coalesce(pg_relation_filenode(c.oid), 0) or "
+          + CopyTables.NAMED_OTHERWISE
+          + ") and "
           + TableCatalog.USER_SCHEMAS;
 
   private final Databases databases;

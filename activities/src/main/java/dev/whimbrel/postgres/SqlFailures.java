@@ -12,7 +12,6 @@ final class SqlFailures {
   static final String DUPLICATE_OBJECT = "42710";
   static final String DUPLICATE_SCHEMA = "42P06";
   static final String DUPLICATE_TABLE = "42P07";
-  static final String UNDEFINED_COLUMN = "42703";
   static final String UNDEFINED_OBJECT = "42704";
   static final String UNDEFINED_SCHEMA = "3F000";
   static final String UNDEFINED_TABLE = "42P01";

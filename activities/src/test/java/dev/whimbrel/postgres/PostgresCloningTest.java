@@ -253,9 +253,10 @@ class PostgresCloningTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "swapped | ALTER TABLE credit RENAME TO old; CREATE TABLE credit (id bigint, n bigint) | public.credit is another table",
+        "swapped | ALTER TABLE credit RENAME TO old; CREATE TABLE credit (id bigint, n bigint) | public.credit: it or a column was renamed",
         "tenant | DROP SCHEMA tenant CASCADE | tenant.t was dropped",
-        "column | ALTER TABLE credit DROP COLUMN n | public.credit has lost a column",
+        "column | ALTER TABLE credit DROP COLUMN n | public.credit: it or a column was renamed",
+        "crossed | ALTER TABLE credit ADD m int; ALTER TABLE credit RENAME n TO n_old; ALTER TABLE credit RENAME m TO n | public.credit: it or a column was renamed",
       })
   void beginsAnewWhereTheSchemaHasGoneOnBehindTheSnapshot(String name, String ddl, String why)
       throws Exception {
