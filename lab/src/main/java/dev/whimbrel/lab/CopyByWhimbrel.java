@@ -8,6 +8,8 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.stream.Collectors;
@@ -51,6 +53,7 @@ final class CopyByWhimbrel implements CopyTool {
   @Override
   public Duration copy(CopyWorld world) throws SQLException {
     name = "bench-%s-%d".formatted(disturbance.label(), ++runs);
+    List<Instant> happened = new ArrayList<>();
     CopyWorkers copying = new CopyWorkers(world.product());
     workers = copying;
     copying.start();
@@ -58,11 +61,12 @@ final class CopyByWhimbrel implements CopyTool {
       world.start(name, wire);
       for (int percent : disturbance.at()) {
         Poll.until(percent + " % of the rows", LIMIT, EVERY, () -> copied(world) >= percent);
+        happened.add(Instant.now());
         disturbance.what().happen(world, copying);
       }
       MigrationStatus copied =
           migration.await("the copy", LIMIT, EVERY, status -> step(status, LAST).ended() != null);
-      parts = parts(copied) + pieces(world);
+      parts = parts(copied) + pieces(world) + happened(world, happened);
       return Duration.between(began(copied), Objects.requireNonNull(step(copied, LAST).ended()));
     }
   }
@@ -109,6 +113,22 @@ final class CopyByWhimbrel implements CopyTool {
           UNION ALL
           SELECT 'snapshot ' || number || ' opened at', round(extract(epoch FROM opened_at - (TABLE begun)), 1)
             FROM whimbrel.copy_generation) k""");
+  }
+
+  /** When it was disturbed, counted from the first snapshot too. */
+  private static String happened(CopyWorld world, List<Instant> times) throws SQLException {
+    if (times.isEmpty()) {
+      return "";
+    }
+    Instant begun =
+        Instant.parse(
+            CopyData.value(
+                world.target(),
+                "SELECT to_char(min(begun_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+                    + " FROM whimbrel.copy_generation"));
+    return times.stream()
+        .map(time -> String.format(Locale.ROOT, "%.1f", Seconds.of(Duration.between(begun, time))))
+        .collect(Collectors.joining(", ", " (disturbed at ", ")"));
   }
 
   /** Goes back, which empties the target. */
