@@ -289,7 +289,8 @@ class KeptWalTest {
         move.jobs(),
         move.maxLag(),
         null,
-        new WalSpec(limit, then));
+        new WalSpec(limit, then),
+        null);
   }
 
   private static Move stored(Move move, PostgresSpec source) {

@@ -206,6 +206,7 @@ class ThrottleTest {
         move.jobs(),
         move.maxLag(),
         throttle,
+        null,
         null);
   }
 }

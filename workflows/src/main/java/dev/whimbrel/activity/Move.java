@@ -4,6 +4,7 @@ import dev.whimbrel.runbook.Connect;
 import dev.whimbrel.runbook.LeftBehind;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.runbook.ThrottleSpec;
 import dev.whimbrel.runbook.WalSpec;
 import java.time.Duration;
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxLag the limit of a marker's travel time
  * @param throttle what the copy may take, or null for as much as the servers give
  * @param wal how much of its log a server may keep for the slots; nulls in it are defaults
+ * @param tables which tables move, or null for all, as in histories of before there was a choice
  */
 public record Move(
     String migration,
@@ -33,9 +35,12 @@ public record Move(
     int jobs,
     Duration maxLag,
     @Nullable ThrottleSpec throttle,
-    @Nullable WalSpec wal) {
+    @Nullable WalSpec wal,
+    @Nullable TablesSpec tables) {
 
-  /** A move without throttle, and with the limit for the log that follows by itself. */
+  /**
+   * A move of everything, without throttle, and with the limit for the log that follows by itself.
+   */
   public Move(
       String migration,
       PostgresSpec source,
@@ -44,7 +49,7 @@ public record Move(
       List<LeftBehind> leftBehind,
       int jobs,
       Duration maxLag) {
-    this(migration, source, target, connect, leftBehind, jobs, maxLag, null, null);
+    this(migration, source, target, connect, leftBehind, jobs, maxLag, null, null, null);
   }
 
   /** The databases of a runbook. */
@@ -58,7 +63,14 @@ public record Move(
         runbook.replicate().jobs(),
         runbook.replicate().maxLag(),
         runbook.replicate().throttle(),
-        runbook.replicate().wal());
+        runbook.replicate().wal(),
+        runbook.replicate().tables());
+  }
+
+  /** The same with another choice of tables. */
+  public Move choosing(@Nullable TablesSpec choice) {
+    return new Move(
+        migration, source, target, connect, leftBehind, jobs, maxLag, throttle, wal, choice);
   }
 
   /** The database on one side. */

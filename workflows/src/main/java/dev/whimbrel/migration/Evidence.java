@@ -8,6 +8,7 @@ import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.runbook.LeftBehind;
 import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.TablesSpec;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -44,7 +45,8 @@ final class Evidence {
     boolean canGoBack = readiness == null ? preflight.canGoBack() : readiness.canGoBack();
     lines.add(
         canGoBack
-            ? "Going back stays possible after the switchover, with every write."
+            ? "Going back stays possible after the switchover, with every write%s."
+                .formatted(butWithout(runbook.replicate().tables()))
             : "THERE WILL BE NO WAY BACK AFTER THE SWITCHOVER.");
     for (String skip : skipped) {
       lines.add("SKIPPED: " + skip);
@@ -78,6 +80,14 @@ final class Evidence {
       lines.add("Stays behind: " + left.role() + ", " + left.because());
     }
     return findings(List.copyOf(lines), verification == null ? List.of() : verification.stale());
+  }
+
+  /** Rows that the runbook leaves out travel in neither direction. */
+  private static String butWithout(@Nullable TablesSpec tables) {
+    return tables == null || tables.excludeData().isEmpty()
+        ? ""
+        : " BUT THOSE TO %s: what is written there on the target stays there"
+            .formatted(String.join(", ", tables.excludeData()));
   }
 
   /**

@@ -11,11 +11,17 @@ import org.jspecify.annotations.Nullable;
  * @param maxLag the limit, as the travel time of a marker; 1 s
  * @param throttle what the copy may take; absent: as much as the servers give
  * @param wal how much of its log a server may keep for the migration
+ * @param tables which tables move; absent: all
  */
 public record Replicate(
-    Integer jobs, Duration soak, Duration maxLag, @Nullable ThrottleSpec throttle, WalSpec wal) {
+    Integer jobs,
+    Duration soak,
+    Duration maxLag,
+    @Nullable ThrottleSpec throttle,
+    WalSpec wal,
+    @Nullable TablesSpec tables) {
   static final Replicate DEFAULT =
-      new Replicate(4, Duration.ofHours(24), Duration.ofSeconds(1), null, WalSpec.DEFAULT);
+      new Replicate(4, Duration.ofHours(24), Duration.ofSeconds(1), null, WalSpec.DEFAULT, null);
 
   public Replicate {
     jobs = Defaults.or(jobs, 4);

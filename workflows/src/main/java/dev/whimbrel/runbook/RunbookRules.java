@@ -105,6 +105,10 @@ final class RunbookRules {
     if (throttle != null) {
       throttle(throttle);
     }
+    TablesSpec tables = draft.replicate().tables();
+    if (tables != null) {
+      new TableRules(tables, places).check();
+    }
   }
 
   private void throttle(ThrottleSpec throttle) {

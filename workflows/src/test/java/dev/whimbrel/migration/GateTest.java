@@ -7,6 +7,7 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.runbook.TablesSpec;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collections;
@@ -54,6 +55,21 @@ class GateTest {
                   + " ana@example.com, luis@example.com. Say who decides with --by NAME.");
       assertThat(stale).startsWith("Cannot approve: the findings are no longer those that you saw");
       assertThat(answer).isEqualTo("approved by ana@example.com");
+    }
+  }
+
+  @Test
+  void saysInCapitalsWhoseRowsDoNotComeBack() {
+    Runbooks runbooks = new Runbooks();
+    runbooks.approval = "required";
+    runbooks.tables = new TablesSpec(List.of(), List.of("audit.*"), List.of("public.cache"));
+    try (Stage stage = new Stage(runbooks)) {
+      MigrationStatus asked = stage.awaitState(State.WAITING_FOR_APPROVAL);
+
+      assertThat(Objects.requireNonNull(asked.findings()).lines())
+          .contains(
+              "Going back stays possible after the switchover, with every write BUT THOSE TO"
+                  + " public.cache: what is written there on the target stays there.");
     }
   }
 

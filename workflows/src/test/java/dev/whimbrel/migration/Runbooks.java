@@ -14,6 +14,7 @@ import dev.whimbrel.runbook.RetireSpec;
 import dev.whimbrel.runbook.RollbackSpec;
 import dev.whimbrel.runbook.Runbook;
 import dev.whimbrel.runbook.SideSpec;
+import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.runbook.TrafficSpec;
 import java.time.Duration;
 import java.util.List;
@@ -36,6 +37,7 @@ final class Runbooks {
   @Nullable CanarySpec canary;
   @Nullable RetireSpec retire;
   List<QuerySpec> queries = List.of();
+  @Nullable TablesSpec tables;
   Duration rollbackWindow = Duration.ofDays(3);
   Duration every = Duration.ofMinutes(5);
   Duration evidenceMaxAge = Duration.ofMinutes(10);
@@ -57,7 +59,8 @@ final class Runbooks {
             Duration.ofHours(24),
             Duration.ofSeconds(1),
             null,
-            new dev.whimbrel.runbook.WalSpec(null, null)),
+            new dev.whimbrel.runbook.WalSpec(null, null),
+            tables),
         new dev.whimbrel.runbook.Validate(
             List.of(
                 new CheckSpec(

@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.google.protobuf.ByteString;
+import dev.whimbrel.activity.Move;
 import io.temporal.api.common.v1.Payload;
 import io.temporal.common.converter.DefaultDataConverter;
 import java.time.Duration;
@@ -400,6 +403,69 @@ class RunbookFileTest {
         .contains("not YAML");
     assertThat(mistakesIn("[1, 2]")).first().asString().contains("expected a mapping");
     assertThat(mistakesIn("a: &a [*a]\nconnect: &b [*b]\n")).isNotEmpty();
+  }
+
+  @Test
+  void readsWhichTablesMoveAndSaysWhatNamesNone() {
+    String tables =
+        """
+        replicate:
+          tables:
+            include: [shop.*]
+            exclude: [shop.audit_*, 'shop."Old Orders"']
+            excludeData: [shop.cache]
+        """;
+    TablesSpec read = requireNonNull(RunbookFile.parse(SMALLEST + tables).replicate().tables());
+
+    assertThat(read.include()).containsExactly("shop.*");
+    assertThat(read.exclude()).containsExactly("shop.audit_*", "shop.\"Old Orders\"");
+    assertThat(read.excludeData()).containsExactly("shop.cache");
+    assertThat(
+            mistakesIn(
+                SMALLEST
+                    + tables
+                        .replace("[shop.*]", "[orders, shop.a, shop.a]")
+                        .replace("[shop.cache]", "[shop.audit_*, shop.my cache]")))
+        .containsExactly(
+            "7:15: replicate.tables.include[0]: expected schema.table, such as audit.* or public.\"Old"
+                + " Orders\", found 'orders'.",
+            "7:31: replicate.tables.include[2]: 'shop.a' stands here a second time.",
+            "9:19: replicate.tables.excludeData[0]: 'shop.audit_*' stands under exclude: it is not made on"
+                + " the target.",
+            "9:33: replicate.tables.excludeData[1]: expected schema.table, such as audit.* or public.\"Old"
+                + " Orders\", found 'shop.my cache': ' ' stands in double quotes only.");
+    assertThat(mistakesIn(SMALLEST + "replicate: {tables: {exclude: []}}\n"))
+        .containsExactly(
+            "5:21: replicate.tables: expected at least one of include, exclude, excludeData, found none.");
+  }
+
+  @Test
+  void movesEverythingWhereAHistoryKnowsNoTables() throws Exception {
+    Move move = Move.of(RunbookFile.parse(SMALLEST));
+    Move some = move.choosing(new TablesSpec(List.of(), List.of("audit.*"), List.of()));
+    ObjectNode json = (ObjectNode) new ObjectMapper().readTree(data(move));
+    json.remove("tables");
+    Payload old =
+        DefaultDataConverter.STANDARD_INSTANCE.toPayload(move).orElseThrow().toBuilder()
+            .setData(ByteString.copyFromUtf8(json.toString()))
+            .build();
+
+    assertThat(DefaultDataConverter.STANDARD_INSTANCE.fromPayload(old, Move.class, Move.class))
+        .isEqualTo(move);
+    assertThat(
+            DefaultDataConverter.STANDARD_INSTANCE.fromPayload(
+                DefaultDataConverter.STANDARD_INSTANCE.toPayload(some).orElseThrow(),
+                Move.class,
+                Move.class))
+        .isEqualTo(some);
+  }
+
+  private static byte[] data(Move move) {
+    return DefaultDataConverter.STANDARD_INSTANCE
+        .toPayload(move)
+        .orElseThrow()
+        .getData()
+        .toByteArray();
   }
 
   @Test
