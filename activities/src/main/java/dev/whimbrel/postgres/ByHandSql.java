@@ -8,11 +8,12 @@ import org.jspecify.annotations.Nullable;
 final class ByHandSql {
   /**
    * Writes one statement for each sequence that has been used: its value and a margin for what was
-   * handed out while it was read; never back, unless the sequence goes round.
+   * handed out while it was read; never back, unless the sequence goes round; one that the other
+   * side has not got is passed by.
    */
   static final String SEQUENCES =
       """
-      SELECT format('SELECT setval(%L::regclass, %s) FROM pg_sequences WHERE schemaname = %L AND sequencename = %L AND (cycle OR coalesce(last_value %s %s, true));', format('%I.%I', schemaname, sequencename), ahead, schemaname, sequencename, CASE WHEN inc > 0 THEN '<' ELSE '>' END, ahead)
+      SELECT format('SELECT setval(to_regclass(%L), %s) FROM pg_sequences WHERE schemaname = %L AND sequencename = %L AND (cycle OR coalesce(last_value %s %s, true));', format('%I.%I', schemaname, sequencename), ahead, schemaname, sequencename, CASE WHEN inc > 0 THEN '<' ELSE '>' END, ahead)
         FROM ("""
           + Sequences.ahead(
               "SELECT schemaname, sequencename, increment_by::numeric AS inc, min_value::numeric AS low, max_value::numeric AS high, cycle AS cyclic, last_value::numeric AS last FROM pg_sequences WHERE last_value IS NOT NULL AND schemaname <> 'whimbrel'",

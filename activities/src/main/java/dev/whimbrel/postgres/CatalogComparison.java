@@ -30,18 +30,20 @@ final class CatalogComparison {
 
   private static final Pattern NOISE = Pattern.compile("[\\s()]+");
 
+  private static final String RELATIONS =
+      """
+      select format('%I.%I', n.nspname, c.relname), '', case c.relkind when 'r' then 'table'
+        when 'p' then 'partitioned table' when 'v' then 'view' when 'm' then 'materialized view'
+        when 'S' then 'sequence' when 'f' then 'foreign table' end
+        || case when c.relkind <> 'm' or c.relispopulated then '' else ', not populated' end
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and c.relpersistence <> 't' and\s"""
+          + USER_SCHEMAS
+          + " and ";
+
   /** Each query gives an object's name, the relation it belongs to or nothing, and its meaning. */
   private static final Map<String, String> SUBJECTS =
       Map.of(
-          "relation",
-          """
-          select format('%I.%I', n.nspname, c.relname), '', case c.relkind when 'r' then 'table'
-            when 'p' then 'partitioned table' when 'v' then 'view' when 'm' then 'materialized view'
-            when 'S' then 'sequence' when 'f' then 'foreign table' end
-            || case when c.relkind <> 'm' or c.relispopulated then '' else ', not populated' end
-          from pg_class c join pg_namespace n on n.oid = c.relnamespace
-          where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and c.relpersistence <> 't' and\s"""
-              + USER_SCHEMAS,
           "column",
           """
           select format('%I.%I.%I', n.nspname, c.relname, a.attname), format('%I.%I', n.nspname, c.relname),
@@ -128,16 +130,20 @@ final class CatalogComparison {
 
   private final Pair pair;
   private final Tally tally;
+  private final Selection ofTruth;
+  private final Selection ofFollower;
 
-  CatalogComparison(Pair pair, Tally tally) {
+  CatalogComparison(Pair pair, Tally tally, Selection ofTruth, Selection ofFollower) {
     this.pair = pair;
     this.tally = tally;
+    this.ofTruth = ofTruth;
+    this.ofFollower = ofFollower;
   }
 
   void run() throws SQLException {
-    String relations = Objects.requireNonNull(SUBJECTS.get("relation"));
-    Map<String, Thing> truth = read(pair.truth(), relations);
-    Map<String, Thing> follower = read(pair.follower(), relations);
+    Map<String, Thing> truth = relations(pair.truth(), ofTruth);
+    Map<String, Thing> follower = relations(pair.follower(), ofFollower);
+    compare("relation", truth, follower);
     for (Map.Entry<String, String> subject : new TreeMap<>(SUBJECTS).entrySet()) {
       compare(
           subject.getKey(),
@@ -149,6 +155,11 @@ final class CatalogComparison {
         belonging(read(pair.follower(), INDEXES), truth));
     compareVersions();
     tally.notCompared("definitions of views, functions and policies, grants and comments");
+  }
+
+  private static Map<String, Thing> relations(Connection connection, Selection selection)
+      throws SQLException {
+    return read(connection, RELATIONS + selection.moves());
   }
 
   /** An object as one catalog describes it. */

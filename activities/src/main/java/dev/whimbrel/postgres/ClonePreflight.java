@@ -18,7 +18,8 @@ final class ClonePreflight {
     source();
     Throttle.check(look, findings);
     new DatabaseChecks(look, findings).runForClone();
-    new TableChecks(look, findings).runForClone(isStandby());
+    Selection selection = Selection.of(look.move(), look.source());
+    new TableChecks(look, findings, selection).runForClone(isStandby());
     Heartbeats.beat("checked servers, databases and tables");
     new RightsChecks(look, findings).rowSecurity();
     readable();

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -17,8 +18,12 @@ interface ComparedSides extends Crew.Opener {
   /** What the follower waits for before it is looked at once more. */
   StreamPoint stream() throws SQLException;
 
-  /** Tables of a side, or with {@code "m"} materialized views, by their name. */
-  Map<String, TableShape> read(Connection connection, String... kinds) throws SQLException;
+  /** The move that lies between them. */
+  Move move();
+
+  /** What moves of a side's tables, or with {@code "m"} materialized views, by its name. */
+  Map<String, TableShape> read(Connection connection, Selection selection, String... kinds)
+      throws SQLException;
 
   /** Why the value of a sequence may be behind on the follower, in words. */
   String whatOfSequences();

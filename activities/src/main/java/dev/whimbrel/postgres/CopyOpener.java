@@ -140,7 +140,8 @@ final class CopyOpener {
     anew.addAll(rewritten(source, target));
     long again = 0;
     CopyList list = new CopyList(target);
-    CopyPlanner planner = new CopyPlanner(source, target, smallestRange);
+    CopyPlanner planner =
+        new CopyPlanner(source, target, smallestRange, Selection.of(move, source));
     for (String relation : anew) {
       again += copied(target, relation);
       CopySessions.endBuilds(target, move, relation);

@@ -36,15 +36,17 @@ final class CopyPlanner {
   private final Connection target;
   private final long smallestRange;
   private final String which;
+  private final Selection selection;
   private List<Table> counted = List.of();
 
   /**
    * Plans in the open transaction of the target.
    *
    * @param smallestRange bytes of the smallest range into which a table is cut
+   * @param selection which tables' rows move
    */
-  CopyPlanner(Connection source, Connection target, long smallestRange) {
-    this(source, target, smallestRange, PublishedTables.OF_THE_SERVICE);
+  CopyPlanner(Connection source, Connection target, long smallestRange, Selection selection) {
+    this(source, target, smallestRange, PublishedTables.OF_THE_SERVICE, selection);
   }
 
   /**
@@ -52,17 +54,25 @@ final class CopyPlanner {
    *
    * @param which a condition on {@code pg_class c} joined with {@code pg_namespace n}
    */
-  CopyPlanner(Connection source, Connection target, long smallestRange, String which) {
+  CopyPlanner(
+      Connection source,
+      Connection target,
+      long smallestRange,
+      String which,
+      Selection selection) {
     this.source = source;
     this.target = target;
     this.smallestRange = smallestRange;
     this.which = which;
+    this.selection = selection;
   }
 
   /** One table of the source. */
   record Table(String relation, long oid, long filenode, long bytes, long heapBytes) {}
 
-  /** Lists every table, and the keys and indexes that the schema's archive knows. */
+  /**
+   * Lists every table whose rows move, and the keys and indexes that the schema's archive knows.
+   */
   void plan(List<SchemaCopy.TableEntry> entries) throws SQLException {
     for (Table table : counted()) {
       Heartbeats.beat("listing " + table.relation());
@@ -175,7 +185,9 @@ final class CopyPlanner {
   private List<Table> tables() throws SQLException {
     List<Table> tables = new ArrayList<>();
     try (Statement statement = source.createStatement();
-        ResultSet rows = statement.executeQuery(TABLES + which + LARGEST_FIRST)) {
+        ResultSet rows =
+            statement.executeQuery(
+                TABLES + which + " AND " + selection.movesRows() + LARGEST_FIRST)) {
       while (rows.next()) {
         tables.add(
             new Table(

@@ -128,7 +128,10 @@ final class Crossing {
           losing.rows(
               "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = %d; %s; %s; %s"
                   .formatted(
-                      left.toMillis(), readied.lock(), Fence.FINGERPRINT, readied.readSequences()),
+                      left.toMillis(),
+                      readied.lock(),
+                      readied.readFingerprint(),
+                      readied.readSequences()),
               left);
     } catch (SQLException e) {
       if (SqlFailures.is(e, SqlFailures.QUERY_CANCELED)

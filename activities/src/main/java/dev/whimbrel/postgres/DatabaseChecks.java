@@ -19,7 +19,12 @@ final class DatabaseChecks {
     this.findings = findings;
   }
 
-  void run() throws SQLException {
+  /**
+   * Looks at all of it.
+   *
+   * @param bytes how much of the source moves
+   */
+  void run(long bytes) throws SQLException {
     claimed();
     emptyTarget();
     extensions();
@@ -28,7 +33,7 @@ final class DatabaseChecks {
     new PasswordChecks(look, findings).run();
     tablespaces();
     otherStreams();
-    disk();
+    disk(bytes);
   }
 
   /** What a clone of the source needs; it changes nothing there, whoever holds it. */
@@ -256,8 +261,7 @@ final class DatabaseChecks {
     }
   }
 
-  private void disk() throws SQLException {
-    long bytes = look.number(Side.SOURCE, "SELECT pg_database_size(current_database())");
+  private void disk(long bytes) {
     long needed = bytes + bytes / 4;
     String declared = look.move().target().storage();
     if (declared == null) {

@@ -187,36 +187,43 @@ final class Fence {
 
   /**
    * A figure of the catalog that differs when a table, partition, column, sequence or enum label is
-   * added, dropped or changed. Comparable only with one of the same database.
+   * added, dropped or changed. What does not move may change. Comparable only with one of the same
+   * database.
    */
-  static String fingerprint(Connection database) throws SQLException {
+  static String fingerprint(Connection database, Selection selection) throws SQLException {
     try (Statement statement = database.createStatement();
-        ResultSet row = statement.executeQuery(FINGERPRINT)) {
+        ResultSet row = statement.executeQuery(fingerprint(selection))) {
       row.next();
       return row.getString(1);
     }
   }
 
-  /** The query behind {@link #fingerprint}: one row, one text. */
-  static final String FINGERPRINT =
-      """
-      WITH t AS (SELECT c.oid, c.relkind, n.nspname, c.relname FROM\s"""
-          + TABLES
-          + """
-          ),
-           a AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', a.attrelid,
-                        a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,
-                        a.attisdropped, t.relkind, t.nspname, t.relname), 0)::numeric), 0) AS h
-                   FROM t LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0),
-           s AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', c.oid,
-                        n.nspname, c.relname), 0)::numeric), 0) AS h
-                   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                  WHERE c.relkind = 'S' AND c.relpersistence <> 't'
-                    AND n.nspname NOT LIKE 'pg\\_%'
-                    AND n.nspname NOT IN ('information_schema', 'whimbrel')),
-           e AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', enumtypid,
-                        enumsortorder, enumlabel), 0)::numeric), 0) AS h FROM pg_enum)
-      SELECT concat_ws('/', (SELECT count(*) FROM t), a.n, a.h, s.n, s.h, e.n, e.h) FROM a, s, e""";
+  /** The query behind {@link #fingerprint(Connection, Selection)}: one row, one text. */
+  static String fingerprint(Selection selection) {
+    return """
+        WITH t AS (SELECT c.oid, c.relkind, n.nspname, c.relname FROM\s"""
+        + TABLES
+        + " AND "
+        + selection.moves()
+        + """
+        ),
+             a AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', a.attrelid,
+                          a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull,
+                          a.attisdropped, t.relkind, t.nspname, t.relname), 0)::numeric), 0) AS h
+                     FROM t LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0),
+             s AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', c.oid,
+                          n.nspname, c.relname), 0)::numeric), 0) AS h
+                     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                    WHERE c.relkind = 'S' AND c.relpersistence <> 't'
+                      AND n.nspname NOT LIKE 'pg\\_%'
+                      AND n.nspname NOT IN ('information_schema', 'whimbrel') AND\s"""
+        + selection.moves()
+        + """
+        ),
+             e AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', enumtypid,
+                          enumsortorder, enumlabel), 0)::numeric), 0) AS h FROM pg_enum)
+        SELECT concat_ws('/', (SELECT count(*) FROM t), a.n, a.h, s.n, s.h, e.n, e.h) FROM a, s, e""";
+  }
 
   private static void change(Connection database, String table, String sql) throws SQLException {
     SQLException last = null;

@@ -48,7 +48,7 @@ final class Finishing {
     if (marker != null) {
       awaitMarker(marker, deadline);
       sequences =
-          losing.rows(Sequences.read(losing.rows(Sequences.LIST, CALL).get(0)), CALL).get(0);
+          losing.rows(Sequences.read(losing.rows(listSequences(), CALL).get(0)), CALL).get(0);
     }
     // What G needs waits for the disk alone: a standby that does not answer would hold it up for
     // good. G's own COMMIT waits, and stands behind all of it in the log.
@@ -62,6 +62,11 @@ final class Finishing {
     boolean back = following.follow();
     return following.result(
         decided.epoch(), 0, 0, back, "an earlier attempt's hand-over was finished");
+  }
+
+  private String listSequences() throws SQLException {
+    return Sequences.list(
+        Selection.on(losing.side(), attempt.request().move(), losing.connection(CALL)));
   }
 
   /** A kindness to clients; both sides are closed, and a pooler must not keep them so. */

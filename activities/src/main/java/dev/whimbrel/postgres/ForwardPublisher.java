@@ -23,14 +23,14 @@ final class ForwardPublisher {
   }
 
   /**
-   * Publishes every table, and the marker. Again is harmless.
+   * Publishes every table whose rows move, and the marker. Again is harmless.
    *
    * @return how many tables hold rows and are published
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where publishing a table would
    *     break its UPDATE and DELETE
    */
-  int publish() throws SQLException {
-    List<String> broken = PublishedTables.withoutIdentity(source);
+  int publish(Selection selection) throws SQLException {
+    List<String> broken = PublishedTables.withoutIdentity(source, selection);
     if (!broken.isEmpty()) {
       throw Failures.needsHelp(
           "Cannot publish: without a primary key, UPDATE and DELETE would fail on the source in "
@@ -41,11 +41,11 @@ final class ForwardPublisher {
               broken.stream().map(t -> "ALTER TABLE " + t + " REPLICA IDENTITY FULL;").toList()));
     }
     String publication = names.forwardPublication();
-    String tables = String.join(", ", withMarker(PublishedTables.roots(source)));
+    String tables = String.join(", ", withMarker(PublishedTables.roots(source, selection)));
     execute("SET lock_timeout = '10s'");
     if (!exists("pg_publication", "pubname", publication)) {
       execute("CREATE PUBLICATION " + publication + " FOR TABLE " + tables);
-    } else if (!PublishedTables.unpublished(source, publication).isEmpty()) {
+    } else if (!PublishedTables.unpublished(source, publication, selection).isEmpty()) {
       execute("ALTER PUBLICATION " + publication + " SET TABLE " + tables);
     }
     return PublishedTables.published(source, publication).size() - 1;

@@ -25,15 +25,21 @@ final class InheritedColumns {
 
   private final Look look;
   private final Findings findings;
+  private final String tables;
 
-  InheritedColumns(Look look, Findings findings) {
+  /**
+   * A check of some tables.
+   *
+   * @param tables the condition that they fulfil, as {@link TableChecks#TABLES}
+   */
+  InheritedColumns(Look look, Findings findings, String tables) {
+    this.tables = tables;
     this.look = look;
     this.findings = findings;
   }
 
   void run() throws SQLException {
-    String select =
-        TableChecks.NAME + TableChecks.CLASSES + TableChecks.TABLES + REORDERED + " ORDER BY 1";
+    String select = TableChecks.NAME + TableChecks.CLASSES + tables + REORDERED + " ORDER BY 1";
     for (Look.Row row : look.rows(Side.SOURCE, select)) {
       findings.warning(
           "column-order",

@@ -2,6 +2,8 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.postgres.SideState.Seen;
+import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.TablesSpec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -43,6 +45,26 @@ final class InspectedFacts {
       facts.add(
           "Whimbrel itself is connected to the %s (%s): the engine is alive."
               .formatted(side, String.join(", ", seen.engine())));
+    }
+    return facts;
+  }
+
+  /** What a hand-over in either direction does not concern. */
+  static List<String> leftOut(Runbook runbook) {
+    TablesSpec tables = runbook.replicate().tables();
+    if (tables == null) {
+      return List.of();
+    }
+    List<String> facts = new ArrayList<>();
+    if (!Selection.words(tables).isEmpty()) {
+      facts.add(
+          "The runbook leaves out, and keeps on the source alone: %s."
+              .formatted(Selection.words(tables)));
+    }
+    if (!tables.excludeData().isEmpty()) {
+      facts.add(
+          "The runbook leaves out the rows of %s: each side has its own, and no way carries them."
+              .formatted(String.join(", ", tables.excludeData())));
     }
     return facts;
   }

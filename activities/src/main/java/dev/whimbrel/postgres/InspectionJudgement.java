@@ -321,6 +321,7 @@ final class InspectionJudgement {
     for (SideState side : List.of(source, target)) {
       facts.addAll(InspectedFacts.of(side));
     }
+    facts.addAll(InspectedFacts.leftOut(runbook));
     return new Inspected(
         runbook.name(), state, writesGoTo, epoch, headline, List.copyOf(alarms), facts, found);
   }

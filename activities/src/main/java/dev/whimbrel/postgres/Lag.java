@@ -73,13 +73,15 @@ final class Lag {
         .orElse(0);
   }
 
-  /** Counts what applications have written to the source, as its statistics know it. */
-  static long writes(Connection source) throws SQLException {
+  /** Counts what applications have written of what moves, as the source's statistics know it. */
+  static long writes(Connection source, Selection selection) throws SQLException {
     return Long.parseLong(
         PublishedTables.names(
                 source,
-                "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint::text"
-                    + " FROM pg_stat_user_tables WHERE schemaname <> 'whimbrel'")
+                "SELECT coalesce(sum(s.n_tup_ins + s.n_tup_upd + s.n_tup_del), 0)::bigint::text"
+                    + " FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid"
+                    + " WHERE s.schemaname <> 'whimbrel' AND "
+                    + selection.movesRows())
             .get(0));
   }
 }

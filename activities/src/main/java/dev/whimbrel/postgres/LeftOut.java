@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -8,7 +9,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Tables that a stream does not carry: their writes would be lost without a sound.
+ * Tables that a stream does not carry though their rows move: their writes would be lost without a
+ * sound.
  *
  * @param tables quoted; empty where everything is carried
  * @param where what they are not in, in words
@@ -16,9 +18,11 @@ import java.util.Set;
 record LeftOut(List<String> tables, String where) {
 
   /** Asks the publication, and then what the subscription has made of it. */
-  static LeftOut of(Connection losing, Connection gaining, Stream stream) throws SQLException {
+  static LeftOut of(Connection losing, Connection gaining, Stream stream, Move move)
+      throws SQLException {
     Side from = stream.from();
-    List<String> left = PublishedTables.unpublished(losing, stream.publication());
+    List<String> left =
+        PublishedTables.unpublished(losing, stream.publication(), Selection.on(from, move, losing));
     if (!left.isEmpty()) {
       return new LeftOut(
           left, "publication %s on the %s".formatted(stream.publication(), from.word()));

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.VerifyRequest;
 import java.sql.Connection;
@@ -54,8 +55,14 @@ final class LiveSides implements ComparedSides {
   }
 
   @Override
-  public Map<String, TableShape> read(Connection connection, String... kinds) throws SQLException {
-    return TableCatalog.read(connection, kinds);
+  public Move move() {
+    return request.move();
+  }
+
+  @Override
+  public Map<String, TableShape> read(Connection connection, Selection selection, String... kinds)
+      throws SQLException {
+    return TableCatalog.read(connection, selection, kinds);
   }
 
   @Override

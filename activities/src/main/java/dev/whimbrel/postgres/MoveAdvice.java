@@ -3,7 +3,10 @@ package dev.whimbrel.postgres;
 import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What need not move, and what will take most of the time. Advice only: it rests on what the source
@@ -37,7 +40,7 @@ final class MoveAdvice {
           + ", pg_relation_size(c.oid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
           + " JOIN pg_namespace n ON n.oid = c.relnamespace"
           + " JOIN pg_stat_user_indexes s ON s.indexrelid = i.indexrelid"
-          + " WHERE c.relkind = 'i' AND s.idx_scan = 0 AND i.indexprs IS NULL AND"
+          + " WHERE c.relkind = 'i' AND {i.indrelid} AND s.idx_scan = 0 AND i.indexprs IS NULL AND"
           + DROPPABLE
           + " AND"
           + OURS
@@ -61,7 +64,7 @@ final class MoveAdvice {
           + " OR o.indisreplident)) AS kept"
           + " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
           + " JOIN pg_namespace n ON n.oid = c.relnamespace"
-          + " WHERE c.relkind = 'i' AND"
+          + " WHERE c.relkind = 'i' AND {i.indrelid} AND"
           + DROPPABLE
           + " AND"
           + OURS;
@@ -69,9 +72,9 @@ final class MoveAdvice {
   private static final String UNTOUCHED =
       "SELECT "
           + NAME
-          + ", pg_total_relation_size(c.oid) FROM pg_stat_user_tables s"
+          + ", pg_total_relation_size(c.oid), '', NOT c.relispartition FROM pg_stat_user_tables s"
           + " JOIN pg_class c ON c.oid = s.relid JOIN pg_namespace n ON n.oid = c.relnamespace"
-          + " WHERE c.relkind = 'r' AND s.seq_scan = 0 AND coalesce(s.idx_scan, 0) = 0"
+          + " WHERE c.relkind = 'r' AND {c.oid} AND s.seq_scan = 0 AND coalesce(s.idx_scan, 0) = 0"
           + " AND s.n_tup_ins + s.n_tup_upd + s.n_tup_del = 0 AND"
           + OURS
           + " ORDER BY 2 DESC, 1";
@@ -80,16 +83,18 @@ final class MoveAdvice {
       "SELECT "
           + NAME
           + ", pg_total_relation_size(c.oid) FROM pg_class c"
-          + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm') AND"
+          + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm') AND {c.oid} AND"
           + OURS
           + " ORDER BY 2 DESC, 1";
 
   private final Look look;
   private final Findings findings;
+  private final Selection selection;
 
-  MoveAdvice(Look look, Findings findings) {
+  MoveAdvice(Look look, Findings findings, Selection selection) {
     this.look = look;
     this.findings = findings;
+    this.selection = selection;
   }
 
   /** Gives none where the source does not answer in time, as behind a table that is locked. */
@@ -97,7 +102,7 @@ final class MoveAdvice {
     Findings advice = new Findings();
     try {
       look.run(Side.SOURCE, "SET lock_timeout = '3s'");
-      new MoveAdvice(look, advice).give();
+      new MoveAdvice(look, advice, selection).give();
       findings.add(advice);
     } catch (SQLException e) {
       boolean locked = SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE);
@@ -123,8 +128,12 @@ final class MoveAdvice {
     largest();
   }
 
-  /** One thing and its size. */
-  private record Sized(String name, long bytes, String like) {
+  /**
+   * One thing and its size.
+   *
+   * @param apart whether the runbook can leave it out by its own name
+   */
+  private record Sized(String name, long bytes, String like, boolean apart) {
     String line() {
       return Look.shortName(name)
           + " ("
@@ -169,7 +178,7 @@ final class MoveAdvice {
           "%s, %s, neither read nor written %s: %s. What nobody needs need not move."
               .formatted(
                   count(untouched, "table", "tables"), total(untouched), since, lines(untouched)),
-          null);
+          leavingOut(untouched));
     }
   }
 
@@ -205,15 +214,35 @@ final class MoveAdvice {
   }
 
   private List<Sized> sized(String sql) throws SQLException {
-    return look.rows(Side.SOURCE, sql).stream()
+    return look.rows(Side.SOURCE, moving(sql)).stream()
         .map(
             row ->
                 new Sized(
                     row.text(1),
                     row.number(2),
-                    row.values().size() > 2 ? Look.shortName(row.text(3)) : ""))
+                    row.values().size() > 2 ? Look.shortName(row.text(3)) : "",
+                    row.values().size() > 3 && row.holds(4)))
         .filter(one -> one.bytes() >= WORTH_A_LINE)
         .toList();
+  }
+
+  /** Of what does not move, nobody needs advice. */
+  private String moving(String sql) {
+    String moving = sql;
+    for (String oid : List.of("c.oid", "i.indrelid")) {
+      moving = moving.replace("{" + oid + "}", selection.moves(oid));
+    }
+    return moving;
+  }
+
+  /** The runbook's line; what nobody needs may still be needed by something that moves. */
+  private static @Nullable String leavingOut(List<Sized> found) {
+    Set<String> names =
+        found.stream()
+            .filter(Sized::apart)
+            .map(Sized::name)
+            .collect(Collectors.toCollection(TreeSet::new));
+    return names.isEmpty() ? null : Selection.line("exclude", names) + "; then plan again";
   }
 
   private static String count(List<Sized> found, String one, String many) {

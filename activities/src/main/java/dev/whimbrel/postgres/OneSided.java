@@ -92,6 +92,7 @@ final class OneSided {
         LostSource.note(
             Objects.requireNonNull(request.acceptLossBy()),
             Objects.requireNonNullElse(request.reason(), ""));
+    Selection selection = Selection.on(request.to(), request.move(), session.connection(CALL));
     awaitWorkerGone(session, stream);
     session.run(
         """
@@ -105,7 +106,7 @@ final class OneSided {
             .formatted(
                 Quoting.literal(stream.subscription()),
                 Quoting.identifier(stream.subscription()),
-                RAISE_SEQUENCES,
+                RAISE_SEQUENCES.replace("{s.oid}", selection.moves("s.oid")),
                 Authority.compareAndSet(row, request.to(), epoch, null, note),
                 FenceSql.OPENING),
         Duration.ofSeconds(60));
@@ -133,7 +134,7 @@ final class OneSided {
                  LEFT JOIN pg_class c ON c.oid = d.refobjid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
                  LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
                        AND a.atttypid = ANY ('{int2,int4,int8,numeric}'::regtype[])
-                WHERE s.relpersistence <> 't' AND sn.nspname NOT LIKE 'pg\\_%' AND sn.nspname NOT IN ('information_schema', 'whimbrel') LOOP
+                WHERE s.relpersistence <> 't' AND sn.nspname NOT LIKE 'pg\\_%' AND sn.nspname NOT IN ('information_schema', 'whimbrel') AND {s.oid} LOOP
         EXECUTE format('SELECT last_value::numeric AS v, is_called, %s AS top FROM %s', t.top, t.seq) INTO here;
         CONTINUE WHEN here.top IS NULL AND NOT here.is_called;
         top := CASE WHEN t.inc > 0 THEN least(greatest(here.top, here.v), t.high) ELSE greatest(least(here.top, here.v), t.low) END;

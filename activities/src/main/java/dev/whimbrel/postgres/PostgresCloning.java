@@ -95,10 +95,11 @@ public final class PostgresCloning implements Cloning {
       int created = CloneLater.createAll(target);
       ForeignKeys.validate(source, target.connection(), databases, move);
       int views = MaterializedViews.refresh(source, target.connection());
-      int sequences = SequencePass.carryExactly(source, target.connection());
+      Selection selection = Selection.of(move, source);
+      int sequences = SequencePass.carryExactly(source, target.connection(), selection);
       target.connection().commit();
       List<String> leftOut = new ArrayList<>();
-      for (String gone : SequencePass.gone(source)) {
+      for (String gone : SequencePass.gone(source, selection)) {
         leftOut.add(
             "value of sequence %s: gone from the source since the snapshot; it begins anew, so raise it with setval before the first INSERT"
                 .formatted(gone));

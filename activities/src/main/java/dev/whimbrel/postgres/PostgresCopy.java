@@ -45,13 +45,15 @@ public final class PostgresCopy implements Copy {
         Connection source = databases.open(move.source(), application, ANSWER)) {
       Markers.create(source);
       Markers.create(target.connection());
-      new ForwardPublisher(source, new Names(move.migration())).publish();
+      Selection selection = Selection.of(move, source);
+      new ForwardPublisher(source, new Names(move.migration())).publish(selection);
       target.ledger().create();
       CopyList list = new CopyList(target.connection());
       if (!list.exists()) {
         try (SchemaCopy schema = SchemaCopy.of(source, target, move, secrets)) {
           list.create();
-          new CopyPlanner(source, target.connection(), smallestRange).plan(schema.ofTables());
+          new CopyPlanner(source, target.connection(), smallestRange, selection)
+              .plan(schema.ofTables());
         }
       }
       Totals totals = list.totals();

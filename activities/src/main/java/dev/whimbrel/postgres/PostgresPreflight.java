@@ -43,10 +43,17 @@ public final class PostgresPreflight implements Preflight {
     new ServerChecks(look, findings).run();
     new WalChecks(look, findings).run();
     Throttle.check(look, findings);
-    new DatabaseChecks(look, findings).run();
-    new TableChecks(look, findings).run();
+    Selection selection = Selection.of(look.move(), look.source());
+    new SelectionChecks(look, findings, selection).run();
+    long bytes =
+        Math.max(
+            0,
+            look.number(Side.SOURCE, "SELECT pg_database_size(current_database())")
+                - SelectionChecks.bytes(look, selection));
+    new DatabaseChecks(look, findings).run(bytes);
+    new TableChecks(look, findings, selection).run();
     Heartbeats.beat("checked servers, databases and tables");
-    new MoveAdvice(look, findings).run();
+    new MoveAdvice(look, findings, selection).run();
     RightsChecks rights = new RightsChecks(look, findings);
     rights.run();
     boolean canGoBack = rights.canGoBack();
@@ -61,7 +68,7 @@ public final class PostgresPreflight implements Preflight {
         users,
         look.setting(Side.SOURCE, "server_version"),
         look.setting(Side.TARGET, "server_version"),
-        look.number(Side.SOURCE, "SELECT pg_database_size(current_database())"),
+        bytes,
         pause,
         canGoBack);
   }

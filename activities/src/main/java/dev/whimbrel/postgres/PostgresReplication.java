@@ -48,9 +48,9 @@ public final class PostgresReplication implements Replication {
     Markers.create(target);
     ForwardPublisher publisher = new ForwardPublisher(source, names);
     ForwardSubscriber subscriber = new ForwardSubscriber(target, names);
-    int tables = publisher.publish();
+    int tables = publisher.publish(Selection.of(move, source));
     if (subscriber.exists()) {
-      new StreamHealth(source, target, names).requireSlot();
+      new StreamHealth(source, target, move).requireSlot();
       subscriber.enable();
       publisher.dropCopySlots();
       return new Outcome(tables + " tables are subscribed already");
@@ -79,9 +79,8 @@ public final class PostgresReplication implements Replication {
         move,
         "await-copied",
         (m, source, target) -> {
-          Names names = new Names(m.migration());
-          StreamHealth health = new StreamHealth(source, target, names);
-          InitialCopy copy = new InitialCopy(target, names);
+          StreamHealth health = new StreamHealth(source, target, m);
+          InitialCopy copy = new InitialCopy(target, new Names(m.migration()));
           Progress progress = copy.look();
           long looks = 0;
           while (!copy.isComplete()) {
@@ -102,7 +101,7 @@ public final class PostgresReplication implements Replication {
         "await-caught-up",
         (m, source, target) -> {
           Names names = new Names(m.migration());
-          StreamHealth health = new StreamHealth(source, target, names);
+          StreamHealth health = new StreamHealth(source, target, m);
           Lag lag = new Lag(source, target, "catch-up", pace.of(Pace.Watcher.CATCH_UP));
           Duration last = lag.look();
           long looks = 1;
@@ -128,7 +127,8 @@ public final class PostgresReplication implements Replication {
         (m, source, target) -> {
           lock(m, source, target);
           requireSourceIsTruth(m, source, target);
-          return new Outcome(SequencePass.carry(source, target) + " sequences carried");
+          return new Outcome(
+              SequencePass.carry(source, target, Selection.of(m, source)) + " sequences carried");
         });
   }
 

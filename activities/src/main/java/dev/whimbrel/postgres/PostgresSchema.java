@@ -11,6 +11,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Carries the schema through sections of {@code pg_dump}, and drops what it carried. */
@@ -99,6 +100,7 @@ public final class PostgresSchema implements Schema {
         return new Outcome("nothing was created on the target");
       }
       requireNotHandedOver(target.connection(), move);
+      requireNothingOfItsOwn(target.connection(), move);
       String kept = SchemaRemoval.run(target);
       ledger.dropIfEmpty();
       return new Outcome("what this migration created on the target is dropped" + kept);
@@ -120,6 +122,38 @@ public final class PostgresSchema implements Schema {
           "Cannot drop the schema from the target: writes go there",
           "roll back first",
           "whimbrel rollback " + move.migration());
+    }
+  }
+
+  /**
+   * Rows that the runbook leaves out travel in neither direction: what was written to such a table
+   * while the target was the truth stands nowhere else.
+   */
+  private static void requireNothingOfItsOwn(Connection target, Move move) throws SQLException {
+    if (!Authority.require(target, move.migration(), Side.TARGET).moved()) {
+      return;
+    }
+    List<String> holding = new ArrayList<>();
+    for (Selection.Relation table : Selection.on(Side.TARGET, move, target).withoutRows()) {
+      if (table.kind() == 'r' && holdsRows(target, table)) {
+        holding.add(table.label());
+      }
+    }
+    if (!holding.isEmpty()) {
+      throw Failures.needsHelp(
+          "the target is kept: rows of %s were written there while it was the truth, and are nowhere else, since the runbook leaves them out"
+              .formatted(String.join(", ", holding)),
+          "copy them by hand, if they are wanted, then drop the database",
+          null);
+    }
+  }
+
+  private static boolean holdsRows(Connection target, Selection.Relation table)
+      throws SQLException {
+    try (Statement statement = target.createStatement();
+        ResultSet row =
+            statement.executeQuery("SELECT FROM ONLY %s LIMIT 1".formatted(table.qualified()))) {
+      return row.next();
     }
   }
 

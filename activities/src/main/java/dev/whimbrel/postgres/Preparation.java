@@ -60,18 +60,21 @@ final class Preparation {
       findings.addAll(open(sessions));
       for (Side side : Side.values()) {
         findings.addAll(Blockers.on(sessions.on(side), side, Duration.ofSeconds(5)));
-        findings.addAll(sequences(sessions.on(side), side));
+        findings.addAll(sequences(sessions.on(side), side, move));
       }
       Optional<Finding> noWayBack = new WayBack(secrets, move).prove(sessions);
       noWayBack.ifPresent(findings::add);
       for (Side side : Side.values()) {
+        Selection selection = Selection.on(side, move, sessions.on(side).connection(CALL));
         Authority.prepared(
             sessions.on(side).connection(CALL),
-            Fence.fingerprint(sessions.on(side).connection(CALL)),
+            Fence.fingerprint(sessions.on(side).connection(CALL), selection),
             noWayBack.isEmpty());
         // After the figure: what is changed in between differs from it, and not from what is kept.
         Structure.keep(
-            sessions.on(side).connection(CALL), new Names(move.migration()).reversePublication());
+            sessions.on(side).connection(CALL),
+            new Names(move.migration()).reversePublication(),
+            selection);
       }
       long pause = LOCAL_MILLIS + TRIPS * roundTripMillis(sessions);
       return new Readiness(
@@ -118,7 +121,9 @@ final class Preparation {
                 "whimbrel rollback"));
   }
 
-  private static List<Finding> sequences(Session session, Side side) throws SQLException {
+  private static List<Finding> sequences(Session session, Side side, Move move)
+      throws SQLException {
+    Selection selection = Selection.on(side, move, session.connection(CALL));
     List<Finding> findings = new ArrayList<>();
     for (List<@Nullable String> row :
         session
@@ -127,8 +132,9 @@ final class Preparation {
                 SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c
                   JOIN pg_namespace n ON n.oid = c.relnamespace
                  WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%'
-                   AND n.nspname NOT IN ('information_schema', 'whimbrel')
-                   AND NOT (has_sequence_privilege(c.oid, 'SELECT') AND has_sequence_privilege(c.oid, 'UPDATE'))""",
+                   AND n.nspname NOT IN ('information_schema', 'whimbrel') AND\s"""
+                    + selection.moves()
+                    + " AND NOT (has_sequence_privilege(c.oid, 'SELECT') AND has_sequence_privilege(c.oid, 'UPDATE'))",
                 CALL)
             .get(0)) {
       String name = Objects.requireNonNull(row.get(0));

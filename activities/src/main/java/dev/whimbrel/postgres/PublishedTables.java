@@ -8,9 +8,10 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Which tables of the source a stream carries: every logged table but those of extensions, which
- * the extension fills itself on the target. Of partitioned tables the root is listed, so that a
- * partition that appears later stops the stream instead of being left out silently.
+ * Which tables of the source a stream carries: every logged table whose rows move, but those of
+ * extensions, which the extension fills itself on the target. Of partitioned tables the root is
+ * listed, so that a partition that appears later stops the stream instead of being left out
+ * silently.
  */
 final class PublishedTables {
   /**
@@ -39,17 +40,19 @@ final class PublishedTables {
   private PublishedTables() {}
 
   /** Names to list in the publication, quoted, without Whimbrel's own. */
-  static List<String> roots(Connection source) throws SQLException {
+  static List<String> roots(Connection source, Selection selection) throws SQLException {
     return names(
         source,
         FROM
             + "c.relkind IN ('r', 'p') AND NOT c.relispartition AND "
             + OF_THE_SERVICE
+            + " AND "
+            + selection.movesRows()
             + " ORDER BY 1");
   }
 
   /** Tables that hold rows and whose UPDATE and DELETE would fail once they are published. */
-  static List<String> withoutIdentity(Connection source) throws SQLException {
+  static List<String> withoutIdentity(Connection source, Selection selection) throws SQLException {
     return names(
         source,
         FROM
@@ -57,19 +60,39 @@ final class PublishedTables {
             + HAS_IDENTITY
             + " AND "
             + OF_THE_SERVICE
+            + " AND "
+            + selection.movesRows()
             + " ORDER BY 1");
   }
 
-  /** Tables that hold rows and that the publication does not carry. */
-  static List<String> unpublished(Connection source, String publication) throws SQLException {
+  /** Tables whose rows move and that the publication does not carry. */
+  static List<String> unpublished(Connection source, String publication, Selection selection)
+      throws SQLException {
     return names(
         source,
         FROM
             + "c.relkind = 'r' AND "
             + OF_THE_SERVICE
+            + " AND "
+            + selection.movesRows()
             + " AND NOT EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = "
             + Quoting.literal(publication)
             + " AND p.schemaname = n.nspname AND p.tablename = c.relname) ORDER BY 1");
+  }
+
+  /** Tables that the publication carries and the runbook leaves out, wholly or their rows. */
+  static List<String> publishedThough(Connection source, String publication, Selection selection)
+      throws SQLException {
+    return selection.movesRows().equals("true")
+        ? List.of()
+        : names(
+            source,
+            FROM
+                + "c.relkind = 'r' AND NOT ("
+                + selection.movesRows()
+                + ") AND EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = "
+                + Quoting.literal(publication)
+                + " AND p.schemaname = n.nspname AND p.tablename = c.relname) ORDER BY 1");
   }
 
   /** Tables that the publication carries. */

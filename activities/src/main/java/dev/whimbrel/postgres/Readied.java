@@ -5,7 +5,7 @@ package dev.whimbrel.postgres;
  *
  * @param lock the statement that locks every table, busiest last
  * @param readSequences the query that reads every sequence
- * @param fingerprint {@link Fence#fingerprint} of the losing side, on which everything was looked
- *     at
+ * @param readFingerprint the query for the figure of the losing side's catalog
+ * @param fingerprint that figure, on which everything was looked at
  */
-record Readied(String lock, String readSequences, String fingerprint) {}
+record Readied(String lock, String readSequences, String readFingerprint, String fingerprint) {}

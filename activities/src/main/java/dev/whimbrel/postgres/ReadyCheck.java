@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Everything that must be true before writes are held up. Changes nothing but a marker, and puts
- * the fence, open, on tables that the target got in the rollback window.
+ * the fence, open, on tables that the target got in the rollback window, and on those that were
+ * made since and do not move.
  */
 final class ReadyCheck {
   private static final Duration CALL = Duration.ofSeconds(10);
@@ -59,31 +60,36 @@ final class ReadyCheck {
       SynchronousStandby.mustAnswer(sessions.on(side), pulse);
     }
     // Before anything is looked at: what is made meanwhile was looked at by nobody.
-    String fingerprint = Fence.fingerprint(sessions.on(from).connection(CALL));
-    fencesAreReady();
+    Selection selection = Selection.on(from, request.move(), sessions.on(from).connection(CALL));
+    String fingerprint = Fence.fingerprint(sessions.on(from).connection(CALL), selection);
+    fencesAreReady(selection);
     streamIsWhole();
-    streamCarriesEverything();
-    catalogIsKnown(fingerprint);
+    streamCarriesEverything(selection);
+    catalogIsKnown(fingerprint, selection);
     awaitTravel();
     awaitBlockers();
     Session losing = sessions.on(from);
-    List<List<@Nullable String>> sequences = losing.rows(Sequences.LIST, CALL).get(0);
+    List<List<@Nullable String>> sequences = losing.rows(Sequences.list(selection), CALL).get(0);
     SequencePairing.check(
         request.move().migration(),
         from,
         sequences,
         sessions.on(to).rows(Sequences.LIST, CALL).get(0));
-    return new Readied(TableLocks.statement(losing), Sequences.read(sequences), fingerprint);
+    return new Readied(
+        TableLocks.statement(losing),
+        Sequences.read(sequences),
+        Fence.fingerprint(selection),
+        fingerprint);
   }
 
   /**
    * Whoever prepared the hand-over to the target shall know what it hands over; a rollback stays
    * possible where the source can take everything that the target has become.
    */
-  private void catalogIsKnown(String fingerprint) throws SQLException {
+  private void catalogIsKnown(String fingerprint, Selection selection) throws SQLException {
     Connection losing = sessions.on(from).connection(CALL);
     Connection gaining = sessions.on(to).connection(CALL);
-    List<String> missing = Structure.missing(losing, gaining);
+    List<String> missing = Structure.missing(losing, gaining, selection);
     if (!missing.isEmpty()) {
       throw Failures.needsHelp(
           "The %s has what is missing on the %s: %s"
@@ -118,9 +124,9 @@ final class ReadyCheck {
         "whimbrel retry " + request.move().migration());
   }
 
-  private void fencesAreReady() throws SQLException {
-    if (to == Side.SOURCE) {
-      // Tables that were made in the rollback window.
+  private void fencesAreReady(Selection selection) throws SQLException {
+    if (to == Side.SOURCE || !selection.leftOut().isEmpty()) {
+      // Tables that were made in the rollback window, or stay and were made since the rehearsal.
       Fence.install(sessions.on(from).connection(INSTALL));
     }
     List<String> missing = Fence.withoutTriggers(sessions.on(from).connection(CALL));
@@ -187,9 +193,17 @@ final class ReadyCheck {
   }
 
   /** A table that the stream leaves out would lose its last writes without a sound. */
-  private void streamCarriesEverything() throws SQLException {
-    LeftOut left =
-        LeftOut.of(sessions.on(from).connection(CALL), sessions.on(to).connection(CALL), stream);
+  private void streamCarriesEverything(Selection selection) throws SQLException {
+    Connection losing = sessions.on(from).connection(CALL);
+    List<String> though = PublishedTables.publishedThough(losing, stream.publication(), selection);
+    if (!though.isEmpty()) {
+      throw Failures.needsHelp(
+          "The stream to the %s carries %s, which the runbook leaves out now: renamed since the copy?"
+              .formatted(to.word(), first(though)),
+          "take the change back on the %s, then retry".formatted(from.word()),
+          "whimbrel retry " + request.move().migration());
+    }
+    LeftOut left = LeftOut.of(losing, sessions.on(to).connection(CALL), stream, request.move());
     if (!left.tables().isEmpty()) {
       throw Failures.needsHelp(
           "The stream to the %s leaves out %s, whose writes would be lost: it is not in %s"

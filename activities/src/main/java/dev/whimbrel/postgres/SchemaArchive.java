@@ -49,13 +49,15 @@ final class SchemaArchive implements AutoCloseable {
   }
 
   /**
-   * Reads the schema of the database; other people's publications and {@code whimbrel} stay out.
+   * Reads the schema of the database; other people's publications and {@code whimbrel} stay out,
+   * and what does not move, with everything that belongs to it.
    */
   static SchemaArchive dump(
       PgTools tools,
       PostgresSpec spec,
       Secrets secrets,
       String application,
+      Selection selection,
       @Nullable String snapshot) {
     try {
       Path directory = Files.createTempDirectory("whimbrel-schema");
@@ -79,6 +81,7 @@ final class SchemaArchive implements AutoCloseable {
                   "--exclude-schema=" + Names.SCHEMA,
                   "--lock-wait-timeout=30s",
                   "--file=" + archive.file()));
+      selection.dumpPatterns().forEach(each -> command.add("--exclude-table=" + each));
       if (snapshot != null) {
         command.add("--snapshot=" + snapshot);
       }

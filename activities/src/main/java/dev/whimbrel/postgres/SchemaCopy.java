@@ -35,7 +35,12 @@ final class SchemaCopy implements AutoCloseable {
     this.archive = archive;
   }
 
-  /** Dumps the source's schema. The session, with its lock, was opened before. */
+  /**
+   * Dumps the source's schema, as far as it moves. The session, with its lock, was opened before.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where what moves needs what
+   *     does not
+   */
   static SchemaCopy of(Connection source, SchemaSession target, Move move, Secrets secrets)
       throws SQLException {
     return of(source, target, move, secrets, null);
@@ -54,6 +59,8 @@ final class SchemaCopy implements AutoCloseable {
       Secrets secrets,
       @Nullable String snapshot)
       throws SQLException {
+    Selection selection = Selection.of(move, source);
+    Severed.refuse(selection, source);
     SourceCatalog catalog = new SourceCatalog(source);
     PgTools tools = PgTools.find(catalog.major(), System.getenv());
     SchemaArchive archive =
@@ -62,6 +69,7 @@ final class SchemaCopy implements AutoCloseable {
             move.source(),
             secrets,
             Names.applicationName(move.migration(), "schema"),
+            selection,
             snapshot);
     return new SchemaCopy(target, catalog, archive);
   }

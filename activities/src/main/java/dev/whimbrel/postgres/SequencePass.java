@@ -12,31 +12,33 @@ import org.jspecify.annotations.Nullable;
 final class SequencePass {
   private SequencePass() {}
 
-  /** Those of {@link Sequences#LIST} that can be read now: others are gone, or not on a standby. */
+  /** A condition: it can be read now. Others are gone, or not on a standby. */
   private static final String READABLE =
-      "SELECT s.* FROM ("
-          + Sequences.LIST
-          + ") AS s(name, inc, low, high, cyclic) WHERE to_regclass(name) IS NOT NULL"
+      " WHERE to_regclass(name) IS NOT NULL"
           + " AND NOT (pg_is_in_recovery() AND EXISTS (SELECT FROM pg_class c"
           + " WHERE c.oid = to_regclass(name) AND c.relpersistence = 'u'))";
 
   /** Raises the target's sequences to the source's values; returns how many there are. */
-  static int carry(Connection source, Connection target) throws SQLException {
-    return carry(source, target, Sequences.LIST, Sequences.MARGIN);
+  static int carry(Connection source, Connection target, Selection selection) throws SQLException {
+    return carry(source, target, Sequences.list(selection), Sequences.MARGIN);
   }
 
-  /** Those that the session's snapshot knows and the source has no more. */
-  static List<String> gone(Connection source) throws SQLException {
+  /** Those that move, that the session's snapshot knows, and that the source has no more. */
+  static List<String> gone(Connection source, Selection selection) throws SQLException {
     return PublishedTables.names(
-        source,
-        "SELECT name FROM ("
-            + Sequences.LIST
-            + ") AS s(name, inc, low, high, cyclic) WHERE to_regclass(name) IS NULL ORDER BY 1");
+        source, listed(selection) + " WHERE to_regclass(name) IS NULL ORDER BY 1");
   }
 
   /** The same for a clone, which nothing follows: the values as they are. */
-  static int carryExactly(Connection source, Connection target) throws SQLException {
-    return carry(source, target, READABLE, 0);
+  static int carryExactly(Connection source, Connection target, Selection selection)
+      throws SQLException {
+    return carry(source, target, listed(selection) + READABLE, 0);
+  }
+
+  private static String listed(Selection selection) {
+    return "SELECT s.* FROM ("
+        + Sequences.list(selection)
+        + ") AS s(name, inc, low, high, cyclic)";
   }
 
   private static int carry(Connection source, Connection target, String list, int margin)

@@ -15,20 +15,26 @@ final class Sequences {
   /** Values handed out while writers wait: about one for each session. */
   static final int MARGIN = 1000;
 
-  /**
-   * Lists the sequences, outside the pause: name, increment, lowest, highest, whether it goes
-   * round.
-   */
-  static final String LIST =
+  private static final String LISTING =
       """
       SELECT format('%I.%I', n.nspname, c.relname), s.seqincrement, s.seqmin, s.seqmax, s.seqcycle
         FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
         JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%'
-         AND n.nspname NOT IN ('information_schema', 'whimbrel')
-       ORDER BY c.oid""";
+         AND n.nspname NOT IN ('information_schema', 'whimbrel') AND\s""";
+
+  /**
+   * Lists the sequences of a side that has nothing but what moves, outside the pause: name,
+   * increment, lowest, highest, whether it goes round.
+   */
+  static final String LIST = list(Selection.EVERYTHING);
 
   private Sequences() {}
+
+  /** As {@link #LIST}, without those that do not move. */
+  static String list(Selection selection) {
+    return LISTING + selection.moves() + " ORDER BY c.oid";
+  }
 
   /** Reads all listed sequences: as {@link #LIST}, then last value and is_called. */
   static String read(List<List<@Nullable String>> listed) {

@@ -27,7 +27,8 @@ final class SnapshotSides implements ComparedSides {
           + " and (c.relfilenode <> coalesce(pg_relation_filenode(c.oid), 0) or "
           + CopyTables.NAMED_OTHERWISE
           + ") and "
-          + TableCatalog.USER_SCHEMAS;
+          + TableCatalog.USER_SCHEMAS
+          + " and ";
 
   private final Databases databases;
   private final CopyRequest request;
@@ -105,14 +106,20 @@ final class SnapshotSides implements ComparedSides {
     };
   }
 
+  @Override
+  public Move move() {
+    return move;
+  }
+
   /** Rows that are not logged are copied as well, unless the source shows none. */
   @Override
-  public Map<String, TableShape> read(Connection connection, String... kinds) throws SQLException {
-    Map<String, TableShape> shapes = new TreeMap<>(TableCatalog.read(connection, kinds));
+  public Map<String, TableShape> read(Connection connection, Selection selection, String... kinds)
+      throws SQLException {
+    Map<String, TableShape> shapes = new TreeMap<>(TableCatalog.read(connection, selection, kinds));
     if (!CloneOpener.isStandby(connection)) {
       shapes.replaceAll((label, shape) -> shape.withUnlogged());
     }
-    for (String table : changed(connection)) {
+    for (String table : changed(connection, selection)) {
       shapes.computeIfPresent(table, (label, shape) -> shape.notCompared(NO_MORE));
     }
     return shapes;
@@ -124,14 +131,16 @@ final class SnapshotSides implements ComparedSides {
    */
   Set<String> changed() throws SQLException {
     try (Pair pair = open()) {
-      return changed(pair.truth());
+      return changed(pair.truth(), Selection.of(move, pair.truth()));
     }
   }
 
-  private static Set<String> changed(Connection connection) throws SQLException {
+  private static Set<String> changed(Connection connection, Selection selection)
+      throws SQLException {
     Set<String> changed = new TreeSet<>();
     new Query()
         .add(CHANGED)
+        .add(selection.movesRows())
         .run(
             connection,
             row ->

@@ -45,7 +45,7 @@ final class Soak {
     this.hold = hold;
     this.source = source;
     this.names = new Names(move.migration());
-    this.health = new StreamHealth(source, target, names);
+    this.health = new StreamHealth(source, target, move);
     this.lag = new Lag(source, target, "soak");
     this.between = pace.of(Pace.Watcher.SOAK);
     this.sampling = new UserSampling(new Look(move, source, target), databases, new Findings());
@@ -57,9 +57,10 @@ final class Soak {
   }
 
   SoakReport run() throws SQLException {
-    writes = Lag.writes(source);
+    Selection selection = Selection.of(move, source);
+    writes = Lag.writes(source, selection);
     while (clock.held().compareTo(hold) < 0) {
-      Heartbeats.beat(look());
+      Heartbeats.beat(look(selection));
       health.look();
       rest(hold.minus(clock.held()));
     }
@@ -76,7 +77,7 @@ final class Soak {
         seen);
   }
 
-  private Progress look() throws SQLException {
+  private Progress look(Selection selection) throws SQLException {
     if (Duration.between(catalogLook, Instant.now()).compareTo(BETWEEN_CATALOG_LOOKS) > 0) {
       health.requireAllTables();
       sampling.statements(users);
@@ -84,7 +85,7 @@ final class Soak {
     }
     sampling.sessions(users);
     Duration now = lag.look();
-    long writesNow = Lag.writes(source);
+    long writesNow = Lag.writes(source, selection);
     clock.look(Instant.now(), now, writesNow != writes);
     writes = writesNow;
     longest = now.compareTo(longest) > 0 ? now : longest;

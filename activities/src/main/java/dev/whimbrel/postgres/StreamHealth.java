@@ -1,6 +1,7 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -22,16 +23,18 @@ final class StreamHealth {
 
   private final Connection source;
   private final Connection target;
+  private final Move move;
   private final Names names;
   private @Nullable Instant absentSince;
   private long errorsAtFirst = -1;
   private long unsyncedAtFirst;
   private final WorkerDeaths deaths;
 
-  StreamHealth(Connection source, Connection target, Names names) {
+  StreamHealth(Connection source, Connection target, Move move) {
     this.source = source;
     this.target = target;
-    this.names = names;
+    this.move = move;
+    this.names = new Names(move.migration());
     this.deaths = new WorkerDeaths(target, names);
   }
 
@@ -72,7 +75,8 @@ final class StreamHealth {
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} naming them
    */
   void requireAllTables() throws SQLException {
-    List<String> left = PublishedTables.unpublished(source, names.forwardPublication());
+    List<String> left =
+        PublishedTables.unpublished(source, names.forwardPublication(), Selection.of(move, source));
     if (!left.isEmpty()) {
       throw Failures.needsHelp(
           "The forward stream does not carry "

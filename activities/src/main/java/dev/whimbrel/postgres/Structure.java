@@ -57,8 +57,8 @@ final class Structure {
 
   private static final String THINGS =
       """
-      SELECT 'table', nspname, relname, '', '' FROM (%s) t
-      UNION ALL SELECT 'column', nspname, relname, attname, type FROM (%s) c
+      SELECT 'table', nspname, relname, '', '' FROM (%s) t WHERE {t.oid}
+      UNION ALL SELECT 'column', nspname, relname, attname, type FROM (%s) c WHERE {c.relid}
       UNION ALL SELECT 'value', nspname, typname, enumlabel, '' FROM (%s) l
       ORDER BY 1, 2, 3, 4"""
           .formatted(TABLES, COLUMNS, LABELS);
@@ -66,8 +66,8 @@ final class Structure {
   private static final String KEEP =
       """
       DROP TABLE IF EXISTS whimbrel.prepared_table, whimbrel.prepared_column, whimbrel.prepared_label;
-      CREATE TABLE whimbrel.prepared_table AS SELECT * FROM (%s) t;
-      CREATE TABLE whimbrel.prepared_column AS SELECT * FROM (%s) c;
+      CREATE TABLE whimbrel.prepared_table AS SELECT * FROM (%s) t WHERE {t.oid};
+      CREATE TABLE whimbrel.prepared_column AS SELECT * FROM (%s) c WHERE {c.relid};
       CREATE TABLE whimbrel.prepared_label AS SELECT * FROM (%s) l"""
           .formatted(TABLES, COLUMNS, LABELS);
 
@@ -159,23 +159,26 @@ final class Structure {
   }
 
   /**
-   * Remembers every table, column and label, for {@link #changedSinceRehearsal}.
+   * Remembers every table that moves, column and label, for {@link #changedSinceRehearsal}.
    *
    * @param publication of the stream back
    */
-  static void keep(Connection database, String publication) throws SQLException {
+  static void keep(Connection database, String publication, Selection selection)
+      throws SQLException {
     try (Statement statement = database.createStatement()) {
-      statement.execute(about(publication, KEEP));
+      statement.execute(about(publication, of(selection, KEEP)));
     }
   }
 
   /**
-   * What the losing side has and the gaining side lacks, such as {@code column shop.order.note}.
+   * What moves from the losing side and the gaining side lacks, such as {@code column
+   * shop.order.note}.
    */
-  static List<String> missing(Connection losing, Connection gaining) throws SQLException {
-    Map<Thing, String> there = things(gaining);
+  static List<String> missing(Connection losing, Connection gaining, Selection selection)
+      throws SQLException {
+    Map<Thing, String> there = things(gaining, Selection.EVERYTHING);
     List<String> missing = new ArrayList<>();
-    for (Thing thing : things(losing).keySet()) {
+    for (Thing thing : things(losing, selection).keySet()) {
       boolean saidByItsTable =
           thing.kind().equals("column")
               && !there.containsKey(new Thing("table", thing.schema(), thing.name(), ""));
@@ -196,8 +199,8 @@ final class Structure {
   static List<String> changedSinceRehearsal(
       Connection target, Connection source, String publication, String subscription)
       throws SQLException {
-    Map<Thing, String> here = things(target);
-    Map<Thing, String> there = things(source);
+    Map<Thing, String> here = things(target, Selection.EVERYTHING);
+    Map<Thing, String> there = things(source, Selection.EVERYTHING);
     List<String> changed = new ArrayList<>();
     for (List<@Nullable String> row :
         rows(target, NARROWED.formatted(Quoting.literal(publication)))) {
@@ -277,12 +280,18 @@ final class Structure {
         : String.join(", ", things.subList(0, 3)) + " and " + (things.size() - 3) + " more";
   }
 
-  private static Map<Thing, String> things(Connection database) throws SQLException {
+  private static Map<Thing, String> things(Connection database, Selection selection)
+      throws SQLException {
     Map<Thing, String> things = new LinkedHashMap<>();
-    for (List<@Nullable String> row : rows(database, about("", THINGS))) {
+    for (List<@Nullable String> row : rows(database, about("", of(selection, THINGS)))) {
       things.put(Thing.of(type(row, 0), row.subList(1, row.size())), type(row, 4));
     }
     return things;
+  }
+
+  private static String of(Selection selection, String sql) {
+    return sql.replace("{t.oid}", selection.moves("t.oid"))
+        .replace("{c.relid}", selection.moves("c.relid"));
   }
 
   private static String about(String publication, String sql) {

@@ -10,7 +10,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** Reads from one server's catalog what there is to compare. */
 final class TableCatalog {
@@ -30,7 +32,8 @@ final class TableCatalog {
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.relkind = any(cast(? as "char"[])) and c.relpersistence <> 't' and\s"""
               .formatted(TableShape.UNLOGGED)
-          + USER_SCHEMAS;
+          + USER_SCHEMAS
+          + " and ";
 
   // A key of a domain is compared as the type below it; to_jsonb reads a column of pg_database
   // that older servers do not have.
@@ -79,11 +82,14 @@ final class TableCatalog {
   private TableCatalog() {}
 
   /**
-   * Reads tables, or with {@code "m"} materialized views, by their name.
+   * Reads tables that move, or with {@code "m"} materialized views, by their name.
    *
    * @param kinds letters of {@code relkind}
    */
-  static Map<String, TableShape> read(Connection connection, String... kinds) throws SQLException {
+  static Map<String, TableShape> read(Connection connection, Selection selection, String... kinds)
+      throws SQLException {
+    Set<Long> withoutRows =
+        selection.withoutRows().stream().map(Selection.Relation::oid).collect(Collectors.toSet());
     Map<Long, Map<String, TableShape.Column>> columns = new HashMap<>();
     new Query()
         .add(COLUMNS)
@@ -106,6 +112,7 @@ final class TableCatalog {
     Map<String, TableShape> shapes = new TreeMap<>();
     new Query()
         .add(TABLES, (Object) kinds)
+        .add(selection.moves())
         .run(
             connection,
             row -> {
@@ -117,7 +124,7 @@ final class TableCatalog {
                       columns.getOrDefault(oid, Map.of()),
                       keys.getOrDefault(oid, List.of()),
                       row.getLong(4),
-                      text(row, 5));
+                      withoutRows.contains(oid) ? "the runbook leaves its rows out" : text(row, 5));
               shapes.put(shape.label(), shape);
             });
     return shapes;

@@ -22,10 +22,14 @@ final class TableChecks {
 
   private final Look look;
   private final Findings findings;
+  private final String moving;
+  private final String movingRows;
 
-  TableChecks(Look look, Findings findings) {
+  TableChecks(Look look, Findings findings, Selection selection) {
     this.look = look;
     this.findings = findings;
+    this.moving = TABLES + selection.moves() + " AND ";
+    this.movingRows = TABLES + selection.movesRows() + " AND ";
   }
 
   void run() throws SQLException {
@@ -38,7 +42,7 @@ final class TableChecks {
     new EventTriggerChecks(look, findings).run();
     indexes();
     sequences(false);
-    new InheritedColumns(look, findings).run();
+    new InheritedColumns(look, findings, moving).run();
   }
 
   /**
@@ -55,7 +59,7 @@ final class TableChecks {
     new EventTriggerChecks(look, findings).run();
     indexes();
     sequences(standby);
-    new InheritedColumns(look, findings).run();
+    new InheritedColumns(look, findings, moving).run();
   }
 
   private void replicaIdentity() throws SQLException {
@@ -71,7 +75,7 @@ final class TableChecks {
                 + " WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey) AND NOT a.attnotnull)"
                 + " ORDER BY 1 LIMIT 1)"
                 + CLASSES
-                + TABLES
+                + movingRows
                 + "c.relkind = 'r' AND c.relpersistence = 'p' AND NOT "
                 + PublishedTables.HAS_IDENTITY
                 + " ORDER BY 1")) {
@@ -92,7 +96,8 @@ final class TableChecks {
   }
 
   private void identityByAllColumns() throws SQLException {
-    String full = TABLES + "c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident = 'f'";
+    String full =
+        movingRows + "c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident = 'f'";
     for (Look.Row row :
         look.rows(
             Side.SOURCE,
@@ -143,7 +148,7 @@ final class TableChecks {
                 + " JOIN pg_index i ON i.indrelid = c.oid AND (i.indisreplident OR i.indisprimary"
                 + " AND c.relreplident = 'd') JOIN pg_attribute a ON a.attrelid = c.oid AND"
                 + " a.attnum = ANY (i.indkey) AND a.attgenerated <> ''"
-                + TABLES
+                + movingRows
                 + "c.relkind = 'r'")) {
       findings.blocker(
           "generated-identity",
@@ -157,7 +162,7 @@ final class TableChecks {
     for (Look.Row row :
         look.rows(
             Side.SOURCE,
-            NAME + CLASSES + TABLES + "c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1")) {
+            NAME + CLASSES + moving + "c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1")) {
       findings.warning(
           "unlogged",
           Look.shortName(row.text(1)),
@@ -168,7 +173,7 @@ final class TableChecks {
 
   private void foreignTables(String reached) throws SQLException {
     for (Look.Row row :
-        look.rows(Side.SOURCE, NAME + CLASSES + TABLES + "c.relkind = 'f' ORDER BY 1")) {
+        look.rows(Side.SOURCE, NAME + CLASSES + moving + "c.relkind = 'f' ORDER BY 1")) {
       findings.warning(
           "foreign-table",
           Look.shortName(row.text(1)),
@@ -184,7 +189,7 @@ final class TableChecks {
     for (Look.Row row :
         look.rows(
             Side.SOURCE,
-            NAME + CLASSES + TABLES + "c.relkind = 'm' AND c.relispopulated ORDER BY 1")) {
+            NAME + CLASSES + moving + "c.relkind = 'm' AND c.relispopulated ORDER BY 1")) {
       findings.note(
           "materialized-view",
           Look.shortName(row.text(1)),
@@ -197,7 +202,7 @@ final class TableChecks {
                 + ", string_agg(quote_ident(a.attname), ', ')"
                 + CLASSES
                 + " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attgenerated <> ''"
-                + TABLES
+                + moving
                 + "c.relkind = 'r' GROUP BY 1 ORDER BY 1")) {
       findings.note(
           "generated-columns",
@@ -236,7 +241,7 @@ final class TableChecks {
                 + ", quote_ident(g.tgname), g.tgenabled"
                 + CLASSES
                 + " JOIN pg_trigger g ON g.tgrelid = c.oid"
-                + TABLES
+                + moving
                 + "NOT g.tgisinternal AND g.tgenabled IN ('A', 'R')"
                 + " AND g.tgname !~ '^whimbrel_'")) {
       findings.warning(
@@ -255,7 +260,7 @@ final class TableChecks {
             NAME
                 + CLASSES
                 + " JOIN pg_index i ON i.indexrelid = c.oid"
-                + TABLES
+                + moving
                 + "NOT i.indisvalid AND c.relkind = 'i'")) {
       findings.warning(
           "invalid-index",
@@ -272,7 +277,7 @@ final class TableChecks {
             Side.SOURCE,
             NAME
                 + CLASSES
-                + TABLES
+                + moving
                 + (onlyLogged ? "c.relpersistence = 'p' AND " : "")
                 + "CASE WHEN c.relkind = 'S' THEN NOT has_sequence_privilege(c.oid, 'SELECT')"
                 + " ELSE false END ORDER BY 1")) {

@@ -178,8 +178,8 @@ final class WayBackWatch {
     Connection losing = target.connection(CALL);
     Connection gaining = source.connection(CALL);
     Stream back = Stream.leaving(Side.TARGET, names);
-    List<String> found = new ArrayList<>(Structure.missing(losing, gaining));
-    LeftOut left = LeftOut.of(losing, gaining, back);
+    List<String> found = new ArrayList<>(Structure.missing(losing, gaining, Selection.EVERYTHING));
+    LeftOut left = LeftOut.of(losing, gaining, back, move);
     for (String table : left.tables()) {
       found.add("table %s in %s".formatted(table, left.where()));
     }

@@ -201,7 +201,7 @@ class InspectionTest {
           Authority.claim(connection, name, server == pair.source() ? Side.SOURCE : Side.TARGET);
           Markers.create(connection);
           Fence.install(connection);
-          Authority.prepared(connection, Fence.fingerprint(connection), true);
+          Authority.prepared(connection, Fence.fingerprint(connection, Selection.EVERYTHING), true);
         }
       }
       pair.source()

@@ -91,6 +91,8 @@ class MoveAdviceTest {
               .matches(
                   "1 table, \\d+ KB, neither read nor written since the statistics were reset at [\\d: -]+ UTC:"
                       + " forgotten \\(\\d+ KB\\)\\. What nobody needs need not move\\.");
+          assertThat(find(advice, "untouched-tables").fix())
+              .isEqualTo("replicate.tables.exclude: [public.forgotten]; then plan again");
           assertThat(find(advice, "largest-tables").message())
               .matches(
                   "of \\d+ MB with indexes, which the copy's time goes by: orders \\(\\d+ MB\\) \\d\\d %,"
@@ -125,7 +127,7 @@ class MoveAdviceTest {
     try (Connection source = pair.source().connect(move.migration());
         Connection target = pair.target().connect(move.migration())) {
       Look look = new Look(move, source, target);
-      new MoveAdvice(look, findings).run();
+      new MoveAdvice(look, findings, Selection.of(move, source)).run();
       assertThat(look.setting(Side.SOURCE, "lock_timeout")).isEqualTo("0");
     }
     return findings.gravestFirst();

@@ -50,7 +50,7 @@ class OtherVersionsTest {
       assertThat(report.findings()).isEmpty();
       try (Connection source = pair.source().connect("versions");
           Connection target = pair.target().connect("versions")) {
-        assertThat(Structure.missing(source, target)).isEmpty();
+        assertThat(Structure.missing(source, target, Selection.EVERYTHING)).isEmpty();
       }
       replication.unsubscribe(move);
       schema.dropSchema(move);

@@ -128,7 +128,7 @@ class RowHashTest {
   private static Sums sums(PostgresServer server, String table, String type) throws SQLException {
     Tally tally = new Tally(Side.SOURCE);
     try (Connection connection = server.connect("hashes")) {
-      Map<String, TableShape> shapes = TableCatalog.read(connection, "r");
+      Map<String, TableShape> shapes = TableCatalog.read(connection, Selection.EVERYTHING, "r");
       ComparedTable compared =
           new TablePairing(tally, false)
               .pair(shapes, shapes).stream()

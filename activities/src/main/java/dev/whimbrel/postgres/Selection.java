@@ -1,0 +1,264 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.runbook.TablePattern;
+import dev.whimbrel.runbook.TablesSpec;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which relations of a side the runbook leaves out, as its catalog is now. What is left out is not
+ * on the target: of the target's own relations nothing is, whatever their names. Rows can be left
+ * out on both sides.
+ *
+ * <p>A partition goes with its root, also while it is being detached, and a sequence with the table
+ * that owns it. Objects of extensions are not chosen: they come with their extension.
+ */
+final class Selection {
+  /** Nothing is left out. */
+  static final Selection EVERYTHING = new Selection(List.of(), List.of(), List.of());
+
+  private static final String RELATIONS =
+      """
+      WITH RECURSIVE tree(oid, root) AS (
+        SELECT c.oid, c.oid FROM pg_catalog.pg_class c WHERE c.relkind = 'p' AND NOT c.relispartition
+        UNION ALL SELECT i.inhrelid, t.root FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid)
+      SELECT c.oid::bigint, c.relkind, n.nspname, c.relname,
+             coalesce(t.root, (SELECT d.refobjid FROM pg_catalog.pg_depend d
+                                WHERE c.relkind = 'S' AND d.classid = 'pg_catalog.pg_class'::regclass
+                                  AND d.objid = c.oid AND d.refclassid = d.classid AND d.refobjsubid > 0
+                                  AND d.deptype IN ('a', 'i')), c.oid)::bigint
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN tree t ON t.oid = c.oid
+       WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't'
+         AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'whimbrel')
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                          WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid
+                            AND e.deptype = 'e')
+       ORDER BY 3, 4""";
+
+  private final List<Relation> all;
+  private final List<Relation> leftOut;
+  private final List<Relation> withoutRows;
+
+  private Selection(List<Relation> all, List<Relation> leftOut, List<Relation> withoutRows) {
+    this.all = all;
+    this.leftOut = leftOut;
+    this.withoutRows = withoutRows;
+  }
+
+  /**
+   * A relation.
+   *
+   * @param kind as {@code relkind} has it
+   * @param leads the relation that it goes with; its own for most
+   */
+  record Relation(long oid, char kind, String schema, String name, long leads) {
+    boolean follows() {
+      return leads != oid;
+    }
+
+    boolean isTable() {
+      return kind == 'r' || kind == 'p';
+    }
+
+    /** As SQL takes it. */
+    String qualified() {
+      return Quoting.qualified(schema, name);
+    }
+
+    /** As people read it, and as a pattern that means it alone. */
+    String label() {
+      return Quoting.shown(schema, name);
+    }
+
+    boolean matchesAny(List<TablePattern> patterns) {
+      return patterns.stream().anyMatch(pattern -> pattern.matches(schema, name));
+    }
+  }
+
+  /** What is left out of the source. */
+  static Selection of(Move move, Connection source) throws SQLException {
+    return on(Side.SOURCE, move, source);
+  }
+
+  /** What is left out of a side. */
+  static Selection on(Side side, Move move, Connection database) throws SQLException {
+    TablesSpec tables = move.tables();
+    if (tables == null || (side == Side.TARGET && tables.excludeData().isEmpty())) {
+      return EVERYTHING;
+    }
+    List<Relation> all = read(database);
+    Map<Long, Relation> byOid =
+        all.stream().collect(Collectors.toMap(Relation::oid, relation -> relation));
+    List<TablePattern> include = patterns(side == Side.SOURCE ? tables.include() : List.of());
+    List<TablePattern> exclude = patterns(side == Side.SOURCE ? tables.exclude() : List.of());
+    List<TablePattern> excludeData = patterns(tables.excludeData());
+    List<Relation> leftOut = new ArrayList<>();
+    List<Relation> withoutRows = new ArrayList<>();
+    for (Relation relation : all) {
+      Relation leading = leading(relation, byOid);
+      boolean included = include.isEmpty() || leading.matchesAny(include);
+      if (!included || leading.matchesAny(exclude)) {
+        leftOut.add(relation);
+      } else if (relation.isTable() && leading.matchesAny(excludeData)) {
+        withoutRows.add(relation);
+      }
+    }
+    return new Selection(all, List.copyOf(leftOut), List.copyOf(withoutRows));
+  }
+
+  /** Whom a relation goes with at last: a sequence with its partition's root. */
+  private static Relation leading(Relation relation, Map<Long, Relation> byOid) {
+    Relation leading = relation;
+    while (leading.follows()) {
+      Relation next = byOid.get(leading.leads());
+      if (next == null) {
+        return leading; // its owner belongs to an extension
+      }
+      leading = next;
+    }
+    return leading;
+  }
+
+  private static List<Relation> read(Connection database) throws SQLException {
+    List<Relation> all = new ArrayList<>();
+    try (Statement statement = database.createStatement();
+        ResultSet rows = statement.executeQuery(RELATIONS)) {
+      while (rows.next()) {
+        all.add(
+            new Relation(
+                rows.getLong(1),
+                rows.getString(2).charAt(0),
+                rows.getString(3),
+                rows.getString(4),
+                rows.getLong(5)));
+      }
+    }
+    return all;
+  }
+
+  static List<TablePattern> patterns(List<String> texts) {
+    return texts.stream().map(TablePattern::parse).toList();
+  }
+
+  /** Every relation that could be chosen; empty where nothing is left out by the runbook. */
+  List<Relation> all() {
+    return all;
+  }
+
+  /** What does not move. */
+  List<Relation> leftOut() {
+    return leftOut;
+  }
+
+  /** Tables, partitions among them, that move without their rows. */
+  List<Relation> withoutRows() {
+    return withoutRows;
+  }
+
+  /** Whom a relation goes with, or itself. */
+  Relation leading(Relation relation) {
+    Map<Long, Relation> byOid = new HashMap<>();
+    all.forEach(each -> byOid.put(each.oid(), each));
+    return leading(relation, byOid);
+  }
+
+  /** A condition on {@code pg_class c}: the relation moves. */
+  String moves() {
+    return moves("c.oid");
+  }
+
+  /** A condition on a column that holds a relation's oid. */
+  String moves(String oid) {
+    return notAmong(oid, leftOut);
+  }
+
+  /** A condition on {@code pg_class c}: the relation moves with its rows. */
+  String movesRows() {
+    return leftOut.isEmpty() && withoutRows.isEmpty()
+        ? "true"
+        : moves() + " AND " + notAmong("c.oid", withoutRows);
+  }
+
+  private static String notAmong(String oid, List<Relation> relations) {
+    // Hashed by every version, unlike <> ALL.
+    return relations.isEmpty() ? "true" : oid + " NOT IN (SELECT unnest(" + oids(relations) + "))";
+  }
+
+  /** An array, as SQL takes it. */
+  static String oids(List<Relation> relations) {
+    return relations.stream()
+        .map(relation -> Long.toString(relation.oid()))
+        .collect(Collectors.joining(",", "'{", "}'::oid[]"));
+  }
+
+  /** Patterns that keep {@code pg_dump} from what does not move, some names of a schema each. */
+  List<String> dumpPatterns() {
+    Map<String, List<String>> schemas = new java.util.TreeMap<>();
+    for (Relation relation : leftOut) {
+      schemas
+          .computeIfAbsent(relation.schema(), schema -> new ArrayList<>())
+          .add(Quoting.identifier(relation.name()));
+    }
+    List<String> patterns = new ArrayList<>();
+    schemas.forEach(
+        (schema, names) -> {
+          for (int from = 0; from < names.size(); from += 200) {
+            List<String> some = names.subList(from, Math.min(names.size(), from + 200));
+            patterns.add(Quoting.identifier(schema) + ".(" + String.join("|", some) + ")");
+          }
+        });
+    return patterns;
+  }
+
+  /** A line of the runbook for these names, which are patterns. */
+  static String line(String key, Set<String> names) {
+    return "replicate.tables."
+        + key
+        + ": ["
+        + names.stream()
+            .map(name -> name.contains("\"") ? "'" + name.replace("'", "''") + "'" : name)
+            .collect(Collectors.joining(", "))
+        + "]";
+  }
+
+  /** What does not move, as the runbook says it. */
+  static String words(@Nullable TablesSpec tables) {
+    if (tables == null) {
+      return "nothing";
+    }
+    List<String> words = new ArrayList<>();
+    if (!tables.include().isEmpty()) {
+      words.add("everything but " + String.join(", ", tables.include()));
+    }
+    if (!tables.exclude().isEmpty()) {
+      words.add(String.join(", ", tables.exclude()));
+    }
+    return String.join("; ", words);
+  }
+
+  /** The first few names, in one line. */
+  static String names(List<Relation> relations, int shown) {
+    String line =
+        relations.stream().limit(shown).map(Relation::label).collect(Collectors.joining(", "));
+    return relations.size() > shown
+        ? line + " and %d more".formatted(relations.size() - shown)
+        : line;
+  }
+
+  /** The relation of this oid, where it is one that could be chosen. */
+  @Nullable Relation find(long oid) {
+    return all.stream().filter(relation -> relation.oid() == oid).findFirst().orElse(null);
+  }
+}

@@ -1,0 +1,201 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.postgres.Selection.Relation;
+import dev.whimbrel.runbook.NearestWord;
+import dev.whimbrel.runbook.TablePattern;
+import dev.whimbrel.runbook.TablesSpec;
+import java.sql.SQLException;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** What of the source the runbook leaves out, and whether the rest can do without it. */
+final class SelectionChecks {
+  private static final String TABLES = "replicate.tables";
+
+  /** A plan is read by people, and travels through a workflow's history. */
+  private static final int SHOWN = 200;
+
+  private static final int REFUSALS = 50;
+
+  private static final long PAGE = 8192;
+
+  /** Indexes and what is stored beside the rows belong to it. */
+  private static final String PAGES =
+      """
+      SELECT coalesce(sum(c.relpages::bigint + coalesce(t.relpages, 0) + coalesce(
+               (SELECT sum(x.relpages) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+                 WHERE i.indrelid IN (c.oid, t.oid)), 0)), 0)::bigint
+        FROM pg_class c LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
+       WHERE c.relkind IN ('r', 'm') AND c.oid IN (SELECT unnest(%s))""";
+
+  /** Foreign keys from what stays, or stays empty, to what moves with its rows. */
+  private static final String KEYS_FROM =
+      """
+      SELECT conrelid::bigint, confrelid::bigint, quote_ident(conname) FROM pg_constraint
+       WHERE contype = 'f' AND conparentid = 0 AND conrelid IN (SELECT unnest(%s))
+         AND confrelid NOT IN (SELECT unnest(%s)) ORDER BY 3""";
+
+  private final Look look;
+  private final Findings findings;
+  private final Selection selection;
+
+  SelectionChecks(Look look, Findings findings, Selection selection) {
+    this.look = look;
+    this.findings = findings;
+    this.selection = selection;
+  }
+
+  void run() throws SQLException {
+    TablesSpec tables = look.move().tables();
+    if (tables == null) {
+      return;
+    }
+    known("include", tables.include(), false);
+    known("exclude", tables.exclude(), false);
+    known("excludeData", tables.excludeData(), true);
+    alone("exclude", tables.exclude(), each -> !selection.leftOut().contains(each));
+    alone("excludeData", tables.excludeData(), each -> each.isTable() && !both().contains(each));
+    alone("include", tables.include(), selection.leftOut()::contains);
+    leftOut();
+    severed();
+    keysFrom();
+  }
+
+  /** About how many bytes of the source do not move, as its statistics have it. */
+  static long bytes(Look look, Selection selection) throws SQLException {
+    List<Relation> staying = both(selection);
+    return staying.isEmpty()
+        ? 0
+        : PAGE * look.number(Side.SOURCE, PAGES.formatted(Selection.oids(staying)));
+  }
+
+  /** A pattern that finds nothing is a slip of the pen. */
+  private void known(String key, List<String> patterns, boolean ofTables) {
+    List<Relation> relations =
+        selection.all().stream().filter(each -> !ofTables || each.isTable()).toList();
+    for (TablePattern pattern : Selection.patterns(patterns)) {
+      List<Relation> found = relations.stream().filter(r -> matches(pattern, r)).toList();
+      if (found.isEmpty()) {
+        String near =
+            NearestWord.of(pattern.toString(), relations.stream().map(Relation::label).toList());
+        findings.blocker(
+            "tables",
+            TABLES + "." + key,
+            "'%s' finds no table of the source.%s"
+                .formatted(pattern, near == null ? "" : " Did you mean '" + near + "'?"),
+            "correct the pattern, or take it out");
+      }
+    }
+  }
+
+  /** What goes with something else can neither stay nor move by itself. */
+  private void alone(String key, List<String> patterns, Predicate<Relation> elsewhere) {
+    List<TablePattern> parsed = Selection.patterns(patterns);
+    List<TablePattern> excluded = Selection.patterns(excluded());
+    List<Relation> torn =
+        selection.all().stream()
+            .filter(Relation::follows)
+            .filter(each -> each.matchesAny(parsed) && elsewhere.test(each))
+            .filter(each -> !key.equals("include") || !each.matchesAny(excluded))
+            .filter(each -> !key.equals("include") || !selection.leading(each).matchesAny(excluded))
+            .toList();
+    if (!torn.isEmpty()) {
+      findings.blocker(
+          "tables",
+          TABLES + "." + key,
+          "%s cannot be chosen alone: %s goes with %s. Partitions go with their root, sequences with the table that owns them."
+              .formatted(
+                  Selection.names(torn, 5),
+                  torn.get(0).label(),
+                  selection.leading(torn.get(0)).label()),
+          Selection.line(key, leaders(torn)) + "; or a pattern that does not find it");
+    }
+  }
+
+  private void leftOut() throws SQLException {
+    List<Relation> out = selection.leftOut();
+    if (!out.isEmpty()) {
+      findings.note(
+          "left-out",
+          "source",
+          "%s not moved, as the runbook says, with about %s: %s. After the hand-over they are closed on the source like everything else, and open again after a rollback, as they were"
+              .formatted(
+                  out.size() == 1 ? "1 relation is" : "%,d relations are".formatted(out.size()),
+                  Size.words(PAGE * look.number(Side.SOURCE, PAGES.formatted(Selection.oids(out)))),
+                  Selection.names(out, SHOWN)));
+    }
+    List<Relation> empty =
+        selection.withoutRows().stream().filter(each -> !each.follows()).toList();
+    if (!empty.isEmpty()) {
+      findings.warning(
+          "rows-left-out",
+          "source",
+          "the rows of %s do not move, as the runbook says: on the target these begin empty. WHAT IS WRITTEN TO THEM THERE DOES NOT COME BACK with a rollback: it stays on the target, which is kept then."
+              .formatted(Selection.names(empty, SHOWN)),
+          null);
+    }
+  }
+
+  private void severed() throws SQLException {
+    List<Severed> all = Severed.all(selection, look.source());
+    for (Severed one : all.subList(0, Math.min(REFUSALS, all.size()))) {
+      findings.blocker("tables", one.what(), "needs " + one.needs() + ".", one.fix());
+    }
+    if (all.size() > REFUSALS) {
+      findings.note("tables", TABLES, "%d more of this kind".formatted(all.size() - REFUSALS));
+    }
+  }
+
+  private void keysFrom() throws SQLException {
+    if (both().isEmpty()) {
+      return;
+    }
+    String staying = Selection.oids(both());
+    Set<Relation> out = new LinkedHashSet<>(selection.leftOut());
+    for (Look.Row row : look.rows(Side.SOURCE, KEYS_FROM.formatted(staying, staying))) {
+      Relation from = selection.find(row.number(1));
+      Relation to = selection.find(row.number(2));
+      if (from == null || to == null) {
+        continue;
+      }
+      findings.warning(
+          "key-from-left-out",
+          from.label(),
+          out.contains(from)
+              ? "refers to %1$s, which moves (foreign key %2$s): after a rollback its rows may refer to rows of %1$s that were deleted on the target, and TRUNCATE of %1$s there would stop the way back."
+                  .formatted(to.label(), row.text(3))
+              : "refers to %1$s, whose rows move (foreign key %2$s): TRUNCATE %1$s CASCADE would stop the stream, there and back."
+                  .formatted(to.label(), row.text(3)),
+          null);
+    }
+  }
+
+  private List<String> excluded() {
+    TablesSpec tables = look.move().tables();
+    return tables == null ? List.of() : tables.exclude();
+  }
+
+  private List<Relation> both() {
+    return both(selection);
+  }
+
+  private static List<Relation> both(Selection selection) {
+    return Stream.concat(selection.leftOut().stream(), selection.withoutRows().stream()).toList();
+  }
+
+  private static boolean matches(TablePattern pattern, Relation relation) {
+    return pattern.matches(relation.schema(), relation.name());
+  }
+
+  private Set<String> leaders(List<Relation> followers) {
+    return followers.stream()
+        .limit(5)
+        .map(each -> selection.leading(each).label())
+        .collect(Collectors.toCollection(LinkedHashSet::new));
+  }
+}

@@ -1,0 +1,368 @@
+package dev.whimbrel.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.runbook.TablesSpec;
+import dev.whimbrel.secrets.Secrets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** What a runbook leaves out, and what it may not. */
+class SelectionTest {
+  private static Pairs pair;
+
+  @BeforeAll
+  static void start() {
+    pair = Pairs.of(15, 16);
+  }
+
+  @AfterAll
+  static void stop() {
+    pair.close();
+  }
+
+  @Test
+  void takesPartitionsAlongWithTheirRootAndSequencesWithTheirTable() throws Exception {
+    Move move =
+        database(
+            "along",
+            choice(List.of(), List.of("audit.*", "public.\"Old \"*"), List.of("public.cache")),
+            "CREATE SCHEMA audit",
+            "CREATE TABLE audit.log (id bigserial PRIMARY KEY, more bigint GENERATED ALWAYS AS IDENTITY)",
+            "CREATE TABLE audit.day (at date NOT NULL) PARTITION BY RANGE (at)",
+            "CREATE TABLE day_1 PARTITION OF audit.day FOR VALUES FROM ('2020-01-01') TO ('2021-01-01') PARTITION BY RANGE (at)",
+            "CREATE TABLE day_1_1 PARTITION OF day_1 DEFAULT",
+            "CREATE VIEW audit.recent AS SELECT * FROM audit.log",
+            "CREATE SEQUENCE audit.free",
+            "CREATE TABLE \"Old Orders\" (id int)",
+            "CREATE TABLE orders (id serial PRIMARY KEY)",
+            "CREATE TABLE cache (id serial PRIMARY KEY) PARTITION BY RANGE (id)",
+            "CREATE TABLE cache_1 PARTITION OF cache DEFAULT");
+
+    Selection source = selection(move, Side.SOURCE);
+    Selection target = selection(move, Side.TARGET);
+
+    assertThat(source.leftOut())
+        .extracting(Selection.Relation::label)
+        .containsExactlyInAnyOrder(
+            "audit.day",
+            "audit.free",
+            "audit.log",
+            "audit.log_id_seq",
+            "audit.log_more_seq",
+            "audit.recent",
+            "public.\"Old Orders\"",
+            "public.day_1",
+            "public.day_1_1");
+    assertThat(source.withoutRows())
+        .extracting(Selection.Relation::label)
+        .containsExactly("public.cache", "public.cache_1");
+    assertThat(target.leftOut()).isEmpty();
+    assertThat(findings(move)).noneMatch(line -> line.startsWith("BLOCKER"));
+    pair.source().execute("along", "CREATE EXTENSION pg_stat_statements SCHEMA audit");
+    assertThat(selection(move, Side.SOURCE).leftOut())
+        .extracting(Selection.Relation::name)
+        .doesNotContain("pg_stat_statements");
+  }
+
+  @Test
+  void leavesAPartitionOutWithItsRootWhileItIsBeingDetached() throws Exception {
+    Move move =
+        database(
+            "detached",
+            choice(List.of(), List.of("public.day"), List.of()),
+            "CREATE TABLE day (id int) PARTITION BY RANGE (id)",
+            "CREATE TABLE day_1 PARTITION OF day FOR VALUES FROM (0) TO (10)",
+            "CREATE TABLE kept (id int PRIMARY KEY)");
+    try (Connection reader = pair.source().connect("detached");
+        Connection detaching = pair.source().connect("detached");
+        Statement statement = detaching.createStatement()) {
+      reader.setAutoCommit(false);
+      reader.createStatement().execute("SELECT count(*) FROM day");
+      Thread detach =
+          new Thread(
+              () -> {
+                try {
+                  statement.execute("ALTER TABLE day DETACH PARTITION day_1 CONCURRENTLY");
+                } catch (SQLException e) {
+                  // It is cancelled below, which leaves the partition half detached.
+                }
+              });
+      detach.start();
+      Wait.until(
+          "the partition is being detached",
+          Duration.ofSeconds(20),
+          () ->
+              Pairs.value(
+                      pair.source(),
+                      "detached",
+                      "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = 'day_1'::regclass")
+                  .equals("t"));
+      statement.cancel();
+      detach.join();
+    }
+
+    assertThat(selection(move, Side.SOURCE).leftOut())
+        .extracting(Selection.Relation::label)
+        .containsExactly("public.day", "public.day_1");
+    assertThat(findings(move)).noneMatch(line -> line.startsWith("BLOCKER"));
+  }
+
+  /** A soak that saw no writes proves nothing. */
+  @Test
+  void countsTheWritesOfWhatMovesAlone() throws Exception {
+    Move move =
+        database(
+            "written",
+            choice(List.of(), List.of("public.past"), List.of("public.cache")),
+            "CREATE TABLE past (id int PRIMARY KEY)",
+            "CREATE TABLE cache (id int PRIMARY KEY)",
+            "CREATE TABLE orders (id int PRIMARY KEY)");
+    try (Connection source = pair.source().connect("written")) {
+      Selection selection = Selection.of(move, source);
+
+      pair.source()
+          .execute("written", "INSERT INTO past VALUES (1)", "INSERT INTO cache VALUES (1)");
+      Wait.until(
+          "both are counted",
+          Duration.ofSeconds(30),
+          () -> Lag.writes(source, Selection.EVERYTHING) == 2);
+      assertThat(Lag.writes(source, selection)).isZero();
+      pair.source().execute("written", "INSERT INTO orders VALUES (1)");
+      Wait.until(
+          "the third is counted", Duration.ofSeconds(30), () -> Lag.writes(source, selection) == 1);
+    }
+  }
+
+  @Test
+  void movesNothingButWhatIsIncluded() throws Exception {
+    Move move =
+        database(
+            "included",
+            choice(List.of("shop.*"), List.of("shop.tmp_*"), List.of()),
+            "CREATE SCHEMA shop",
+            "CREATE TABLE shop.orders (id serial PRIMARY KEY)",
+            "CREATE TABLE shop.tmp_orders (id int)",
+            "CREATE TABLE other (id int)");
+
+    assertThat(selection(move, Side.SOURCE).leftOut())
+        .extracting(Selection.Relation::label)
+        .containsExactly("public.other", "shop.tmp_orders");
+    assertThat(findings(move))
+        .anyMatch(
+            line ->
+                line.matches(
+                    "NOTE left-out source: 2 relations are not moved, as the runbook says, with about .*:"
+                        + " public.other, shop.tmp_orders\\. After the hand-over they are closed on the"
+                        + " source like everything else, and open again after a rollback, as they were"));
+  }
+
+  @Test
+  void refusesPatternsThatFindNothingOrPartOfSomething() throws Exception {
+    Move move =
+        database(
+            "slips",
+            choice(
+                List.of(),
+                List.of("public.ordres", "public.day_1"),
+                List.of("public.orders_id_seq")),
+            "CREATE TABLE orders (id serial PRIMARY KEY)",
+            "CREATE TABLE day (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+            "CREATE TABLE day_1 PARTITION OF day DEFAULT");
+
+    assertThat(findings(move))
+        .contains(
+            "BLOCKER tables replicate.tables.exclude: 'public.ordres' finds no table of the source. Did"
+                + " you mean 'public.orders'? Fix: correct the pattern, or take it out",
+            "BLOCKER tables replicate.tables.exclude: public.day_1 cannot be chosen alone: public.day_1"
+                + " goes with public.day. Partitions go with their root, sequences with the table that"
+                + " owns them. Fix: replicate.tables.exclude: [public.day]; or a pattern that does not"
+                + " find it",
+            "BLOCKER tables replicate.tables.excludeData: 'public.orders_id_seq' finds no table of the"
+                + " source. Fix: correct the pattern, or take it out");
+    assertThat(
+            findings(
+                move.choosing(choice(List.of("public.orders", "*.day_?"), List.of(), List.of()))))
+        .anyMatch(
+            line ->
+                line.startsWith(
+                    "BLOCKER tables replicate.tables.include: public.day_1 cannot be chosen alone"));
+  }
+
+  private static final String[] NEEDY = {
+    "CREATE TABLE past (id int PRIMARY KEY, note text)",
+    "CREATE TABLE kept (id int PRIMARY KEY, past int CONSTRAINT kept_past REFERENCES past)",
+    "CREATE TABLE parts (id int PRIMARY KEY, past int CONSTRAINT parts_past REFERENCES past) PARTITION BY RANGE (id)",
+    "CREATE TABLE part_1 PARTITION OF parts DEFAULT",
+    "CREATE VIEW past_view AS SELECT id FROM past",
+    "CREATE MATERIALIZED VIEW past_mat AS SELECT id FROM past",
+    "CREATE FUNCTION past_sum() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT sum(id) FROM past; END",
+    "CREATE FUNCTION of_past(past) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "CREATE TABLE ruled (id int PRIMARY KEY)",
+    "CREATE RULE into_past AS ON INSERT TO ruled DO ALSO INSERT INTO past VALUES (NEW.id)",
+    "CREATE TABLE guarded (id int PRIMARY KEY)",
+    "CREATE POLICY see ON guarded USING (EXISTS (SELECT FROM past))",
+    "CREATE TABLE heir (more int) INHERITS (past)",
+    "CREATE TABLE holds (id int PRIMARY KEY, was past)",
+    "CREATE SEQUENCE counted OWNED BY past.id",
+    "CREATE TABLE counts (id int PRIMARY KEY DEFAULT nextval('counted'))",
+    "CREATE FUNCTION fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    "CREATE CONSTRAINT TRIGGER watched AFTER INSERT ON counts FROM past FOR EACH ROW EXECUTE FUNCTION fire()",
+    "CREATE TABLE parent (id int PRIMARY KEY)",
+    "CREATE TABLE child () INHERITS (parent)",
+    "CREATE TABLE refers (id int PRIMARY KEY, parent int CONSTRAINT refers_parent REFERENCES parent)",
+    // What belongs to the table itself, or to nothing that moves, holds nobody up.
+    "CREATE INDEX ON past (note)",
+    "CREATE STATISTICS past_stat ON id, note FROM past",
+    "CREATE TRIGGER touched BEFORE INSERT ON past FOR EACH ROW EXECUTE FUNCTION fire()",
+    "CREATE POLICY own ON past USING (true)",
+    "CREATE PUBLICATION other FOR TABLE past",
+    "COMMENT ON TABLE past IS 'was'"
+  };
+
+  @Test
+  void refusesWhatNeedsSomethingThatStaysWithNamesAndTheFix() throws Exception {
+    Move move =
+        database(
+            "needy", choice(List.of(), List.of("public.past", "public.child"), List.of()), NEEDY);
+
+    List<String> blockers =
+        findings(move).stream().filter(line -> line.startsWith("BLOCKER tables")).toList();
+
+    assertThat(blockers)
+        .containsExactlyInAnyOrder(
+            needs("column was of table holds", "past", "holds"),
+            needs("constraint kept_past on table kept", "past", "kept"),
+            needs("constraint parts_past on table parts", "past", "parts"),
+            needs("default value for column id of table counts", "counted", "counts"),
+            alone("function of_past(past)"),
+            alone("function past_sum()"),
+            needs("materialized view public.past_mat", "past", "past_mat"),
+            needs("policy see on table guarded", "past", "guarded"),
+            needs("rule into_past on table ruled", "past", "ruled"),
+            needs("table heir", "past", "heir"),
+            needs("trigger watched on table counts", "past", "counts"),
+            needs("view public.past_view", "past", "past_view"),
+            "BLOCKER tables table public.parent: needs public.child, which inherits from it: its rows are"
+                + " rows of public.parent too. Fix: leave the parent out too: replicate.tables.exclude:"
+                + " [public.parent]; or let public.child move");
+    try (Connection source = pair.source().connect("needy")) {
+      assertThatThrownBy(() -> Severed.refuse(Selection.of(move, source), source))
+          .hasMessageContaining(
+              "The runbook leaves out what is needed: column was of table holds needs public.past, which"
+                  + " does not move. And 12 more.");
+    }
+  }
+
+  @Test
+  void letsEverythingGoWhereAllThatNeedsItStaysToo() throws Exception {
+    Move move =
+        database(
+            "needless",
+            choice(
+                List.of(),
+                List.of(
+                    "public.past*",
+                    "public.kept",
+                    "public.parts",
+                    "public.ruled",
+                    "public.guarded",
+                    "public.heir",
+                    "public.holds",
+                    "public.counts",
+                    "public.child",
+                    "public.parent",
+                    "public.refers"),
+                List.of()),
+            NEEDY);
+    pair.source().execute("needless", "DROP FUNCTION past_sum()", "DROP FUNCTION of_past(past)");
+
+    assertThat(findings(move)).noneMatch(line -> line.startsWith("BLOCKER"));
+  }
+
+  @Test
+  void refusesToLeaveRowsOutThatOthersReferTo() throws Exception {
+    Move move =
+        database(
+            "rows",
+            choice(List.of(), List.of(), List.of("public.session", "public.child")),
+            "CREATE TABLE parent (id int PRIMARY KEY)",
+            "CREATE TABLE child () INHERITS (parent)",
+            "CREATE TABLE account (id int PRIMARY KEY)",
+            "CREATE TABLE session (id int PRIMARY KEY, account int CONSTRAINT of_account REFERENCES account)",
+            "CREATE TABLE visit (id int PRIMARY KEY, session int CONSTRAINT of_session REFERENCES session)",
+            "CREATE VIEW sessions AS SELECT * FROM session");
+
+    assertThat(findings(move))
+        .contains(
+            "BLOCKER tables foreign key of_session of public.visit: needs the rows of public.session,"
+                + " which do not move. Fix: leave the rows of both out: replicate.tables.excludeData:"
+                + " [public.visit]; or let the rows move",
+            "BLOCKER tables table public.parent: needs public.child, which inherits from it: its rows are"
+                + " rows of public.parent too. Fix: leave the parent out too:"
+                + " replicate.tables.excludeData: [public.parent]; or let public.child move",
+            "WARNING key-from-left-out public.session: refers to public.account, whose rows move (foreign"
+                + " key of_account): TRUNCATE public.account CASCADE would stop the stream, there and back.")
+        .anyMatch(
+            line ->
+                line.startsWith(
+                    "WARNING rows-left-out source: the rows of public.child, public.session do not move"));
+    assertThat(
+            findings(
+                move.choosing(
+                    choice(
+                        List.of(),
+                        List.of("public.child"),
+                        List.of("public.session", "public.visit", "public.parent")))))
+        .noneMatch(line -> line.startsWith("BLOCKER tables foreign key"));
+  }
+
+  private static String needs(String what, String needed, String owner) {
+    String moving = needed.equals("counted") ? "public.past" : "public." + needed;
+    return "BLOCKER tables %s: needs public.%s, which does not move. Fix: leave it out too: replicate.tables.exclude: [public.%s]; or let %s move"
+        .formatted(what, needed, owner, moving);
+  }
+
+  private static String alone(String what) {
+    return "BLOCKER tables %s: needs public.past, which does not move. Fix: let public.past move too, or drop what needs it on the source"
+        .formatted(what);
+  }
+
+  private static TablesSpec choice(
+      List<String> include, List<String> exclude, List<String> excludeData) {
+    return new TablesSpec(include, exclude, excludeData);
+  }
+
+  private static Move database(String name, TablesSpec tables, String... sql) {
+    pair.source().createDatabase(name);
+    pair.target().createDatabase(name);
+    pair.source().execute(name, sql);
+    return pair.move(name).choosing(tables);
+  }
+
+  private static Selection selection(Move move, Side side) throws SQLException {
+    try (Connection database =
+        (side == Side.SOURCE ? pair.source() : pair.target()).connect(move.migration())) {
+      return Selection.on(side, move, database);
+    }
+  }
+
+  private static List<String> findings(Move move) {
+    return new PostgresPreflight(new Secrets())
+        .preflight(move).findings().stream().map(SelectionTest::line).toList();
+  }
+
+  private static String line(Finding finding) {
+    return finding.level() + " " + finding.check() + " " + finding.line();
+  }
+}
