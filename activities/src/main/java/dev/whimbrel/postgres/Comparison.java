@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletionService;
 import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
@@ -103,7 +104,8 @@ final class Comparison {
     Selection ofSource = sides.truth() == Side.SOURCE ? ofTruth : ofFollower;
     if (!ofSource.leftOut().isEmpty()) {
       // By its patterns: the approval that rests on it must not fall with each new table of them.
-      tally.notCompared("left out by the runbook: " + Selection.words(sides.move().tables()));
+      tally.notCompared(
+          "left out by the runbook: " + Objects.requireNonNull(sides.move().tables()).leftOut());
     }
     TablePairing pairing = new TablePairing(tally, plainBytes(catalogs));
     add("catalogs", pair -> new CatalogComparison(pair, tally, ofTruth, ofFollower).run());

@@ -23,6 +23,8 @@ final class Crossing {
   /** Making the applications follow: commands of the runbook's, each a minute at most. */
   static final Duration FOLLOW = Duration.ofMinutes(10);
 
+  private static final Duration CALL = Duration.ofSeconds(5);
+
   static final Duration POOLER_PAUSE = Duration.ofSeconds(2);
 
   private final Attempt attempt;
@@ -138,11 +140,17 @@ final class Crossing {
           || SqlFailures.is(e, SqlFailures.DEADLOCK_DETECTED)) {
         throw stayedLocked(e);
       }
+      if (SqlFailures.is(e, SqlFailures.UNDEFINED_TABLE)
+          || SqlFailures.is(e, SqlFailures.UNDEFINED_SCHEMA)) {
+        losing.run("ROLLBACK", CALL);
+        throw check.changedMeanwhile(readied);
+      }
       throw e;
     }
     String fingerprint = answer.get(answer.size() - 2).get(0).get(0);
     if (!readied.fingerprint().equals(fingerprint)) {
-      throw check.catalogChanged();
+      losing.run("ROLLBACK", CALL);
+      throw check.changedMeanwhile(readied);
     }
     return answer.get(answer.size() - 1);
   }

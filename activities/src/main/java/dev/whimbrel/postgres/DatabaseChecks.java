@@ -75,6 +75,16 @@ final class DatabaseChecks {
   }
 
   private void emptyTarget() throws SQLException {
+    if (KeptTarget.holds(look.target(), look.move().migration())) {
+      findings.blocker(
+          "target-kept",
+          "target",
+          "was kept, closed, by a rollback of this migration: it may hold rows that are nowhere else.",
+          "copy what is wanted, then "
+              + KeptTarget.drop(look.move())
+              + " and make it anew, or name another database in the runbook");
+      return;
+    }
     if (look.holds(Side.TARGET, "to_regclass('whimbrel.created') IS NOT NULL")
         && look.holds(Side.TARGET, "EXISTS (SELECT FROM whimbrel.created)")) {
       return; // what is there was created by this migration: it is run again

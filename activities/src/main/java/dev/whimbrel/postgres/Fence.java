@@ -187,8 +187,8 @@ final class Fence {
 
   /**
    * A figure of the catalog that differs when a table, partition, column, sequence or enum label is
-   * added, dropped or changed. What does not move may change. Comparable only with one of the same
-   * database.
+   * added, dropped or changed. What does not move may change, but not become part of something that
+   * does. Comparable only with one of the same database.
    */
   static String fingerprint(Connection database, Selection selection) throws SQLException {
     try (Statement statement = database.createStatement();
@@ -204,7 +204,7 @@ final class Fence {
         WITH t AS (SELECT c.oid, c.relkind, n.nspname, c.relname FROM\s"""
         + TABLES
         + " AND "
-        + selection.moves()
+        + selection.movesOrBelongs()
         + """
         ),
              a AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', a.attrelid,

@@ -56,10 +56,9 @@ final class InspectedFacts {
       return List.of();
     }
     List<String> facts = new ArrayList<>();
-    if (!Selection.words(tables).isEmpty()) {
+    if (!tables.leftOut().isEmpty()) {
       facts.add(
-          "The runbook leaves out, and keeps on the source alone: %s."
-              .formatted(Selection.words(tables)));
+          "The runbook leaves out, and keeps on the source alone: %s.".formatted(tables.leftOut()));
     }
     if (!tables.excludeData().isEmpty()) {
       facts.add(

@@ -1,6 +1,7 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Claim;
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Forecast;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
@@ -122,16 +123,27 @@ public final class PostgresPreflight implements Preflight {
 
   @Override
   public Outcome release(Move move) {
+    boolean kept = false;
     for (Side side : List.of(Side.TARGET, Side.SOURCE)) {
       try (Connection database = open(move, side, "release")) {
         // With the steps' locks, none of their late attempts is at work; without the claim none
         // will.
         StepLock.take(database, "schema " + move.migration());
         StepLock.take(database, "stream " + move.migration());
-        Authority.release(database, move.migration());
+        if (side == Side.TARGET && KeptTarget.holds(database, move.migration())) {
+          kept = true;
+        } else {
+          Authority.release(database, move.migration());
+        }
       } catch (SQLException e) {
         throw SqlFailures.of("Cannot release the " + side.word() + " database", e);
       }
+    }
+    if (kept) {
+      throw Failures.needsHelp(
+          "the target stays claimed and closed, since what was kept of it holds rows of when it was the truth",
+          "look at them, then drop the database",
+          KeptTarget.drop(move));
     }
     return new Outcome("neither database is claimed by " + move.migration() + " any more");
   }

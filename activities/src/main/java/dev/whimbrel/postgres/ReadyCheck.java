@@ -115,6 +115,22 @@ final class ReadyCheck {
     }
   }
 
+  /**
+   * Since the look a moment ago. What does not move may come and go, and the next attempt finds it;
+   * to be asked when nobody is held up.
+   */
+  RuntimeException changedMeanwhile(Readied readied) throws SQLException {
+    Connection losing = sessions.on(from).connection(CALL);
+    Selection now = Selection.on(from, request.move(), losing);
+    boolean asBefore =
+        !now.leftOut().isEmpty() && Fence.fingerprint(losing, now).equals(readied.fingerprint());
+    return asBefore
+        ? Failures.transientFailure(
+            "Nothing was handed over: a table of the %s that does not move was made or dropped just then"
+                .formatted(from.word()))
+        : catalogChanged();
+  }
+
   /** As of the rehearsal, or as of the look a moment ago. */
   RuntimeException catalogChanged() {
     return Failures.needsHelp(
@@ -131,6 +147,9 @@ final class ReadyCheck {
     }
     List<String> missing = Fence.withoutTriggers(sessions.on(from).connection(CALL));
     List<String> taking = Fence.notClosed(sessions.on(to).connection());
+    if (!missing.isEmpty() && to == Side.TARGET && !selection.leftOut().isEmpty()) {
+      throw Failures.transientFailure("No fence on %s yet".formatted(first(missing)));
+    }
     if (truth.on(from).fingerprint() == null || !missing.isEmpty() || !taking.isEmpty()) {
       throw Failures.needsHelp(
           "The switchover is not prepared: %s"

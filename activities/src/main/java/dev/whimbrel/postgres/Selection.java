@@ -9,10 +9,12 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -48,11 +50,13 @@ final class Selection {
        ORDER BY 3, 4""";
 
   private final List<Relation> all;
+  private final Map<Long, Relation> byOid;
   private final List<Relation> leftOut;
   private final List<Relation> withoutRows;
 
   private Selection(List<Relation> all, List<Relation> leftOut, List<Relation> withoutRows) {
     this.all = all;
+    this.byOid = all.stream().collect(Collectors.toMap(Relation::oid, relation -> relation));
     this.leftOut = leftOut;
     this.withoutRows = withoutRows;
   }
@@ -169,8 +173,6 @@ final class Selection {
 
   /** Whom a relation goes with, or itself. */
   Relation leading(Relation relation) {
-    Map<Long, Relation> byOid = new HashMap<>();
-    all.forEach(each -> byOid.put(each.oid(), each));
     return leading(relation, byOid);
   }
 
@@ -182,6 +184,14 @@ final class Selection {
   /** A condition on a column that holds a relation's oid. */
   String moves(String oid) {
     return notAmong(oid, leftOut);
+  }
+
+  /** A condition on {@code pg_class c}: the relation moves, or has become part of one that does. */
+  String movesOrBelongs() {
+    return leftOut.isEmpty()
+        ? "true"
+        : "(%s OR EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = c.oid AND %s))"
+            .formatted(moves(), moves("h.inhparent"));
   }
 
   /** A condition on {@code pg_class c}: the relation moves with its rows. */
@@ -205,13 +215,24 @@ final class Selection {
 
   /** Patterns that keep {@code pg_dump} from what does not move, some names of a schema each. */
   List<String> dumpPatterns() {
-    Map<String, List<String>> schemas = new java.util.TreeMap<>();
+    // A pattern is held against every name: many names in one take long.
+    Set<String> mixed = new HashSet<>();
+    Set<Long> out = leftOut.stream().map(Relation::oid).collect(Collectors.toSet());
+    all.stream()
+        .filter(each -> !out.contains(each.oid()))
+        .map(Relation::schema)
+        .forEach(mixed::add);
+    Map<String, List<String>> schemas = new TreeMap<>();
+    Set<String> patterns = new TreeSet<>();
     for (Relation relation : leftOut) {
+      if (!mixed.contains(relation.schema())) {
+        patterns.add(Quoting.identifier(relation.schema()) + ".*");
+        continue;
+      }
       schemas
           .computeIfAbsent(relation.schema(), schema -> new ArrayList<>())
           .add(Quoting.identifier(relation.name()));
     }
-    List<String> patterns = new ArrayList<>();
     schemas.forEach(
         (schema, names) -> {
           for (int from = 0; from < names.size(); from += 200) {
@@ -219,7 +240,7 @@ final class Selection {
             patterns.add(Quoting.identifier(schema) + ".(" + String.join("|", some) + ")");
           }
         });
-    return patterns;
+    return List.copyOf(patterns);
   }
 
   /** A line of the runbook for these names, which are patterns. */
@@ -233,21 +254,6 @@ final class Selection {
         + "]";
   }
 
-  /** What does not move, as the runbook says it. */
-  static String words(@Nullable TablesSpec tables) {
-    if (tables == null) {
-      return "nothing";
-    }
-    List<String> words = new ArrayList<>();
-    if (!tables.include().isEmpty()) {
-      words.add("everything but " + String.join(", ", tables.include()));
-    }
-    if (!tables.exclude().isEmpty()) {
-      words.add(String.join(", ", tables.exclude()));
-    }
-    return String.join("; ", words);
-  }
-
   /** The first few names, in one line. */
   static String names(List<Relation> relations, int shown) {
     String line =
@@ -259,6 +265,6 @@ final class Selection {
 
   /** The relation of this oid, where it is one that could be chosen. */
   @Nullable Relation find(long oid) {
-    return all.stream().filter(relation -> relation.oid() == oid).findFirst().orElse(null);
+    return byOid.get(oid);
   }
 }

@@ -6,6 +6,7 @@ import dev.whimbrel.runbook.NearestWord;
 import dev.whimbrel.runbook.TablePattern;
 import dev.whimbrel.runbook.TablesSpec;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -32,6 +33,23 @@ final class SelectionChecks {
                  WHERE i.indrelid IN (c.oid, t.oid)), 0)), 0)::bigint
         FROM pg_class c LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
        WHERE c.relkind IN ('r', 'm') AND c.oid IN (SELECT unnest(%s))""";
+
+  private static final String WRITTEN =
+      """
+      SELECT relid::bigint FROM pg_stat_user_tables
+       WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND relid IN (SELECT unnest(%s)) ORDER BY 1""";
+
+  /** Functions of triggers on what moves whose text holds the name of something that stays. */
+  private static final String NAMING =
+      """
+      SELECT DISTINCT format('%%I.%%I', pn.nspname, p.proname), c.oid::bigint
+        FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace pn ON pn.oid = p.pronamespace
+        JOIN pg_class c ON c.oid IN (SELECT unnest(%1$s)) AND c.relkind IN ('r', 'p', 'v', 'f')
+       WHERE NOT t.tgisinternal AND t.tgrelid NOT IN (SELECT unnest(%1$s))
+         AND pn.nspname NOT IN ('pg_catalog', 'whimbrel')
+         AND position(lower(c.relname) IN lower(p.prosrc)) > 0
+         AND p.prosrc ~* ('\\m' || regexp_replace(c.relname, '(\\W)', '\\\\\\1', 'g') || '\\M')
+       ORDER BY 1, 2 LIMIT 20""";
 
   /** Foreign keys from what stays, or stays empty, to what moves with its rows. */
   private static final String KEYS_FROM =
@@ -64,6 +82,7 @@ final class SelectionChecks {
     leftOut();
     severed();
     keysFrom();
+    naming();
   }
 
   /** About how many bytes of the source do not move, as its statistics have it. */
@@ -129,6 +148,10 @@ final class SelectionChecks {
                   Size.words(PAGE * look.number(Side.SOURCE, PAGES.formatted(Selection.oids(out)))),
                   Selection.names(out, SHOWN)));
     }
+    written(out);
+    if (!out.isEmpty() && out.size() == selection.all().size()) {
+      findings.blocker("tables", TABLES, "nothing would move.", "correct the patterns");
+    }
     List<Relation> empty =
         selection.withoutRows().stream().filter(each -> !each.follows()).toList();
     if (!empty.isEmpty()) {
@@ -138,6 +161,47 @@ final class SelectionChecks {
           "the rows of %s do not move, as the runbook says: on the target these begin empty. WHAT IS WRITTEN TO THEM THERE DOES NOT COME BACK with a rollback: it stays on the target, which is kept then."
               .formatted(Selection.names(empty, SHOWN)),
           null);
+    }
+  }
+
+  /** Whoever shares the database with the service is stopped with it. */
+  private void written(List<Relation> out) throws SQLException {
+    if (out.isEmpty()) {
+      return;
+    }
+    List<Relation> written = new ArrayList<>();
+    for (Look.Row row : look.rows(Side.SOURCE, WRITTEN.formatted(Selection.oids(out)))) {
+      Relation relation = selection.find(row.number(1));
+      if (relation != null) {
+        written.add(relation);
+      }
+    }
+    if (!written.isEmpty()) {
+      findings.warning(
+          "left-out-written",
+          "source",
+          "%s: written to, as the statistics have it, and not moved: WHOEVER WRITES THERE IS REFUSED from the hand-over on."
+              .formatted(Selection.names(written, 20)),
+          null);
+    }
+  }
+
+  /** No catalog knows what a function's text names: it may, or may not, mean the table. */
+  private void naming() throws SQLException {
+    if (selection.leftOut().isEmpty()) {
+      return;
+    }
+    for (Look.Row row :
+        look.rows(Side.SOURCE, NAMING.formatted(Selection.oids(selection.leftOut())))) {
+      Relation named = selection.find(row.number(2));
+      if (named != null) {
+        findings.warning(
+            "trigger-names-left-out",
+            Look.shortName(row.text(1)),
+            "is a trigger function of a table that moves, and its text holds the name of %s, which does not: where it writes there, EVERY WRITE TO ITS TABLE FAILS on the target."
+                .formatted(named.label()),
+            "let %s move too, or take the trigger off".formatted(selection.leading(named).label()));
+      }
     }
   }
 
@@ -169,7 +233,7 @@ final class SelectionChecks {
           out.contains(from)
               ? "refers to %1$s, which moves (foreign key %2$s): after a rollback its rows may refer to rows of %1$s that were deleted on the target, and TRUNCATE of %1$s there would stop the way back."
                   .formatted(to.label(), row.text(3))
-              : "refers to %1$s, whose rows move (foreign key %2$s): TRUNCATE %1$s CASCADE would stop the stream, there and back."
+              : "refers to %1$s, whose rows move (foreign key %2$s): after a rollback its rows on the source may refer to rows of %1$s that were deleted on the target, and TRUNCATE %1$s CASCADE would stop the stream, there and back."
                   .formatted(to.label(), row.text(3)),
           null);
     }

@@ -57,7 +57,9 @@ record Severed(String what, String needs, String fix) {
                WHEN 'pg_policy'::regclass THEN (SELECT polrelid FROM pg_policy WHERE oid = x.objid)
                WHEN 'pg_trigger'::regclass THEN (SELECT tgrelid FROM pg_trigger WHERE oid = x.objid)
              END::bigint AS owner
-        FROM cut x ORDER BY what""";
+        FROM cut x
+       -- What a session has made for itself goes with it.
+       WHERE (pg_identify_object(x.classid, x.objid, 0)).identity !~ '(^| )"?pg_temp(_[0-9]+)?"?\\.' ORDER BY what""";
 
   /** Tables that inherit, and are not partitions: their parent is read and published with them. */
   private static final String HEIRS =

@@ -32,6 +32,7 @@ final class Soak {
   private Duration longest = Duration.ZERO;
   private Instant catalogLook = Instant.MIN;
   private long writes;
+  private Selection selection = Selection.EVERYTHING;
   private long looks;
 
   Soak(
@@ -57,10 +58,10 @@ final class Soak {
   }
 
   SoakReport run() throws SQLException {
-    Selection selection = Selection.of(move, source);
+    selection = Selection.of(move, source);
     writes = Lag.writes(source, selection);
     while (clock.held().compareTo(hold) < 0) {
-      Heartbeats.beat(look(selection));
+      Heartbeats.beat(look());
       health.look();
       rest(hold.minus(clock.held()));
     }
@@ -77,11 +78,14 @@ final class Soak {
         seen);
   }
 
-  private Progress look(Selection selection) throws SQLException {
+  private Progress look() throws SQLException {
     if (Duration.between(catalogLook, Instant.now()).compareTo(BETWEEN_CATALOG_LOOKS) > 0) {
       health.requireAllTables();
       sampling.statements(users);
       catalogLook = Instant.now();
+      long before = Lag.writes(source, selection) - writes;
+      selection = Selection.of(move, source);
+      writes = Lag.writes(source, selection) - before;
     }
     sampling.sessions(users);
     Duration now = lag.look();

@@ -3,6 +3,8 @@ package dev.whimbrel.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.PreflightReport;
@@ -15,6 +17,7 @@ import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.PostgresServer;
 import dev.whimbrel.servers.Program;
+import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -93,6 +96,8 @@ class FilteredMoveTest {
       nothingOfItIsOnTheTarget();
       truncatesBothWithAndWithoutWhatRefersToIt(move);
       abortsForATableThatMovesAndForNoneThatStays(move);
+
+      comesAgainForWhatStaysAndAsksForWhatMoves(move);
 
       HandOver there = switchover.handOver(to(move, Side.TARGET));
       assertThat(there.handedOver()).isTrue();
@@ -194,6 +199,39 @@ class FilteredMoveTest {
         "DROP SEQUENCE audit.free");
   }
 
+  /** What comes and goes while writers wait: the next attempt finds what does not move. */
+  private void comesAgainForWhatStaysAndAsksForWhatMoves(Move move) throws SQLException {
+    source("CREATE TABLE audit.passing (id int)");
+    for (String change : List.of("CREATE TABLE audit.tmp (id int)", "DROP TABLE audit.passing")) {
+      assertThatThrownBy(() -> whilePaused(change).handOver(to(move, Side.TARGET)))
+          .as(change)
+          .hasMessageContaining(
+              "a table of the source that does not move was made or dropped just then")
+          .extracting(e -> ((ApplicationFailure) e).getType())
+          .isEqualTo(Failures.TRANSIENT);
+    }
+    source("CREATE TABLE audit.heir (id int NOT NULL)");
+    for (String change :
+        List.of("ALTER TABLE audit.heir INHERIT \"Übung x\"", "CREATE TABLE fresh (id int)")) {
+      assertThatThrownBy(() -> whilePaused(change).handOver(to(move, Side.TARGET)))
+          .as(change)
+          .hasMessageContaining("The catalog of the source is no longer the one")
+          .extracting(e -> ((ApplicationFailure) e).getType())
+          .isEqualTo(Failures.NEEDS_HELP);
+      source("DROP TABLE IF EXISTS audit.heir, fresh");
+    }
+  }
+
+  private PostgresSwitchover whilePaused(String sql) {
+    return new PostgresSwitchover(
+        secrets,
+        point -> {
+          if (point == Checkpoints.Point.PAUSED) {
+            pair.source().execute(NAME, sql);
+          }
+        });
+  }
+
   private static void everyTableOfTheSourceIsClosed() {
     for (String table :
         List.of(
@@ -220,7 +258,7 @@ class FilteredMoveTest {
     target("DROP TABLE audit.made", "CREATE TABLE audit.raw (line text PRIMARY KEY)");
     assertThat(obstacle(move)).contains("audit.raw");
     assertThatThrownBy(() -> switchover.settle(to(move, Side.SOURCE)))
-        .hasMessageContaining("audit.raw");
+        .hasMessageContaining("leaves out audit.raw");
     target("DROP TABLE audit.raw");
     assertThat(obstacle(move)).isNull();
   }
@@ -232,6 +270,20 @@ class FilteredMoveTest {
 
     assertThatThrownBy(() -> schema.dropSchema(move))
         .hasMessageContaining("the target is kept: rows of public.cache were written there");
+    PostgresPreflight preflight = new PostgresPreflight(secrets);
+    for (int call = 0; call < 2; call++) {
+      assertThatThrownBy(() -> preflight.release(move))
+          .hasMessageContaining("the target stays claimed and closed");
+    }
+    assertThat(source("SELECT to_regnamespace('whimbrel') IS NULL")).isEqualTo("t");
+    assertThatThrownBy(() -> target("INSERT INTO customer VALUES (1)"))
+        .hasStackTraceContaining("this database is closed");
+    assertThat(preflight.preflight(move).blockers())
+        .extracting(Finding::line)
+        .contains(
+            "target: was kept, closed, by a rollback of this migration: it may hold rows that are"
+                + " nowhere else. Fix: copy what is wanted, then DROP DATABASE filtered; and make it"
+                + " anew, or name another database in the runbook");
     assertThat(target("SELECT value FROM cache")).isEqualTo("of the target");
     assertThat(target("SELECT count(*) > 0 FROM entry")).isEqualTo("t");
     target(
@@ -241,6 +293,8 @@ class FilteredMoveTest {
     assertThat(schema.dropSchema(move).line())
         .startsWith("what this migration created on the target is dropped");
     assertThat(target("SELECT to_regclass('cache') IS NULL")).isEqualTo("t");
+    assertThat(preflight.release(move).line())
+        .isEqualTo("neither database is claimed by filtered any more");
   }
 
   private static Load writers() {

@@ -67,6 +67,37 @@ class FingerprintTest {
     }
   }
 
+  /** The list that is used while writers wait was read before they did. */
+  @Test
+  void seesWhatBecomesPartOfSomethingThatMovesAfterTheLook() throws Exception {
+    pair.source().createDatabase("attached");
+    Move move =
+        pair.move("attached").choosing(new TablesSpec(List.of(), List.of("public.st*"), List.of()));
+    pair.source()
+        .execute(
+            "attached",
+            "CREATE TABLE orders (id int NOT NULL) PARTITION BY RANGE (id)",
+            "CREATE TABLE plain (id int NOT NULL)",
+            "CREATE TABLE stage (id int NOT NULL)",
+            "CREATE TABLE stock (id int NOT NULL)",
+            "CREATE TABLE stay (id int NOT NULL)");
+    try (Connection source = pair.source().connect("attached")) {
+      Selection read = Selection.of(move, source);
+      String before = Fence.fingerprint(source, read);
+
+      pair.source().execute("attached", "ALTER TABLE stay INHERIT stock");
+      assertThat(Fence.fingerprint(source, read)).isEqualTo(before);
+      pair.source().execute("attached", "ALTER TABLE stock INHERIT plain");
+      assertThat(Fence.fingerprint(source, read)).isNotEqualTo(before);
+      pair.source()
+          .execute(
+              "attached",
+              "ALTER TABLE stock NO INHERIT plain",
+              "ALTER TABLE orders ATTACH PARTITION stage DEFAULT");
+      assertThat(Fence.fingerprint(source, read)).isNotEqualTo(before);
+    }
+  }
+
   @Test
   void isReadWithoutCompilingTheQuery() throws Exception {
     pair.source().createDatabase("compiled");

@@ -22,19 +22,36 @@ class InspectionJudgementTest {
   private static final UUID MARKER = UUID.fromString("11111111-2222-3333-4444-555555555555");
   private static final Instant THEN = Instant.parse("2026-03-01T02:14:07Z");
 
-  private static final Runbook RUNBOOK =
-      RunbookFile.parse(
-          """
-          name: shop
-          source: {postgres: {url: "postgresql://migrator@db.old.example.com/shop"}}
-          target: {postgres: {url: "postgresql://migrator@db.new.example.com/shop"}}
-          connect:
-            - pgbouncer: {admin: "postgresql://admin@192.0.2.7:6432/pgbouncer", database: shop, switch: {file: /etc/pgbouncer/pgbouncer.ini}}
-            - command: {do: [./point-reporting, the target], undo: [./point-reporting, source]}
-          """);
+  private static final String TEXT =
+      """
+      name: shop
+      source: {postgres: {url: "postgresql://migrator@db.old.example.com/shop"}}
+      target: {postgres: {url: "postgresql://migrator@db.new.example.com/shop"}}
+      connect:
+        - pgbouncer: {admin: "postgresql://admin@192.0.2.7:6432/pgbouncer", database: shop, switch: {file: /etc/pgbouncer/pgbouncer.ini}}
+        - command: {do: [./point-reporting, the target], undo: [./point-reporting, source]}
+      """;
+
+  private static final Runbook RUNBOOK = RunbookFile.parse(TEXT);
 
   private final FoundSide source = new FoundSide(Side.SOURCE).says(Side.SOURCE, 1);
   private final FoundSide target = new FoundSide(Side.TARGET).says(Side.SOURCE, 1).closed();
+
+  @Test
+  void saysWhatNoHandOverConcerns() {
+    String tables =
+        "replicate: {tables: {include: [shop.*], exclude: [shop.tmp_*], excludeData: [shop.cache]}}";
+    Runbook some = RunbookFile.parse(TEXT + tables);
+
+    assertThat(
+            new InspectionJudgement(some, source.state(), target.state(), MARKER)
+                .inspected()
+                .facts())
+        .endsWith(
+            "The runbook leaves out, and keeps on the source alone: everything but shop.*; shop.tmp_*.",
+            "The runbook leaves out the rows of shop.cache: each side has its own, and no way carries them.");
+    assertThat(judge().facts()).noneMatch(fact -> fact.contains("The runbook leaves out"));
+  }
 
   @Test
   void saysThatTheSourceIsTheTruthBeforeAnythingWasHandedOver() {

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.lab.Product.Ran;
+import dev.whimbrel.migration.MigrationResult.Ending;
+import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.PostgresServer;
 import dev.whimbrel.servers.Program;
@@ -15,6 +17,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Tag;
@@ -56,10 +59,18 @@ class LeftOutTest {
               () -> source.execute(Shop.DATABASE, "INSERT INTO audit.log DEFAULT VALUES"))
           .hasStackTraceContaining("this database is closed");
       journey.awaitAcknowledged(1_000);
+      journey.world().target().execute(Shop.DATABASE, "INSERT INTO cache VALUES (2)");
       assertThat(journey.rollBackByCommand().exit()).isZero();
-      journey.assertRolledBackWhole();
+      keepsTheTargetClosedWithItsRows(journey);
       assertThat(count(source, "audit.log")).isEqualTo(10);
 
+      journey
+          .world()
+          .target()
+          .execute(
+              "postgres",
+              "DROP DATABASE %s WITH (FORCE)".formatted(Shop.DATABASE),
+              "CREATE DATABASE %s OWNER %s".formatted(Shop.DATABASE, Shop.OWNER));
       journey.startChanged(QUICK, Map.of(KEY, TABLES));
       journey.assertMigrated();
       journey.judge(true);
@@ -67,6 +78,32 @@ class LeftOutTest {
       assertThat(count(journey.world().target(), "cache")).isZero();
       assertThat(count(journey.world().target(), "pg_class WHERE relname = 'log'")).isZero();
     }
+  }
+
+  /** Whoever still has its address must not be acknowledged writes that nobody reads. */
+  private static void keepsTheTargetClosedWithItsRows(Journey journey) throws Exception {
+    PostgresServer target = journey.world().target();
+    MigrationStatus end = journey.awaitEnd();
+    String story = LabMigration.summary(end);
+    assertThat(end.result()).as(story).isEqualTo(Ending.ROLLED_BACK);
+    assertThat(end.writesGoTo()).as(story).isEqualTo("source");
+    assertThat(count(target, "cache")).isEqualTo(1);
+    for (String table : List.of("customers (name)", "cache (id)", "orders (id)")) {
+      assertThatThrownBy(
+              () -> target.execute(Shop.DATABASE, "INSERT INTO " + table + " SELECT NULL"))
+          .as(table)
+          .hasStackTraceContaining("this database is closed");
+    }
+    Path file = journey.world().write(QUICK);
+    Files.writeString(file, Files.readString(file).replace(KEY, TABLES));
+    Ran plan = journey.world().product().run("plan", file.toString());
+    assertThat(plan.exit()).isEqualTo(1);
+    assertThat(plan.out().replaceAll("\\s+", " "))
+        .contains("was kept, closed, by a rollback of this migration");
+    Ran report = journey.world().product().run("report", QUICK.name());
+    assertThat((report.out() + report.err()).replaceAll("\\s+", " "))
+        .contains("rows of public.cache were written there")
+        .contains("the target stays claimed and closed");
   }
 
   private static void refusesAPlanThatCutsAView(Journey journey) throws IOException {

@@ -76,10 +76,26 @@ final class Evidence {
           .map(Finding::line)
           .forEach(lines::add);
     }
+    leftOut(runbook, lines);
     for (LeftBehind left : runbook.leftBehind()) {
       lines.add("Stays behind: " + left.role() + ", " + left.because());
     }
     return findings(List.copyOf(lines), verification == null ? List.of() : verification.stale());
+  }
+
+  /** What does not move is closed for good with everything else, and goes with its machine. */
+  private static void leftOut(Runbook runbook, Set<String> lines) {
+    TablesSpec tables = runbook.replicate().tables();
+    if (tables == null || tables.leftOut().isEmpty()) {
+      return;
+    }
+    lines.add(
+        "Left on the source, closed there from the switchover on: %s%s."
+            .formatted(
+                tables.leftOut(),
+                runbook.decommission().retire() == null
+                    ? ""
+                    : ". THE SOURCE'S MACHINES ARE RETIRED, AND THESE WITH THEM"));
   }
 
   /** Rows that the runbook leaves out travel in neither direction. */

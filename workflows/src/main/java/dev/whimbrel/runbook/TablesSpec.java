@@ -20,4 +20,13 @@ public record TablesSpec(List<String> include, List<String> exclude, List<String
     exclude = Defaults.list(exclude);
     excludeData = Defaults.list(excludeData);
   }
+
+  /** What does not move, in words; empty where everything does. */
+  public String leftOut() {
+    String rest = String.join(", ", exclude);
+    if (include.isEmpty()) {
+      return rest;
+    }
+    return "everything but " + String.join(", ", include) + (rest.isEmpty() ? "" : "; " + rest);
+  }
 }

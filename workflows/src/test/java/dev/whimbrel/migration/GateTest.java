@@ -7,6 +7,7 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.runbook.RetireSpec;
 import dev.whimbrel.runbook.TablesSpec;
 import java.time.Duration;
 import java.time.Instant;
@@ -69,7 +70,18 @@ class GateTest {
       assertThat(Objects.requireNonNull(asked.findings()).lines())
           .contains(
               "Going back stays possible after the switchover, with every write BUT THOSE TO"
-                  + " public.cache: what is written there on the target stays there.");
+                  + " public.cache: what is written there on the target stays there.",
+              "Left on the source, closed there from the switchover on: audit.*.");
+    }
+    runbooks.tables = new TablesSpec(List.of("shop.*"), List.of("shop.tmp_*"), List.of());
+    runbooks.retire = new RetireSpec(null, List.of("i-1"), List.of(), null, "required");
+    try (Stage stage = new Stage(runbooks)) {
+      MigrationStatus asked = stage.awaitState(State.WAITING_FOR_APPROVAL);
+
+      assertThat(Objects.requireNonNull(asked.findings()).lines())
+          .contains(
+              "Left on the source, closed there from the switchover on: everything but shop.*;"
+                  + " shop.tmp_*. THE SOURCE'S MACHINES ARE RETIRED, AND THESE WITH THEM.");
     }
   }
 
