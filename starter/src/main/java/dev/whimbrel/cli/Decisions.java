@@ -2,9 +2,11 @@ package dev.whimbrel.cli;
 
 import dev.whimbrel.migration.Approval;
 import dev.whimbrel.migration.Decision;
+import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.Findings;
 import dev.whimbrel.migration.RollbackRequest;
 import dev.whimbrel.migration.StepDecision;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -228,10 +230,19 @@ final class Decisions {
 
     @Override
     String intent(Snapshot snapshot) {
-      boolean onTarget = !snapshot.status().writesGoTo().equals("source");
+      return intent(snapshot.status(), acceptLoss);
+    }
+
+    static String intent(MigrationStatus status, boolean acceptLoss) {
+      boolean onTarget = !status.writesGoTo().equals("source");
+      List<String> staying = onTarget ? status.rollback().without() : List.of();
       return (onTarget
               ? "hand the writes back to the source (writes pause for a moment), then point names back"
               : "the source keeps the writes; what was built on the target and the streams is undone")
+          + (staying.isEmpty()
+              ? ""
+              : "; what was written to %s on the target does not come back, and the target is kept, closed, for it"
+                  .formatted(String.join(", ", staying)))
           + (acceptLoss
               ? "; AND ACCEPT THE LOSS of writes on the target that have not arrived on the source."
               : ".");

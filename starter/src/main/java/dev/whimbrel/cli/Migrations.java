@@ -254,7 +254,12 @@ final class Migrations {
       if (p.obstacle() != null) {
         rollback =
             new RollbackOffer(
-                false, null, rollback.estimatedSeconds(), rollback.writesAtRisk(), rollback.why());
+                false,
+                null,
+                rollback.estimatedSeconds(),
+                rollback.writesAtRisk(),
+                rollback.why(),
+                rollback.without());
       }
       if (p.lagMillis() != null) {
         long bytes = p.lagBytes() != null ? p.lagBytes() : lag == null ? 0 : lag.bytes();
@@ -267,7 +272,8 @@ final class Migrations {
                 rollback.until(),
                 rollback.estimatedSeconds(),
                 p.writesAtRisk() == Progress.NOT_KNOWN ? null : p.writesAtRisk(),
-                rollback.why());
+                rollback.why(),
+                rollback.without());
       }
     }
     return with(s, rollback, lag, verified);

@@ -126,7 +126,7 @@ final class StatusText {
       String why = offer.why() == null ? "" : ", " + offer.why();
       return s.phase().equals("decommission") ? "no, the way back is closed" + why : "NO" + why;
     }
-    return "yes, %s, about %d s, %s at risk: whimbrel rollback %s"
+    return "yes, %s, about %d s, %s at risk%s: whimbrel rollback %s"
         .formatted(
             offer.until() == null
                 ? "at any time"
@@ -137,7 +137,16 @@ final class StatusText {
             offer.writesAtRisk() == null
                 ? "an unknown number of writes"
                 : Words.plural(offer.writesAtRisk(), "write"),
+            staying(s),
             s.name());
+  }
+
+  /** What a way back does not bring along, once there can be any of it. */
+  private static String staying(MigrationStatus s) {
+    return s.rollback().without().isEmpty() || s.writesGoTo().equals("source")
+        ? ""
+        : " BUT THOSE TO %s, which stay on the target"
+            .formatted(String.join(", ", s.rollback().without()));
   }
 
   private static String state(Snapshot snapshot, ZoneId zone) {

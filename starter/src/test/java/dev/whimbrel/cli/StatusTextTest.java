@@ -65,12 +65,38 @@ class StatusTextTest {
 
   @Test
   void saysWhyTheWayBackWasGivenUp() {
-    RollbackOffer lost = new RollbackOffer(false, null, 0, 0L, "THE WAY BACK IS LOST: the disk");
+    RollbackOffer lost =
+        new RollbackOffer(false, null, 0, 0L, "THE WAY BACK IS LOST: the disk", List.of());
 
     assertThat(headline(State.WAITING_FOR_TIME, "cutover", lost, true))
         .endsWith("GO BACK: NO, THE WAY BACK IS LOST: the disk");
     assertThat(headline(State.WAITING_FOR_APPROVAL, "decommission", lost, true))
         .endsWith("GO BACK: no, the way back is closed, THE WAY BACK IS LOST: the disk");
+  }
+
+  @Test
+  void saysWhatAWayBackDoesNotBringAlong() {
+    RollbackOffer offer =
+        new RollbackOffer(true, null, 2, 0L, null, List.of("public.cache", "log.*"));
+    MigrationStatus there = status("target", State.WAITING_FOR_TIME, "cutover", offer, List.of());
+
+    assertThat(
+            StatusText.headline(
+                new Snapshot(there, true, List.of(), null, Statuses.NOW), ZoneOffset.UTC))
+        .endsWith(
+            "GO BACK: yes, at any time, about 2 s, 0 writes at risk BUT THOSE TO public.cache, log.*,"
+                + " which stay on the target: whimbrel rollback shop");
+    assertThat(Decisions.Rollback.intent(there, false))
+        .isEqualTo(
+            "hand the writes back to the source (writes pause for a moment), then point names back;"
+                + " what was written to public.cache, log.* on the target does not come back, and the"
+                + " target is kept, closed, for it.");
+    assertThat(headline(State.RUNNING, "replicate", offer, true))
+        .endsWith("0 writes at risk: whimbrel rollback shop");
+    assertThat(
+            Decisions.Rollback.intent(
+                status("source", State.RUNNING, "replicate", offer, List.of()), false))
+        .doesNotContain("public.cache");
   }
 
   @Test

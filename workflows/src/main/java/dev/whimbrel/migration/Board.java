@@ -6,6 +6,7 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.migration.MigrationStatus.StepRecord;
+import dev.whimbrel.runbook.TablesSpec;
 import io.temporal.workflow.Workflow;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -301,6 +302,11 @@ final class Board {
     return waitingFor;
   }
 
+  private List<String> withoutRows() {
+    TablesSpec tables = start.runbook().replicate().tables();
+    return tables == null ? List.of() : tables.excludeData();
+  }
+
   MigrationStatus status() {
     return new MigrationStatus(
         start.runbook().name(),
@@ -319,7 +325,8 @@ final class Board {
             wayBackUntil,
             Math.max(2, predictedPauseMillis / 1000),
             handOver == null && truth.equals(Side.SOURCE.word()) ? 0L : null,
-            wayBackLost),
+            wayBackLost,
+            withoutRows()),
         null,
         verification == null
             ? null

@@ -86,13 +86,23 @@ final class Evidence {
   /** What does not move is closed for good with everything else, and goes with its machine. */
   private static void leftOut(Runbook runbook, Set<String> lines) {
     TablesSpec tables = runbook.replicate().tables();
-    if (tables == null || tables.leftOut().isEmpty()) {
+    if (tables == null) {
+      return;
+    }
+    List<String> staying = new ArrayList<>();
+    if (!tables.leftOut().isEmpty()) {
+      staying.add(tables.leftOut());
+    }
+    if (!tables.excludeData().isEmpty()) {
+      staying.add("the rows of " + String.join(", ", tables.excludeData()));
+    }
+    if (staying.isEmpty()) {
       return;
     }
     lines.add(
         "Left on the source, closed there from the switchover on: %s%s."
             .formatted(
-                tables.leftOut(),
+                String.join("; ", staying),
                 runbook.decommission().retire() == null
                     ? ""
                     : ". THE SOURCE'S MACHINES ARE RETIRED, AND THESE WITH THEM"));

@@ -80,13 +80,21 @@ public record MigrationStatus(
    * @param writesAtRisk writes that would be lost if the side that takes them died now; null where
    *     nobody knows
    * @param why why it is not possible any more, where that was decided; or null
+   * @param without patterns of tables whose rows travel in neither direction: what is written to
+   *     them on the target stays there
    */
   public record RollbackOffer(
       boolean possible,
       @Nullable Instant until,
       long estimatedSeconds,
       @Nullable Long writesAtRisk,
-      @Nullable String why) {
+      @Nullable String why,
+      List<String> without) {
+
+    /** What is missing, as in the answer of an older worker, is empty. */
+    public RollbackOffer {
+      without = without == null ? List.of() : List.copyOf(without);
+    }
 
     /** An offer about which there is nothing more to say. */
     public RollbackOffer(
@@ -94,7 +102,7 @@ public record MigrationStatus(
         @Nullable Instant until,
         long estimatedSeconds,
         @Nullable Long writesAtRisk) {
-      this(possible, until, estimatedSeconds, writesAtRisk, null);
+      this(possible, until, estimatedSeconds, writesAtRisk, null, List.of());
     }
   }
 

@@ -71,7 +71,8 @@ class GateTest {
           .contains(
               "Going back stays possible after the switchover, with every write BUT THOSE TO"
                   + " public.cache: what is written there on the target stays there.",
-              "Left on the source, closed there from the switchover on: audit.*.");
+              "Left on the source, closed there from the switchover on: audit.*; the rows of public.cache.");
+      assertThat(asked.rollback().without()).containsExactly("public.cache");
     }
     runbooks.tables = new TablesSpec(List.of("shop.*"), List.of("shop.tmp_*"), List.of());
     runbooks.retire = new RetireSpec(null, List.of("i-1"), List.of(), null, "required");
