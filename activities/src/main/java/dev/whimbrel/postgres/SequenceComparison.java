@@ -64,15 +64,18 @@ final class SequenceComparison {
   }
 
   void run() throws SQLException {
+    Map<String, Sequence> ofFollower = list(pair.follower());
+    Map<String, Sequence> ofTruth = list(pair.truth());
+    // What does not move may be dropped in this moment; what is missing is said of the catalogs.
+    ofFollower.keySet().retainAll(ofTruth.keySet());
+    ofTruth.keySet().retainAll(ofFollower.keySet());
     // The side that may not be ahead is read first: what is handed out in between does no harm.
-    Map<String, Sequence> ofFollower = read(pair.follower());
-    Map<String, Sequence> ofTruth = read(pair.truth());
+    readValues(pair.follower(), ofFollower);
+    readValues(pair.truth(), ofTruth);
     boolean mayBeBehind = false;
     for (Map.Entry<String, Sequence> entry : ofTruth.entrySet()) {
-      Sequence other = ofFollower.get(entry.getKey());
-      if (other != null) {
-        mayBeBehind |= compare(entry.getValue(), other);
-      }
+      Sequence other = Objects.requireNonNull(ofFollower.get(entry.getKey()));
+      mayBeBehind |= compare(entry.getValue(), other);
     }
     if (mayBeBehind) {
       // Said whether or not one is behind at this moment: a finding that comes and goes with the
@@ -165,7 +168,7 @@ final class SequenceComparison {
     }
   }
 
-  private static Map<String, Sequence> read(Connection connection) throws SQLException {
+  private static Map<String, Sequence> list(Connection connection) throws SQLException {
     Map<String, Sequence> sequences = new TreeMap<>();
     new Query()
         .add(SETTINGS)
@@ -184,6 +187,11 @@ final class SequenceComparison {
                       false);
               sequences.put(sequence.qualified(), sequence);
             });
+    return sequences;
+  }
+
+  private static void readValues(Connection connection, Map<String, Sequence> sequences)
+      throws SQLException {
     List<Sequence> readable =
         new ArrayList<>(sequences.values().stream().filter(Sequence::readable).toList());
     for (int from = 0; from < readable.size(); from += AT_ONCE) {
@@ -209,6 +217,5 @@ final class SequenceComparison {
                 (name, sequence) -> sequence.at(value, called));
           });
     }
-    return sequences;
   }
 }

@@ -174,6 +174,25 @@ class VerificationLimitsTest {
     }
   }
 
+  /** What does not move may be dropped by anybody at any moment. */
+  @Test
+  void readsNoSequenceThatOneSideHasAlone() throws SQLException {
+    shop.source.execute("shop", "create sequence odd.staying");
+    try (Connection dropping = shop.source.connect("shop");
+        Statement drop = dropping.createStatement();
+        Connection source = shop.source.connect("shop");
+        Statement limit = source.createStatement();
+        Connection target = shop.target.connect("shop")) {
+      dropping.setAutoCommit(false);
+      drop.execute("drop sequence odd.staying");
+      limit.execute("set lock_timeout = '2s'");
+
+      new SequenceComparison(new Pair(source, target), Side.SOURCE, new Tally(Side.SOURCE)).run();
+
+      dropping.commit();
+    }
+  }
+
   @Test
   void letsTheSourceBeAheadAsFarAsTheWatchOverTheWayBackCarriesIt() throws SQLException {
     String[] carried = {
