@@ -2,6 +2,8 @@ package dev.whimbrel.postgres;
 
 import static dev.whimbrel.postgres.TableCatalog.USER_SCHEMAS;
 
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.HashMap;
@@ -130,36 +132,36 @@ final class CatalogComparison {
 
   private final Pair pair;
   private final Tally tally;
-  private final Selection ofTruth;
-  private final Selection ofFollower;
+  private final Side truth;
+  private final Move move;
 
-  CatalogComparison(Pair pair, Tally tally, Selection ofTruth, Selection ofFollower) {
+  CatalogComparison(Pair pair, Tally tally, Side truth, Move move) {
     this.pair = pair;
     this.tally = tally;
-    this.ofTruth = ofTruth;
-    this.ofFollower = ofFollower;
+    this.truth = truth;
+    this.move = move;
   }
 
   void run() throws SQLException {
-    Map<String, Thing> truth = relations(pair.truth(), ofTruth);
-    Map<String, Thing> follower = relations(pair.follower(), ofFollower);
-    compare("relation", truth, follower);
+    Map<String, Thing> ours = relations(pair.truth(), truth);
+    Map<String, Thing> theirs = relations(pair.follower(), truth.other());
+    compare("relation", ours, theirs);
     for (Map.Entry<String, String> subject : new TreeMap<>(SUBJECTS).entrySet()) {
       compare(
           subject.getKey(),
-          belonging(read(pair.truth(), subject.getValue()), follower),
-          belonging(read(pair.follower(), subject.getValue()), truth));
+          belonging(read(pair.truth(), subject.getValue()), theirs),
+          belonging(read(pair.follower(), subject.getValue()), ours));
     }
     compareIndexes(
-        belonging(read(pair.truth(), INDEXES), follower),
-        belonging(read(pair.follower(), INDEXES), truth));
+        belonging(read(pair.truth(), INDEXES), theirs),
+        belonging(read(pair.follower(), INDEXES), ours));
     compareVersions();
     tally.notCompared("definitions of views, functions and policies, grants and comments");
   }
 
-  private static Map<String, Thing> relations(Connection connection, Selection selection)
-      throws SQLException {
-    return read(connection, RELATIONS + selection.moves());
+  private Map<String, Thing> relations(Connection connection, Side side) throws SQLException {
+    return Settled.ask(
+        side, move, connection, moving -> read(connection, RELATIONS + moving.moves()));
   }
 
   /** An object as one catalog describes it. */

@@ -133,8 +133,7 @@ final class CloneOpener {
       try (SchemaCopy schema = SchemaCopy.of(source, session, move, secrets, snapshot)) {
         Roles.carry(source, session);
         schema.createTables();
-        new CopyPlanner(
-                source, target, smallestRange, tables(source), Selection.of(move, source))
+        new CopyPlanner(source, target, smallestRange, tables(source), move)
             .plan(schema.ofTables());
         // Not those of a table whose rows are left out.
         List<String> listed =

@@ -17,18 +17,20 @@ final class ClonePreflight {
     new ServerChecks(look, findings).runForClone();
     source();
     Throttle.check(look, findings);
-    new DatabaseChecks(look, findings).runForClone();
     Selection selection = Selection.of(look.move(), look.source());
+    new SelectionChecks(look, findings, selection).runForClone();
+    long bytes = SelectionChecks.bytes(look, selection);
+    new DatabaseChecks(look, findings).runForClone(bytes);
     new TableChecks(look, findings, selection).runForClone(isStandby());
     Heartbeats.beat("checked servers, databases and tables");
-    new RightsChecks(look, findings).rowSecurity();
-    readable();
+    new RightsChecks(look, findings).rowSecurity(selection.movesRows());
+    readable(selection);
     target();
     return new CloneLook(
         findings.gravestFirst(),
         look.setting(Side.SOURCE, "server_version"),
         look.setting(Side.TARGET, "server_version"),
-        look.number(Side.SOURCE, "SELECT pg_database_size(current_database())"));
+        bytes);
   }
 
   private boolean isStandby() throws SQLException {
@@ -57,13 +59,16 @@ final class ClonePreflight {
     }
   }
 
-  private void readable() throws SQLException {
+  /** Of a table that begins empty its definition is read, for which the same right is needed. */
+  private void readable(Selection selection) throws SQLException {
     for (Look.Row row :
         look.rows(
             Side.SOURCE,
             "SELECT quote_ident(n.nspname), count(*), min(format('%I.%I', n.nspname, c.relname)) FROM pg_class c"
                 + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND "
                 + PublishedTables.LOGGED_OR_NOT
+                + " AND "
+                + selection.moves()
                 + " AND NOT (has_table_privilege(c.oid, 'SELECT')"
                 + " AND has_schema_privilege(n.oid, 'USAGE')) GROUP BY 1 ORDER BY 1")) {
       String role = look.role(Side.SOURCE);

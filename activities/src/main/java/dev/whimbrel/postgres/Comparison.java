@@ -108,7 +108,7 @@ final class Comparison {
           "left out by the runbook: " + Objects.requireNonNull(sides.move().tables()).leftOut());
     }
     TablePairing pairing = new TablePairing(tally, plainBytes(catalogs));
-    add("catalogs", pair -> new CatalogComparison(pair, tally, ofTruth, ofFollower).run());
+    add("catalogs", pair -> new CatalogComparison(pair, tally, sides.truth(), sides.move()).run());
     add(
         "sequences",
         pair -> new SequenceComparison(pair, sides.truth(), tally, sides.whatOfSequences()).run());

@@ -168,6 +168,9 @@ final class CopyForecast {
     if (sizes.hasForeignKeys() && measured.keyMillis() == null) {
       out.add("foreign keys");
     }
+    if (move.tables() != null) {
+      out.add("what the runbook leaves out (replicate.tables)");
+    }
     if (move.throttle() != null && move.throttle().bytesPerSecond() != null) {
       out.add("that replicate.throttle.rate may be what limits the rate that was measured");
     }

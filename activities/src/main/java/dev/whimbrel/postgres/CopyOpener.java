@@ -140,8 +140,7 @@ final class CopyOpener {
     anew.addAll(rewritten(source, target));
     long again = 0;
     CopyList list = new CopyList(target);
-    CopyPlanner planner =
-        new CopyPlanner(source, target, smallestRange, Selection.of(move, source));
+    CopyPlanner planner = new CopyPlanner(source, target, smallestRange, move);
     for (String relation : anew) {
       again += copied(target, relation);
       CopySessions.endBuilds(target, move, relation);

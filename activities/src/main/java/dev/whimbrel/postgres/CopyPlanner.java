@@ -1,6 +1,8 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -36,17 +38,17 @@ final class CopyPlanner {
   private final Connection target;
   private final long smallestRange;
   private final String which;
-  private final Selection selection;
+  private final Move move;
   private List<Table> counted = List.of();
 
   /**
    * Plans in the open transaction of the target.
    *
    * @param smallestRange bytes of the smallest range into which a table is cut
-   * @param selection which tables' rows move
+   * @param move says which tables' rows move
    */
-  CopyPlanner(Connection source, Connection target, long smallestRange, Selection selection) {
-    this(source, target, smallestRange, PublishedTables.OF_THE_SERVICE, selection);
+  CopyPlanner(Connection source, Connection target, long smallestRange, Move move) {
+    this(source, target, smallestRange, PublishedTables.OF_THE_SERVICE, move);
   }
 
   /**
@@ -54,17 +56,12 @@ final class CopyPlanner {
    *
    * @param which a condition on {@code pg_class c} joined with {@code pg_namespace n}
    */
-  CopyPlanner(
-      Connection source,
-      Connection target,
-      long smallestRange,
-      String which,
-      Selection selection) {
+  CopyPlanner(Connection source, Connection target, long smallestRange, String which, Move move) {
     this.source = source;
     this.target = target;
     this.smallestRange = smallestRange;
     this.which = which;
-    this.selection = selection;
+    this.move = move;
   }
 
   /** One table of the source. */
@@ -183,6 +180,10 @@ final class CopyPlanner {
   }
 
   private List<Table> tables() throws SQLException {
+    return Settled.ask(Side.SOURCE, move, source, this::tables);
+  }
+
+  private List<Table> tables(Selection selection) throws SQLException {
     List<Table> tables = new ArrayList<>();
     try (Statement statement = source.createStatement();
         ResultSet rows =

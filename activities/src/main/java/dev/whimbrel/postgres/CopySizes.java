@@ -25,7 +25,7 @@ record CopySizes(List<Table> tables, int major) {
           + " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
           + " WHERE c.relkind = 'r' AND "
           + PublishedTables.OF_THE_SERVICE
-          + " ORDER BY 3 DESC, 2";
+          + " AND {moves} ORDER BY 3 DESC, 2";
 
   private static final String INDEXES =
       "SELECT i.indrelid, c.relname, coalesce(pg_catalog.pg_relation_size(c.oid), 0),"
@@ -67,8 +67,8 @@ record CopySizes(List<Table> tables, int major) {
    */
   record Index(String name, long bytes, boolean other) {}
 
-  /** Asks the source. */
-  static CopySizes of(Connection source) throws SQLException {
+  /** Asks the source for what moves with its rows: an index of an empty table is nothing. */
+  static CopySizes of(Connection source, Selection selection) throws SQLException {
     Map<Long, List<Index>> indexes = new HashMap<>();
     List<Table> tables = new ArrayList<>();
     try (Statement statement = source.createStatement()) {
@@ -79,7 +79,8 @@ record CopySizes(List<Table> tables, int major) {
               .add(new Index(rows.getString(2), rows.getLong(3), rows.getBoolean(4)));
         }
       }
-      try (ResultSet rows = statement.executeQuery(TABLES)) {
+      try (ResultSet rows =
+          statement.executeQuery(TABLES.replace("{moves}", selection.movesRows()))) {
         while (rows.next()) {
           long oid = rows.getLong(1);
           tables.add(

@@ -36,8 +36,12 @@ final class DatabaseChecks {
     disk(bytes);
   }
 
-  /** What a clone of the source needs; it changes nothing there, whoever holds it. */
-  void runForClone() throws SQLException {
+  /**
+   * What a clone of the source needs; it changes nothing there, whoever holds it.
+   *
+   * @param bytes how much of the source is cloned
+   */
+  void runForClone(long bytes) throws SQLException {
     String run = look.move().migration();
     String ofThisClone = run.substring(0, run.indexOf('~') + 1);
     Optional<Authority.Row> holder = Authority.read(look.target());
@@ -50,7 +54,7 @@ final class DatabaseChecks {
     encoding();
     roles();
     tablespaces();
-    disk();
+    disk(bytes);
   }
 
   private void claimed() throws SQLException {
@@ -60,29 +64,24 @@ final class DatabaseChecks {
   }
 
   private void claimed(Side side) throws SQLException {
-    String migration = look.move().migration();
-    Authority.read(look.on(side))
-        .filter(row -> !row.migration().equals(migration))
-        .ifPresent(
-            row ->
-                findings.blocker(
-                    "claimed",
-                    side.word(),
-                    "belongs to %s (as its %s, since %s)."
-                        .formatted(
-                            CloneTarget.words(row.migration()), row.side().word(), row.changedAt()),
-                    "end that first: " + CloneTarget.command(row.migration())));
+    Optional<Authority.Row> held = Authority.read(look.on(side));
+    if (held.isEmpty() || held.get().migration().equals(look.move().migration())) {
+      return;
+    }
+    String holder = held.get().migration();
+    if (side == Side.SOURCE || !KeptTarget.isReported(look, findings, holder)) {
+      findings.blocker(
+          "claimed",
+          side.word(),
+          "belongs to %s (as its %s, since %s)."
+              .formatted(
+                  CloneTarget.words(holder), held.get().side().word(), held.get().changedAt()),
+          "end that first: " + CloneTarget.command(holder));
+    }
   }
 
   private void emptyTarget() throws SQLException {
-    if (KeptTarget.holds(look.target(), look.move().migration())) {
-      findings.blocker(
-          "target-kept",
-          "target",
-          "was kept, closed, by a rollback of this migration: it may hold rows that are nowhere else.",
-          "copy what is wanted, then "
-              + KeptTarget.drop(look.move())
-              + " and make it anew, or name another database in the runbook");
+    if (KeptTarget.isReported(look, findings, look.move().migration())) {
       return;
     }
     if (look.holds(Side.TARGET, "to_regclass('whimbrel.created') IS NOT NULL")

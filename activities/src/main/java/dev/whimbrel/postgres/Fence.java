@@ -222,7 +222,8 @@ final class Fence {
         ),
              e AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', enumtypid,
                           enumsortorder, enumlabel), 0)::numeric), 0) AS h FROM pg_enum)
-        SELECT concat_ws('/', (SELECT count(*) FROM t), a.n, a.h, s.n, s.h, e.n, e.h) FROM a, s, e""";
+        SELECT concat_ws('/', (SELECT count(*) FROM t), a.n, a.h, s.n, s.h, e.n, e.h%s) FROM a, s, e"""
+            .formatted(selection.heirsWithoutRows());
   }
 
   private static void change(Connection database, String table, String sql) throws SQLException {

@@ -48,9 +48,9 @@ final class Forecasting {
         return not(side.word(), "a migration is under way, which a sample would slow down", null);
       }
     }
-    CopySizes sizes = CopySizes.of(look.source());
+    CopySizes sizes = CopySizes.of(look.source(), Selection.of(move, look.source()));
     if (sizes.tables().isEmpty()) {
-      return not("source", "there is no table", null);
+      return not("source", "there is no table whose rows move", null);
     }
     CopySizes.Table largest = sizes.tables().get(0);
     if (largest.bytes() < CopySample.LEAST) {

@@ -1,6 +1,7 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -29,8 +30,9 @@ final class ForwardPublisher {
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where publishing a table would
    *     break its UPDATE and DELETE
    */
-  int publish(Selection selection) throws SQLException {
-    List<String> broken = PublishedTables.withoutIdentity(source, selection);
+  int publish(Move move) throws SQLException {
+    List<String> broken =
+        ofWhatMoves(move, moving -> PublishedTables.withoutIdentity(source, moving));
     if (!broken.isEmpty()) {
       throw Failures.needsHelp(
           "Cannot publish: without a primary key, UPDATE and DELETE would fail on the source in "
@@ -41,14 +43,28 @@ final class ForwardPublisher {
               broken.stream().map(t -> "ALTER TABLE " + t + " REPLICA IDENTITY FULL;").toList()));
     }
     String publication = names.forwardPublication();
-    String tables = String.join(", ", withMarker(PublishedTables.roots(source, selection)));
+    List<String> roots = ofWhatMoves(move, moving -> PublishedTables.roots(source, moving));
+    String tables = String.join(", ", withMarker(roots));
     execute("SET lock_timeout = '10s'");
     if (!exists("pg_publication", "pubname", publication)) {
       execute("CREATE PUBLICATION " + publication + " FOR TABLE " + tables);
-    } else if (!PublishedTables.unpublished(source, publication, selection).isEmpty()) {
+    } else if (!asPublished(publication, move)) {
       execute("ALTER PUBLICATION " + publication + " SET TABLE " + tables);
     }
     return PublishedTables.published(source, publication).size() - 1;
+  }
+
+  /** One of an earlier migration of this name may have carried less, or more. */
+  private boolean asPublished(String publication, Move move) throws SQLException {
+    return ofWhatMoves(move, moving -> PublishedTables.unpublished(source, publication, moving))
+            .isEmpty()
+        && ofWhatMoves(move, moving -> PublishedTables.publishedThough(source, publication, moving))
+            .isEmpty();
+  }
+
+  private List<String> ofWhatMoves(Move move, Settled.Question<List<String>> question)
+      throws SQLException {
+    return Settled.ask(Side.SOURCE, move, source, question);
   }
 
   /**

@@ -23,6 +23,11 @@ final class InspectedFacts {
     }
     facts.add("The %s (%s) answers: %s.".formatted(side, state.where(), seen.server()));
     facts.add(authority(side, seen));
+    if (seen.row() != null && KeptTarget.is(seen.row())) {
+      facts.add(
+          "The target may hold rows that are nowhere else. Copy what is wanted, then %s"
+              .formatted(KeptTarget.drop(state.url())));
+    }
     facts.add(fence(side, seen));
     if (seen.inRecovery()) {
       facts.add("The %s is a standby in recovery: nobody can write to it.".formatted(side));

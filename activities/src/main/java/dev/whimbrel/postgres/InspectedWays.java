@@ -162,6 +162,15 @@ final class InspectedWays {
             byHand.acceptLoss(row, epoch, there == null ? null : stream)));
   }
 
+  /** A target that a rollback has left stands where it was left. */
+  List<Way> keptTarget() {
+    return List.of(
+        new Way(
+            "Wait until the source is back, and inspect again: what the target holds is older than the rollback",
+            null,
+            List.of()));
+  }
+
   private @Nullable String missingForward() {
     Seen there = seen(source);
     Seen here = seen(target);

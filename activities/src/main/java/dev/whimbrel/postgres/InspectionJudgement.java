@@ -258,6 +258,14 @@ final class InspectionJudgement {
           "WRITES GO TO: source. Whimbrel holds neither database.",
           List.of());
     }
+    if (KeptTarget.is(only)) {
+      return result(
+          State.ROLLED_BACK,
+          "source",
+          "WRITES GO TO: source (rolled back at %s, epoch %d). The target was kept, closed, and nothing follows to it."
+              .formatted(time(only.changedAt()), only.epoch()),
+          List.of());
+    }
     if (only.writable() == Side.TARGET) {
       alarms.add(
           "The %s remembers a hand-over (epoch %d), the %s knows nothing of this migration: the url may lead to another or a restored database. Find out before anything is written."
@@ -292,6 +300,14 @@ final class InspectionJudgement {
               ? "WRITES GO TO: source. It is not claimed; the target cannot be read."
               : "WRITES GO TO: not known. The source cannot be read; the target is not claimed.",
           List.of());
+    }
+    if (KeptTarget.is(row)) {
+      return result(
+          State.ONE_SIDE_UNREADABLE,
+          "source",
+          "WRITES GO TO: source (rolled back at %s, epoch %d), AND IT CANNOT BE READ. The target was kept, closed, and nothing has followed to it since."
+              .formatted(time(row.changedAt()), row.epoch()),
+          ways.keptTarget());
     }
     if (row.writable() == read.side()) {
       return result(

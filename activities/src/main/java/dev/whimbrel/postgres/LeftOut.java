@@ -22,7 +22,11 @@ record LeftOut(List<String> tables, String where) {
       throws SQLException {
     Side from = stream.from();
     List<String> left =
-        PublishedTables.unpublished(losing, stream.publication(), Selection.on(from, move, losing));
+        Settled.ask(
+            from,
+            move,
+            losing,
+            moving -> PublishedTables.unpublished(losing, stream.publication(), moving));
     if (!left.isEmpty()) {
       return new LeftOut(
           left, "publication %s on the %s".formatted(stream.publication(), from.word()));

@@ -1,7 +1,9 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.runbook.TablesSpec;
 import java.sql.SQLException;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -226,23 +228,29 @@ final class MoveAdvice {
         .toList();
   }
 
-  /** Of what does not move, nobody needs advice. */
+  /** Of what does not move, or moves without its rows, nobody needs advice. */
   private String moving(String sql) {
     String moving = sql;
     for (String oid : List.of("c.oid", "i.indrelid")) {
-      moving = moving.replace("{" + oid + "}", selection.moves(oid));
+      moving = moving.replace("{" + oid + "}", selection.movesRows(oid));
     }
     return moving;
   }
 
   /** The runbook's line; what nobody needs may still be needed by something that moves. */
-  private static @Nullable String leavingOut(List<Sized> found) {
+  private @Nullable String leavingOut(List<Sized> found) {
     Set<String> names =
         found.stream()
             .filter(Sized::apart)
             .map(Sized::name)
             .collect(Collectors.toCollection(TreeSet::new));
-    return names.isEmpty() ? null : Selection.line("exclude", names) + "; then plan again";
+    if (names.isEmpty()) {
+      return null;
+    }
+    TablesSpec tables = look.move().tables();
+    Set<String> line = new LinkedHashSet<>(tables == null ? List.of() : tables.exclude());
+    line.addAll(names);
+    return Selection.line("exclude", line) + "; then plan again";
   }
 
   private static String count(List<Sized> found, String one, String many) {

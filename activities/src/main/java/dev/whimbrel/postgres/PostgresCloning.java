@@ -166,7 +166,7 @@ public final class PostgresCloning implements Cloning {
     try (Connection target = databases.open(move.target(), name, ANSWER);
         Connection source = databases.open(move.source(), name, ANSWER)) {
       CloneTarget.requireClaim(target, move);
-      List<String> leftOut = new ArrayList<>(LeftOutOfClone.of(source));
+      List<String> leftOut = new ArrayList<>(LeftOutOfClone.of(move, source));
       for (String entry : new Ledger(target, move.migration()).done()) {
         if (entry.startsWith("role ")) {
           leftOut.add(entry + ": created on the target, without a password and without SUPERUSER");

@@ -45,15 +45,13 @@ public final class PostgresCopy implements Copy {
         Connection source = databases.open(move.source(), application, ANSWER)) {
       Markers.create(source);
       Markers.create(target.connection());
-      Selection selection = Selection.of(move, source);
-      new ForwardPublisher(source, new Names(move.migration())).publish(selection);
+      new ForwardPublisher(source, new Names(move.migration())).publish(move);
       target.ledger().create();
       CopyList list = new CopyList(target.connection());
       if (!list.exists()) {
         try (SchemaCopy schema = SchemaCopy.of(source, target, move, secrets)) {
           list.create();
-          new CopyPlanner(source, target.connection(), smallestRange, selection)
-              .plan(schema.ofTables());
+          new CopyPlanner(source, target.connection(), smallestRange, move).plan(schema.ofTables());
         }
       }
       Totals totals = list.totals();

@@ -46,17 +46,13 @@ public final class PostgresPreflight implements Preflight {
     Throttle.check(look, findings);
     Selection selection = Selection.of(look.move(), look.source());
     new SelectionChecks(look, findings, selection).run();
-    long bytes =
-        Math.max(
-            0,
-            look.number(Side.SOURCE, "SELECT pg_database_size(current_database())")
-                - SelectionChecks.bytes(look, selection));
+    long bytes = SelectionChecks.bytes(look, selection);
     new DatabaseChecks(look, findings).run(bytes);
     new TableChecks(look, findings, selection).run();
     Heartbeats.beat("checked servers, databases and tables");
     new MoveAdvice(look, findings, selection).run();
     RightsChecks rights = new RightsChecks(look, findings);
-    rights.run();
+    rights.run(selection);
     boolean canGoBack = rights.canGoBack();
     new ActivityChecks(look, findings).run();
     List<PreflightReport.DatabaseUser> users = new UserChecks(look, findings, databases).run();
@@ -131,6 +127,7 @@ public final class PostgresPreflight implements Preflight {
         StepLock.take(database, "schema " + move.migration());
         StepLock.take(database, "stream " + move.migration());
         if (side == Side.TARGET && KeptTarget.holds(database, move.migration())) {
+          KeptTarget.keep(database);
           kept = true;
         } else {
           Authority.release(database, move.migration());
@@ -141,9 +138,10 @@ public final class PostgresPreflight implements Preflight {
     }
     if (kept) {
       throw Failures.needsHelp(
-          "the target stays claimed and closed, since what was kept of it holds rows of when it was the truth",
+          "the target stays claimed and closed, since what was kept of it may hold rows that are nowhere else; copy them by hand, if they are wanted, then "
+              + KeptTarget.drop(move.target().url()),
           "look at them, then drop the database",
-          KeptTarget.drop(move));
+          KeptTarget.drop(move.target().url()));
     }
     return new Outcome("neither database is claimed by " + move.migration() + " any more");
   }

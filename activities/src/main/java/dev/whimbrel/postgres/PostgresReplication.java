@@ -48,7 +48,7 @@ public final class PostgresReplication implements Replication {
     Markers.create(target);
     ForwardPublisher publisher = new ForwardPublisher(source, names);
     ForwardSubscriber subscriber = new ForwardSubscriber(target, names);
-    int tables = publisher.publish(Selection.of(move, source));
+    int tables = publisher.publish(move);
     if (subscriber.exists()) {
       new StreamHealth(source, target, move).requireSlot();
       subscriber.enable();

@@ -7,6 +7,7 @@ import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Readiness;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.secrets.Secrets;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -64,17 +65,18 @@ final class Preparation {
       }
       Optional<Finding> noWayBack = new WayBack(secrets, move).prove(sessions);
       noWayBack.ifPresent(findings::add);
+      Severed.refuse(move, sessions.on(Side.SOURCE).connection(CALL));
       for (Side side : Side.values()) {
-        Selection selection = Selection.on(side, move, sessions.on(side).connection(CALL));
+        Connection catalog = sessions.on(side).connection(CALL);
         Authority.prepared(
-            sessions.on(side).connection(CALL),
-            Fence.fingerprint(sessions.on(side).connection(CALL), selection),
+            catalog,
+            Settled.ask(side, move, catalog, moving -> Fence.fingerprint(catalog, moving)),
             noWayBack.isEmpty());
         // After the figure: what is changed in between differs from it, and not from what is kept.
         Structure.keep(
-            sessions.on(side).connection(CALL),
+            catalog,
             new Names(move.migration()).reversePublication(),
-            selection);
+            Selection.on(side, move, catalog));
       }
       long pause = LOCAL_MILLIS + TRIPS * roundTripMillis(sessions);
       return new Readiness(

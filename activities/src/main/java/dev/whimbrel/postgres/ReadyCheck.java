@@ -60,36 +60,59 @@ final class ReadyCheck {
       SynchronousStandby.mustAnswer(sessions.on(side), pulse);
     }
     // Before anything is looked at: what is made meanwhile was looked at by nobody.
-    Selection selection = Selection.on(from, request.move(), sessions.on(from).connection(CALL));
-    String fingerprint = Fence.fingerprint(sessions.on(from).connection(CALL), selection);
-    fencesAreReady(selection);
+    Looked looked = look();
+    if (from == Side.SOURCE) {
+      Severed.refuse(request.move(), sessions.on(from).connection(CALL));
+    }
+    fencesAreReady();
     streamIsWhole();
-    streamCarriesEverything(selection);
-    catalogIsKnown(fingerprint, selection);
+    streamCarriesEverything(looked.selection());
+    catalogIsKnown(looked);
     awaitTravel();
     awaitBlockers();
     Session losing = sessions.on(from);
-    List<List<@Nullable String>> sequences = losing.rows(Sequences.list(selection), CALL).get(0);
+    String lock = TableLocks.statement(losing);
+    // Behind the names that are locked: what was given another name since is looked at by it.
+    Looked last = someStay() ? look() : looked;
+    if (!last.fingerprint().equals(looked.fingerprint())) {
+      throw catalogChanged();
+    }
+    List<List<@Nullable String>> sequences =
+        ofWhatMoves(moving -> losing.rows(Sequences.list(moving), CALL).get(0));
     SequencePairing.check(
         request.move().migration(),
         from,
         sequences,
         sessions.on(to).rows(Sequences.LIST, CALL).get(0));
     return new Readied(
-        TableLocks.statement(losing),
-        Sequences.read(sequences),
-        Fence.fingerprint(selection),
-        fingerprint);
+        lock, Sequences.read(sequences), Fence.fingerprint(last.selection()), looked.fingerprint());
+  }
+
+  private Looked look() throws SQLException {
+    Connection catalog = sessions.on(from).connection(CALL);
+    return ofWhatMoves(moving -> new Looked(moving, Fence.fingerprint(catalog, moving)));
+  }
+
+  /** The losing side's choice and the figure of what moves. */
+  private record Looked(Selection selection, String fingerprint) {}
+
+  private <T> T ofWhatMoves(Settled.Question<T> question) throws SQLException {
+    return Settled.ask(from, request.move(), sessions.on(from).connection(CALL), question);
+  }
+
+  /** Whether tables of the losing side may stay behind, and so come and go. */
+  private boolean someStay() {
+    return from == Side.SOURCE && request.move().tables() != null;
   }
 
   /**
    * Whoever prepared the hand-over to the target shall know what it hands over; a rollback stays
    * possible where the source can take everything that the target has become.
    */
-  private void catalogIsKnown(String fingerprint, Selection selection) throws SQLException {
+  private void catalogIsKnown(Looked looked) throws SQLException {
     Connection losing = sessions.on(from).connection(CALL);
     Connection gaining = sessions.on(to).connection(CALL);
-    List<String> missing = Structure.missing(losing, gaining, selection);
+    List<String> missing = ofWhatMoves(moving -> Structure.missing(losing, gaining, moving));
     if (!missing.isEmpty()) {
       throw Failures.needsHelp(
           "The %s has what is missing on the %s: %s"
@@ -98,7 +121,7 @@ final class ReadyCheck {
           "whimbrel retry " + request.move().migration());
     }
     if (to == Side.TARGET) {
-      if (!fingerprint.equals(truth.on(from).fingerprint())) {
+      if (!looked.fingerprint().equals(truth.on(from).fingerprint())) {
         throw catalogChanged();
       }
       return;
@@ -121,9 +144,10 @@ final class ReadyCheck {
    */
   RuntimeException changedMeanwhile(Readied readied) throws SQLException {
     Connection losing = sessions.on(from).connection(CALL);
-    Selection now = Selection.on(from, request.move(), losing);
     boolean asBefore =
-        !now.leftOut().isEmpty() && Fence.fingerprint(losing, now).equals(readied.fingerprint());
+        someStay()
+            && ofWhatMoves(moving -> Fence.fingerprint(losing, moving))
+                .equals(readied.fingerprint());
     return asBefore
         ? Failures.transientFailure(
             "Nothing was handed over: a table of the %s that does not move was made or dropped just then"
@@ -140,17 +164,18 @@ final class ReadyCheck {
         "whimbrel retry " + request.move().migration());
   }
 
-  private void fencesAreReady(Selection selection) throws SQLException {
-    if (to == Side.SOURCE || !selection.leftOut().isEmpty()) {
+  private void fencesAreReady() throws SQLException {
+    boolean prepared = truth.on(from).fingerprint() != null;
+    if (prepared && (to == Side.SOURCE || someStay())) {
       // Tables that were made in the rollback window, or stay and were made since the rehearsal.
       Fence.install(sessions.on(from).connection(INSTALL));
     }
     List<String> missing = Fence.withoutTriggers(sessions.on(from).connection(CALL));
     List<String> taking = Fence.notClosed(sessions.on(to).connection());
-    if (!missing.isEmpty() && to == Side.TARGET && !selection.leftOut().isEmpty()) {
+    if (prepared && !missing.isEmpty() && someStay()) {
       throw Failures.transientFailure("No fence on %s yet".formatted(first(missing)));
     }
-    if (truth.on(from).fingerprint() == null || !missing.isEmpty() || !taking.isEmpty()) {
+    if (!prepared || !missing.isEmpty() || !taking.isEmpty()) {
       throw Failures.needsHelp(
           "The switchover is not prepared: %s"
               .formatted(

@@ -19,7 +19,7 @@ final class RightsChecks {
     this.findings = findings;
   }
 
-  void run() throws SQLException {
+  void run(Selection selection) throws SQLException {
     for (Side side : Side.values()) {
       if (!look.isSuperuser(side)) {
         monitoring(side);
@@ -37,7 +37,8 @@ final class RightsChecks {
           look.role(Side.TARGET) + " may not create a subscription.",
           subscribing);
     }
-    rowSecurity();
+    // Also where rows stay: a rollback looks whether the target holds any.
+    rowSecurity(selection.moves());
   }
 
   /** Says in capitals why there would be no way back, and whether there is one. */
@@ -162,13 +163,19 @@ final class RightsChecks {
         + (create ? "" : "GRANT CREATE ON DATABASE " + look.database(side) + " TO " + role + ";");
   }
 
-  /** Rows that a policy would hide. */
-  void rowSecurity() throws SQLException {
+  /**
+   * Rows that a policy would hide.
+   *
+   * @param which a condition on {@code pg_class c}: its rows are looked at
+   */
+  void rowSecurity(String which) throws SQLException {
     List<Look.Row> tables =
         look.rows(
             Side.SOURCE,
             "SELECT c.oid::regclass FROM pg_class c WHERE c.relrowsecurity AND c.relkind IN"
-                + " ('r', 'p') ORDER BY 1");
+                + " ('r', 'p') AND "
+                + which
+                + " ORDER BY 1");
     if (tables.isEmpty()) {
       return;
     }

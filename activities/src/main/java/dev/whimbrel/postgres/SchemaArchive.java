@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -57,7 +58,7 @@ final class SchemaArchive implements AutoCloseable {
       PostgresSpec spec,
       Secrets secrets,
       String application,
-      Selection selection,
+      Set<String> without,
       @Nullable String snapshot) {
     try {
       Path directory = Files.createTempDirectory("whimbrel-schema");
@@ -81,7 +82,7 @@ final class SchemaArchive implements AutoCloseable {
                   "--exclude-schema=" + Names.SCHEMA,
                   "--lock-wait-timeout=30s",
                   "--file=" + archive.file()));
-      selection.dumpPatterns().forEach(each -> command.add("--exclude-table=" + each));
+      without.forEach(each -> command.add("--exclude-table=" + each));
       if (snapshot != null) {
         command.add("--snapshot=" + snapshot);
       }

@@ -194,11 +194,25 @@ final class Selection {
             .formatted(moves(), moves("h.inhparent"));
   }
 
+  /** A column more: which tables without rows have become part of one that moves with its own. */
+  String heirsWithoutRows() {
+    return withoutRows.isEmpty()
+        ? ""
+        : ", (SELECT sum(hashtextextended(concat_ws('|', h.inhrelid, h.inhparent), 0)::numeric)"
+            + " FROM pg_inherits h WHERE NOT (%s) AND %s)"
+                .formatted(notAmong("h.inhrelid", withoutRows), movesRows("h.inhparent"));
+  }
+
   /** A condition on {@code pg_class c}: the relation moves with its rows. */
   String movesRows() {
+    return movesRows("c.oid");
+  }
+
+  /** A condition on a column that holds a table's oid: it moves with its rows. */
+  String movesRows(String oid) {
     return leftOut.isEmpty() && withoutRows.isEmpty()
         ? "true"
-        : moves() + " AND " + notAmong("c.oid", withoutRows);
+        : "(" + moves(oid) + " AND " + notAmong(oid, withoutRows) + ")";
   }
 
   private static String notAmong(String oid, List<Relation> relations) {

@@ -42,13 +42,15 @@ final class SelectionChecks {
   /** Functions of triggers on what moves whose text holds the name of something that stays. */
   private static final String NAMING =
       """
-      SELECT DISTINCT format('%%I.%%I', pn.nspname, p.proname), c.oid::bigint
-        FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace pn ON pn.oid = p.pronamespace
-        JOIN pg_class c ON c.oid IN (SELECT unnest(%1$s)) AND c.relkind IN ('r', 'p', 'v', 'f')
-       WHERE NOT t.tgisinternal AND t.tgrelid NOT IN (SELECT unnest(%1$s))
-         AND pn.nspname NOT IN ('pg_catalog', 'whimbrel')
-         AND position(lower(c.relname) IN lower(p.prosrc)) > 0
-         AND p.prosrc ~* ('\\m' || regexp_replace(c.relname, '(\\W)', '\\\\\\1', 'g') || '\\M')
+      SELECT f.name, c.oid::bigint
+        FROM (SELECT DISTINCT format('%%I.%%I', pn.nspname, p.proname) AS name, lower(p.prosrc) AS text
+                FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+                JOIN pg_namespace pn ON pn.oid = p.pronamespace
+               WHERE NOT t.tgisinternal AND t.tgrelid NOT IN (SELECT unnest(%1$s))
+                 AND pn.nspname NOT IN ('pg_catalog', 'whimbrel')) f
+        JOIN pg_class c ON c.oid IN (SELECT unnest(%2$s)) AND c.relkind IN ('r', 'p', 'v', 'f')
+       WHERE position(lower(c.relname) IN f.text) > 0
+         AND f.text ~ ('\\m' || regexp_replace(lower(c.relname), '(\\W)', '\\\\\\1', 'g') || '\\M')
        ORDER BY 1, 2 LIMIT 20""";
 
   /** Foreign keys from what stays, or stays empty, to what moves with its rows. */
@@ -73,33 +75,67 @@ final class SelectionChecks {
     if (tables == null) {
       return;
     }
-    known("include", tables.include(), false);
-    known("exclude", tables.exclude(), false);
-    known("excludeData", tables.excludeData(), true);
-    alone("exclude", tables.exclude(), each -> !selection.leftOut().contains(each));
-    alone("excludeData", tables.excludeData(), each -> each.isTable() && !both().contains(each));
-    alone("include", tables.include(), selection.leftOut()::contains);
+    patterns(tables);
     leftOut();
     severed();
     keysFrom();
     naming();
   }
 
-  /** About how many bytes of the source do not move, as its statistics have it. */
-  static long bytes(Look look, Selection selection) throws SQLException {
-    List<Relation> staying = both(selection);
-    return staying.isEmpty()
-        ? 0
-        : PAGE * look.number(Side.SOURCE, PAGES.formatted(Selection.oids(staying)));
+  /** For a clone: its source is closed to nobody, and nobody goes back to it. */
+  void runForClone() throws SQLException {
+    TablesSpec tables = look.move().tables();
+    if (tables == null) {
+      return;
+    }
+    patterns(tables);
+    if (!selection.leftOut().isEmpty()) {
+      findings.note("left-out", "source", staying());
+    }
+    severed();
+    naming();
   }
 
-  /** A pattern that finds nothing is a slip of the pen. */
+  private void patterns(TablesSpec tables) {
+    known("include", tables.include(), false);
+    known("exclude", tables.exclude(), false);
+    known("excludeData", tables.excludeData(), true);
+    alone("exclude", tables.exclude(), each -> !selection.leftOut().contains(each));
+    alone("excludeData", tables.excludeData(), each -> each.isTable() && !both().contains(each));
+    alone("include", tables.include(), selection.leftOut()::contains);
+    if (!selection.leftOut().isEmpty() && selection.leftOut().size() == selection.all().size()) {
+      findings.blocker("tables", TABLES, "nothing would move.", "correct the patterns");
+    }
+  }
+
+  /** About how many bytes of the source move; what stays is counted as its statistics have it. */
+  static long bytes(Look look, Selection selection) throws SQLException {
+    List<Relation> staying = both(selection);
+    long all = look.number(Side.SOURCE, "SELECT pg_database_size(current_database())");
+    return staying.isEmpty()
+        ? all
+        : Math.max(
+            0, all - PAGE * look.number(Side.SOURCE, PAGES.formatted(Selection.oids(staying))));
+  }
+
+  /** A pattern that finds nothing is a slip of the pen, or there is nothing just now. */
   private void known(String key, List<String> patterns, boolean ofTables) {
     List<Relation> relations =
         selection.all().stream().filter(each -> !ofTables || each.isTable()).toList();
     for (TablePattern pattern : Selection.patterns(patterns)) {
       List<Relation> found = relations.stream().filter(r -> matches(pattern, r)).toList();
-      if (found.isEmpty()) {
+      boolean comesAndGoes =
+          !key.equals("include")
+              && pattern.isForMany()
+              && selection.all().stream().anyMatch(each -> pattern.matchesSchema(each.schema()));
+      if (found.isEmpty() && comesAndGoes) {
+        findings.warning(
+            "tables",
+            TABLES + "." + key,
+            "'%s' finds no table of the source now: what it should leave out MOVES unless it has such a name when it is made."
+                .formatted(pattern),
+            null);
+      } else if (found.isEmpty()) {
         String near =
             NearestWord.of(pattern.toString(), relations.stream().map(Relation::label).toList());
         findings.blocker(
@@ -108,6 +144,12 @@ final class SelectionChecks {
             "'%s' finds no table of the source.%s"
                 .formatted(pattern, near == null ? "" : " Did you mean '" + near + "'?"),
             "correct the pattern, or take it out");
+      } else if (ofTables && selection.leftOut().containsAll(found)) {
+        findings.blocker(
+            "tables",
+            TABLES + "." + key,
+            "'%s' finds only what is left out altogether.".formatted(pattern),
+            "take it out");
       }
     }
   }
@@ -137,21 +179,14 @@ final class SelectionChecks {
   }
 
   private void leftOut() throws SQLException {
-    List<Relation> out = selection.leftOut();
-    if (!out.isEmpty()) {
+    if (!selection.leftOut().isEmpty()) {
       findings.note(
           "left-out",
           "source",
-          "%s not moved, as the runbook says, with about %s: %s. After the hand-over they are closed on the source like everything else, and open again after a rollback, as they were"
-              .formatted(
-                  out.size() == 1 ? "1 relation is" : "%,d relations are".formatted(out.size()),
-                  Size.words(PAGE * look.number(Side.SOURCE, PAGES.formatted(Selection.oids(out)))),
-                  Selection.names(out, SHOWN)));
+          staying()
+              + ". After the hand-over they are closed on the source like everything else, and open again after a rollback, as they were");
     }
-    written(out);
-    if (!out.isEmpty() && out.size() == selection.all().size()) {
-      findings.blocker("tables", TABLES, "nothing would move.", "correct the patterns");
-    }
+    written(selection.leftOut());
     List<Relation> empty =
         selection.withoutRows().stream().filter(each -> !each.follows()).toList();
     if (!empty.isEmpty()) {
@@ -162,6 +197,15 @@ final class SelectionChecks {
               .formatted(Selection.names(empty, SHOWN)),
           null);
     }
+  }
+
+  private String staying() throws SQLException {
+    List<Relation> out = selection.leftOut();
+    return "%s not moved, as the runbook says, with about %s: %s"
+        .formatted(
+            out.size() == 1 ? "1 relation is" : "%,d relations are".formatted(out.size()),
+            Size.words(PAGE * look.number(Side.SOURCE, PAGES.formatted(Selection.oids(out)))),
+            Selection.names(out, SHOWN));
   }
 
   /** Whoever shares the database with the service is stopped with it. */
@@ -192,7 +236,12 @@ final class SelectionChecks {
       return;
     }
     for (Look.Row row :
-        look.rows(Side.SOURCE, NAMING.formatted(Selection.oids(selection.leftOut())))) {
+        look.rows(
+            Side.SOURCE,
+            NAMING.formatted(
+                Selection.oids(selection.leftOut()),
+                Selection.oids(
+                    selection.leftOut().stream().filter(each -> !each.follows()).toList())))) {
       Relation named = selection.find(row.number(2));
       if (named != null) {
         findings.warning(

@@ -1,6 +1,8 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -80,8 +82,8 @@ record Severed(String what, String needs, String fix) {
    *
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} naming the first of it
    */
-  static void refuse(Selection selection, Connection source) throws SQLException {
-    List<Severed> found = all(selection, source);
+  static void refuse(Move move, Connection source) throws SQLException {
+    List<Severed> found = Settled.ask(Side.SOURCE, move, source, moving -> all(moving, source));
     if (!found.isEmpty()) {
       Severed first = found.get(0);
       throw Failures.needsHelp(
@@ -89,8 +91,8 @@ record Severed(String what, String needs, String fix) {
               .formatted(
                   first.line(),
                   found.size() == 1 ? "" : " And %d more.".formatted(found.size() - 1)),
-          "since the plan was made, the source has come to depend on what stays behind: take that"
-              + " back on the source, then retry; or roll back and start again with another runbook",
+          "since it was planned, the source has come to depend on what stays behind: take that back"
+              + " on the source, then go on; or begin again with another runbook",
           null);
     }
   }

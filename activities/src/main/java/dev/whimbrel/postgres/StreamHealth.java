@@ -2,6 +2,7 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -76,7 +77,11 @@ final class StreamHealth {
    */
   void requireAllTables() throws SQLException {
     List<String> left =
-        PublishedTables.unpublished(source, names.forwardPublication(), Selection.of(move, source));
+        Settled.ask(
+            Side.SOURCE,
+            move,
+            source,
+            moving -> PublishedTables.unpublished(source, names.forwardPublication(), moving));
     if (!left.isEmpty()) {
       throw Failures.needsHelp(
           "The forward stream does not carry "

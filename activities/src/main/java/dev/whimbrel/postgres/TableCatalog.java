@@ -124,7 +124,7 @@ final class TableCatalog {
                       columns.getOrDefault(oid, Map.of()),
                       keys.getOrDefault(oid, List.of()),
                       row.getLong(4),
-                      withoutRows.contains(oid) ? "the runbook leaves its rows out" : text(row, 5));
+                      withoutRows.contains(oid) ? TableShape.ROWS_LEFT_OUT : text(row, 5));
               shapes.put(shape.label(), shape);
             });
     return shapes;

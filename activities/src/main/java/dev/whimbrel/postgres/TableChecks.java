@@ -22,12 +22,14 @@ final class TableChecks {
 
   private final Look look;
   private final Findings findings;
+  private final Selection selection;
   private final String moving;
   private final String movingRows;
 
   TableChecks(Look look, Findings findings, Selection selection) {
     this.look = look;
     this.findings = findings;
+    this.selection = selection;
     this.moving = TABLES + selection.moves() + " AND ";
     this.movingRows = TABLES + selection.movesRows() + " AND ";
   }
@@ -260,8 +262,9 @@ final class TableChecks {
             NAME
                 + CLASSES
                 + " JOIN pg_index i ON i.indexrelid = c.oid"
-                + moving
-                + "NOT i.indisvalid AND c.relkind = 'i'")) {
+                + TABLES
+                + selection.moves("i.indrelid")
+                + " AND NOT i.indisvalid AND c.relkind = 'i'")) {
       findings.warning(
           "invalid-index",
           Look.shortName(row.text(1)),

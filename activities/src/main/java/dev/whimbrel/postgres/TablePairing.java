@@ -24,7 +24,12 @@ final class TablePairing {
     List<ComparedTable> pairs = new ArrayList<>();
     for (TableShape shape : truth.values()) {
       TableShape other = follower.get(shape.label());
-      if (!shape.reason().isEmpty()) {
+      if (other != null && shape.leavesRowsOut() != other.leavesRowsOut()) {
+        tally.difference(
+            "%s: the runbook leaves its rows out on the %s alone: renamed, or attached to another table, since the copy?"
+                .formatted(
+                    shape.label(), shape.leavesRowsOut() ? tally.truth() : tally.follower()));
+      } else if (!shape.reason().isEmpty()) {
         tally.notCompared(shape.label() + ": " + shape.reason());
       } else if (other != null && !other.reason().isEmpty()) {
         tally.notCompared(shape.label() + ": on the " + tally.follower() + " " + other.reason());

@@ -24,6 +24,14 @@ record TableShape(
   /** Why the rows of a table that is not logged are not compared. */
   static final String UNLOGGED = "it is unlogged: streams do not carry it";
 
+  /** Why the rows of a table are not compared whose rows the runbook leaves out. */
+  static final String ROWS_LEFT_OUT = "the runbook leaves its rows out";
+
+  /** Whether the runbook leaves its rows out. */
+  boolean leavesRowsOut() {
+    return reason.equals(ROWS_LEFT_OUT);
+  }
+
   /** The same where what is not logged was copied too. */
   TableShape withUnlogged() {
     return reason.equals(UNLOGGED) ? new TableShape(schema, name, columns, keys, rows, "") : this;

@@ -139,6 +139,7 @@ class CopyForecastTest {
         8,
         Duration.ofSeconds(1),
         throttle,
+        null,
         null);
   }
 

@@ -22,6 +22,11 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -32,7 +37,10 @@ import org.junit.jupiter.api.Test;
 class FilteredMoveTest {
   private static final String NAME = "filtered";
   private static final TablesSpec TABLES =
-      new TablesSpec(List.of(), List.of("audit.*", "public.\"Old \"*"), List.of("public.cache"));
+      new TablesSpec(
+          List.of(),
+          List.of("audit.*", "public.\"Old \"*", "public.tmp_*"),
+          List.of("public.cache"));
 
   private static final String[] SCHEMA = {
     Load.SCHEMA,
@@ -58,6 +66,7 @@ class FilteredMoveTest {
     "CREATE SEQUENCE audit.free",
     "CREATE TABLE \"Old Orders\" (id int PRIMARY KEY)",
     "INSERT INTO \"Old Orders\" SELECT generate_series(1, 10)",
+    "CREATE TABLE tmp_0 (id serial PRIMARY KEY)",
     "CREATE TABLE cache (id serial PRIMARY KEY, key text UNIQUE, value text)",
     "CREATE INDEX cache_value ON cache (value)",
     "INSERT INTO cache (key, value) SELECT 'k' || n, 'of the source' FROM generate_series(1, 20) n",
@@ -92,14 +101,20 @@ class FilteredMoveTest {
     planSaysIt(new PostgresPreflight(secrets).preflight(move));
 
     try (Load load = writers()) {
-      assertSame(carriage.carry());
+      try (Job job = new Job()) {
+        assertSame(carriage.carry());
+        assertSame(verify(move, Side.SOURCE));
+        job.awaitSome();
+        assertSame(compareWhileSomethingIsMade(move));
+      }
       nothingOfItIsOnTheTarget();
       truncatesBothWithAndWithoutWhatRefersToIt(move);
       abortsForATableThatMovesAndForNoneThatStays(move);
 
       comesAgainForWhatStaysAndAsksForWhatMoves(move);
+      seesWhatComesToMoveWhileItWaits(move);
 
-      HandOver there = switchover.handOver(to(move, Side.TARGET));
+      HandOver there = heldUp(move, "CREATE TABLE audit.counted (id serial PRIMARY KEY)");
       assertThat(there.handedOver()).isTrue();
       everyTableOfTheSourceIsClosed();
       source("SET whimbrel.same_change = on", "ALTER TABLE audit.log ADD COLUMN in_the_window int");
@@ -135,7 +150,7 @@ class FilteredMoveTest {
                         .message()
                         .contains(
                             "audit.daily, audit.day, audit.day_1, audit.free, audit.log,"
-                                + " audit.log_id_seq, audit.raw, audit.recent, public.\"Old Orders\"."))
+                                + " audit.log_id_seq, audit.raw, audit.recent, public.\"Old Orders\", public.tmp_0, public.tmp_0_id_seq."))
         .anyMatch(
             finding ->
                 finding.check().equals("key-from-left-out")
@@ -152,7 +167,7 @@ class FilteredMoveTest {
     assertThat(report.findings()).isEmpty();
     assertThat(report.differences()).isZero();
     assertThat(report.notCompared())
-        .contains("left out by the runbook: audit.*, public.\"Old \"*")
+        .contains("left out by the runbook: audit.*, public.\"Old \"*, public.tmp_*")
         .anyMatch(line -> line.endsWith("cache: the runbook leaves its rows out"));
   }
 
@@ -160,7 +175,7 @@ class FilteredMoveTest {
     assertThat(
             target(
                 "SELECT coalesce(string_agg(relname, ' '), 'none') FROM pg_class"
-                    + " WHERE relnamespace = 'audit'::regnamespace OR relname LIKE 'Old%'"))
+                    + " WHERE relnamespace = 'audit'::regnamespace OR relname ~ '^(Old|tmp_)'"))
         .isEqualTo("none");
     assertThat(target("SELECT count(*) FROM pg_proc WHERE proname = 'fire'")).isEqualTo("1");
     assertThat(target("SELECT count(*) FROM cache")).isEqualTo("0");
@@ -222,6 +237,49 @@ class FilteredMoveTest {
     }
   }
 
+  /** What an attempt has seen to stay may be given another name before it locks the tables. */
+  private void seesWhatComesToMoveWhileItWaits(Move move) throws SQLException {
+    source("CREATE TABLE audit.passing (id int)");
+    assertThatThrownBy(() -> heldUp(move, "ALTER TABLE audit.passing SET SCHEMA public"))
+        .hasMessageContaining("The catalog of the source is no longer the one");
+    source("DROP TABLE passing", "CREATE VIEW seen AS SELECT * FROM audit.raw");
+    assertThatThrownBy(() -> switchover.handOver(to(move, Side.TARGET)))
+        .hasMessageContaining("The runbook leaves out what is needed: view public.seen needs");
+    source("DROP VIEW seen");
+  }
+
+  /** Does something on the source when the attempt has looked, and waits for a transaction. */
+  private HandOver heldUp(Move move, String change) throws Exception {
+    try (Connection holder = pair.source().connect(NAME);
+        java.sql.Statement statement = holder.createStatement()) {
+      holder.setAutoCommit(false);
+      statement.execute("LOCK TABLE \"Old Orders\" IN ROW EXCLUSIVE MODE");
+      Wait.until(
+          "the transaction is old enough to be waited for",
+          Duration.ofSeconds(30),
+          () ->
+              source(
+                      "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LOCK TABLE \"Old%'"
+                          + " AND xact_start < clock_timestamp() - interval '3 s'")
+                  .equals("1"));
+      CompletableFuture<HandOver> attempt =
+          CompletableFuture.supplyAsync(() -> switchover.handOver(to(move, Side.TARGET)));
+      Wait.until(
+          "the attempt waits for it",
+          Duration.ofSeconds(30),
+          () ->
+              source(
+                      "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name LIKE 'whimbrel %'"
+                          + " AND query LIKE 'SELECT ''session'', a.pid%' AND pid <> pg_backend_pid()")
+                  .equals("t"));
+      source(change);
+      holder.rollback();
+      return attempt.get(60, TimeUnit.SECONDS);
+    } catch (ExecutionException e) {
+      throw (Exception) Objects.requireNonNull(e.getCause());
+    }
+  }
+
   private PostgresSwitchover whilePaused(String sql) {
     return new PostgresSwitchover(
         secrets,
@@ -240,6 +298,7 @@ class FilteredMoveTest {
             "audit.day",
             "audit.day_1",
             "audit.later (id)",
+            "audit.counted (id)",
             "\"Old Orders\"",
             "cache (key)",
             "customer (name)")) {
@@ -283,7 +342,27 @@ class FilteredMoveTest {
         .contains(
             "target: was kept, closed, by a rollback of this migration: it may hold rows that are"
                 + " nowhere else. Fix: copy what is wanted, then DROP DATABASE filtered; and make it"
-                + " anew, or name another database in the runbook");
+                + " anew (or drop all of its schemas, whimbrel the last), or name another database in the"
+                + " runbook");
+    Move other =
+        new Move(
+            "other",
+            move.source(),
+            move.target(),
+            move.connect(),
+            List.of(),
+            move.jobs(),
+            move.maxLag());
+    assertThat(preflight.preflight(other).blockers())
+        .extracting(Finding::line)
+        .anyMatch(
+            line ->
+                line.startsWith(
+                    "target: was kept, closed, by a rollback of migration filtered: it may hold rows"))
+        .noneMatch(line -> line.contains("whimbrel status filtered"));
+    try (Connection kept = pair.target().connect(NAME)) {
+      assertThat(Authority.read(kept)).get().matches(KeptTarget::is, "kept");
+    }
     assertThat(target("SELECT value FROM cache")).isEqualTo("of the target");
     assertThat(target("SELECT count(*) > 0 FROM entry")).isEqualTo("t");
     target(
@@ -307,6 +386,45 @@ class FilteredMoveTest {
 
   private VerificationReport verify(Move move, Side truth) {
     return new PostgresVerification(secrets, progress -> {}).verify(new VerifyRequest(move, truth));
+  }
+
+  /** What stays may be made behind the first look of a comparison. */
+  private VerificationReport compareWhileSomethingIsMade(Move move) throws SQLException {
+    ComparedSides sides =
+        new MeddledSides(
+            new LiveSides(new Databases(secrets), new VerifyRequest(move, Side.SOURCE)),
+            () -> source("CREATE TABLE IF NOT EXISTS audit.meanwhile (id serial PRIMARY KEY)"));
+    return new Comparison(sides, "fast", Breath.NONE, Cuts.USUAL, 2).run(progress -> {});
+  }
+
+  /** Makes and drops a table that stays, again and again. */
+  private static final class Job implements AutoCloseable {
+    private final AtomicLong done = new AtomicLong();
+    private final CompletableFuture<Void> running = CompletableFuture.runAsync(this::run);
+    private volatile boolean stop;
+
+    private void run() {
+      while (!stop) {
+        pair.source()
+            .execute(
+                NAME,
+                "CREATE TABLE tmp_1 (id serial PRIMARY KEY); SELECT pg_sleep(0.1)",
+                "CREATE VIEW audit.of_tmp AS SELECT * FROM tmp_1",
+                "DROP TABLE tmp_1 CASCADE; SELECT pg_sleep(0.1)");
+        done.incrementAndGet();
+      }
+    }
+
+    void awaitSome() {
+      long from = done.get();
+      Wait.until("the job goes on", Duration.ofSeconds(30), () -> done.get() > from);
+    }
+
+    @Override
+    public void close() {
+      stop = true;
+      running.join();
+    }
   }
 
   private @Nullable String obstacle(Move move) throws SQLException {

@@ -98,6 +98,30 @@ class FingerprintTest {
     }
   }
 
+  /** Rows of a child are rows of its parent. */
+  @Test
+  void countsWhatStaysEmptyAsSoonAsItIsPartOfWhatMovesWithItsRows() throws Exception {
+    pair.source().createDatabase("inherited");
+    Move move =
+        pair.move("inherited")
+            .choosing(new TablesSpec(List.of(), List.of(), List.of("public.st*")));
+    pair.source()
+        .execute(
+            "inherited",
+            "CREATE TABLE plain (id int NOT NULL)",
+            "CREATE TABLE stage (id int NOT NULL)",
+            "CREATE TABLE stock (id int NOT NULL)");
+    try (Connection source = pair.source().connect("inherited")) {
+      Selection read = Selection.of(move, source);
+      String before = Fence.fingerprint(source, read);
+
+      pair.source().execute("inherited", "ALTER TABLE stage INHERIT stock");
+      assertThat(Fence.fingerprint(source, read)).isEqualTo(before);
+      pair.source().execute("inherited", "ALTER TABLE stock INHERIT plain");
+      assertThat(Fence.fingerprint(source, read)).isNotEqualTo(before);
+    }
+  }
+
   @Test
   void isReadWithoutCompilingTheQuery() throws Exception {
     pair.source().createDatabase("compiled");

@@ -36,7 +36,7 @@ class ForecastLimitsTest {
     Move none = unclaimed(pair, "none");
     assertThat(words(none))
         .isEqualTo(
-            "source: the copy was not measured, so that its time is an assumption: there is no table.");
+            "source: the copy was not measured, so that its time is an assumption: there is no table whose rows move.");
 
     pair.source().execute("none", "CREATE TABLE tiny AS SELECT 1 AS id");
     assertThat(words(none)).contains("the largest table holds 8192 B, and a sample needs 16 MB");

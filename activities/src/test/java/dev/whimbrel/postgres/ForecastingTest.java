@@ -9,9 +9,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.whimbrel.activity.Forecast;
 import dev.whimbrel.activity.Forecast.Measured;
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.runbook.ThrottleSpec;
 import dev.whimbrel.servers.Relay;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -108,6 +110,31 @@ class ForecastingTest {
   }
 
   @Test
+  void reckonsWithWhatTheRunbookLetsMoveAlone() throws Exception {
+    Move all = Samples.create(pair, "chosen");
+    pair.source()
+        .execute(
+            "chosen",
+            "CREATE SCHEMA audit",
+            "CREATE TABLE audit.log AS SELECT i AS id, repeat('x', 300) AS text FROM generate_series(1, 200000) i",
+            "CREATE TABLE cache AS SELECT i AS id, 1 AS buyer, repeat('x', 300) AS text FROM generate_series(1, 200000) i",
+            "ALTER TABLE cache ADD FOREIGN KEY (buyer) REFERENCES buyers",
+            "CREATE INDEX cache_text ON cache (id, text)",
+            "VACUUM ANALYZE");
+    Move move =
+        all.choosing(new TablesSpec(List.of(), List.of("audit.*"), List.of("public.cache")));
+
+    Forecast forecast = new Forecasting(DATABASES, move).run();
+
+    assertThat(forecast.findings()).isEmpty();
+    assertPlausible(forecast, 4);
+    assertThat(forecast.largest())
+        .extracting(Forecast.TableTime::table)
+        .containsExactly("orders", "buyers");
+    assertThat(forecast.leavesOut()).contains("what the runbook leaves out (replicate.tables)");
+  }
+
+  @Test
   void goesNoFasterThanTheRunbookAllows() throws Exception {
     Move free = Samples.create(pair, "throttled");
     Move move =
@@ -120,6 +147,7 @@ class ForecastingTest {
             free.jobs(),
             free.maxLag(),
             new ThrottleSpec("8MB/s", null),
+            null,
             null);
 
     Forecast forecast = new Forecasting(DATABASES, move).run();

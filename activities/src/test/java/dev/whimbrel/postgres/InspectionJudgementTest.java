@@ -54,6 +54,36 @@ class InspectionJudgementTest {
   }
 
   @Test
+  void offersNoWayToATargetThatARollbackHasKept() {
+    target.says(Side.SOURCE, 3).closed().notes("kept, closed, after a rollback; p99 doubled");
+    source.unclaimed();
+
+    Inspected both = judge();
+    assertThat(both.state()).isEqualTo(State.ROLLED_BACK);
+    assertThat(both.writesGoTo()).isEqualTo("source");
+    assertThat(both.headline())
+        .isEqualTo(
+            "WRITES GO TO: source (rolled back at 2026-03-01 02:14:07 UTC, epoch 3). The target was kept,"
+                + " closed, and nothing follows to it.");
+    assertThat(both.facts())
+        .contains(
+            "The target may hold rows that are nowhere else. Copy what is wanted, then DROP DATABASE shop;");
+    assertThat(both.ways()).isEmpty();
+
+    source.gone("no route to host");
+    Inspected alone = judge();
+    assertThat(alone.headline())
+        .contains("AND IT CANNOT BE READ. The target was kept, closed, and nothing has followed");
+    assertThat(alone.ways())
+        .singleElement()
+        .satisfies(
+            way -> {
+              assertThat(way.title()).startsWith("Wait until the source is back");
+              assertThat(way.steps()).isEmpty();
+            });
+  }
+
+  @Test
   void saysThatTheSourceIsTheTruthBeforeAnythingWasHandedOver() {
     target.streams();
 
@@ -329,6 +359,7 @@ class InspectionJudgementTest {
     private int clients;
     private boolean underWay;
     private @Nullable String gone;
+    private @Nullable String note;
 
     FoundSide(Side side) {
       this.side = side;
@@ -337,6 +368,11 @@ class InspectionJudgementTest {
     FoundSide says(Side writable, long epoch) {
       this.writable = writable;
       this.epoch = epoch;
+      return this;
+    }
+
+    FoundSide notes(String words) {
+      note = words;
       return this;
     }
 
@@ -409,7 +445,7 @@ class InspectionJudgementTest {
               epoch > 1 ? "0/1" : null,
               "f",
               true,
-              null,
+              note,
               THEN);
       Seen seen =
           new Seen(

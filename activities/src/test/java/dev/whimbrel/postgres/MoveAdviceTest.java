@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.runbook.TablesSpec;
 import java.sql.Connection;
 import java.time.Duration;
 import java.util.List;
@@ -99,6 +100,28 @@ class MoveAdviceTest {
                       + " forgotten .*, part .*\\.");
           return true;
         });
+  }
+
+  @Test
+  void givesNoneOnWhatDoesNotMove() throws Exception {
+    String rows = " AS SELECT n AS id, repeat('x', 200) AS text FROM generate_series(1, 20000) n";
+    Move move =
+        pair.database("chosen")
+            .choosing(new TablesSpec(List.of(), List.of("public.past"), List.of("public.cache")));
+    for (String table : List.of("kept", "past", "cache")) {
+      pair.source()
+          .execute(
+              "chosen",
+              "CREATE TABLE " + table + rows,
+              "CREATE INDEX %1$s_text ON %1$s (text, id)".formatted(table),
+              "CREATE INDEX %1$s_again ON %1$s (text, id)".formatted(table));
+    }
+
+    List<Finding> advice = advice(move);
+
+    assertThat(find(advice, "largest-tables").message()).contains("kept (").endsWith(" 100 %.");
+    assertThat(find(advice, "duplicate-indexes").fix())
+        .isEqualTo("DROP INDEX CONCURRENTLY public.kept_again;");
   }
 
   @Test

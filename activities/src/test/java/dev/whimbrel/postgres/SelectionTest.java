@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.secrets.Secrets;
 import java.sql.Connection;
@@ -13,6 +14,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -208,7 +210,7 @@ class SelectionTest {
             "slips",
             choice(
                 List.of(),
-                List.of("public.ordres", "public.day_1"),
+                List.of("public.ordres", "public.day_1", "public.tmp_*", "pubic.*"),
                 List.of("public.orders_id_seq")),
             "CREATE TABLE orders (id serial PRIMARY KEY)",
             "CREATE TABLE day (id int PRIMARY KEY) PARTITION BY RANGE (id)",
@@ -218,6 +220,10 @@ class SelectionTest {
         .contains(
             "BLOCKER tables replicate.tables.exclude: 'public.ordres' finds no table of the source. Did"
                 + " you mean 'public.orders'? Fix: correct the pattern, or take it out",
+            "BLOCKER tables replicate.tables.exclude: 'pubic.*' finds no table of the source. Fix: correct the"
+                + " pattern, or take it out",
+            "WARNING tables replicate.tables.exclude: 'public.tmp_*' finds no table of the source now: what it"
+                + " should leave out MOVES unless it has such a name when it is made.",
             "BLOCKER tables replicate.tables.exclude: public.day_1 cannot be chosen alone: public.day_1"
                 + " goes with public.day. Partitions go with their root, sequences with the table that"
                 + " owns them. Fix: replicate.tables.exclude: [public.day]; or a pattern that does not"
@@ -296,7 +302,7 @@ class SelectionTest {
                 + " rows of public.parent too. Fix: leave the parent out too: replicate.tables.exclude:"
                 + " [public.parent]; or let public.child move");
     try (Connection source = pair.source().connect("needy")) {
-      assertThatThrownBy(() -> Severed.refuse(Selection.of(move, source), source))
+      assertThatThrownBy(() -> Severed.refuse(move, source))
           .hasMessageContaining(
               "The runbook leaves out what is needed: column was of table holds needs public.past, which"
                   + " does not move. And 12 more.");
@@ -370,6 +376,99 @@ class SelectionTest {
                         List.of("public.child"),
                         List.of("public.session", "public.visit", "public.parent")))))
         .noneMatch(line -> line.startsWith("BLOCKER tables foreign key"));
+  }
+
+  /** One that a rollback could not drop may carry everything. */
+  @Test
+  void takesOutOfAnOlderPublicationWhatIsLeftOutNow() throws Exception {
+    Move move =
+        database(
+            "older",
+            choice(List.of(), List.of("public.past"), List.of("public.cache")),
+            "CREATE TABLE past (id int PRIMARY KEY)",
+            "CREATE TABLE cache (id int PRIMARY KEY)",
+            "CREATE TABLE kept (id int PRIMARY KEY)");
+    try (Connection source = pair.source().connect("older")) {
+      Markers.create(source);
+      ForwardPublisher publisher = new ForwardPublisher(source, new Names("older"));
+
+      assertThat(publisher.publish(move.choosing(null))).isEqualTo(3);
+      assertThat(publisher.publish(move)).isEqualTo(1);
+      assertThat(publisher.publish(move.choosing(null))).isEqualTo(3);
+    }
+  }
+
+  /** As where the names that it was told were mangled on the way. */
+  @Test
+  void noticesThatTheSchemaBringsWhatIsLeftOut() throws Exception {
+    Move move =
+        database(
+            "brought",
+            choice(List.of(), List.of("public.\"Übung\""), List.of()),
+            "CREATE TABLE \"Übung\" (id int)",
+            "CREATE TABLE kept (id int)");
+    PgTools tools = PgTools.find(15, System.getenv());
+    for (Set<String> without : List.of(Set.<String>of(), Set.of("\"public\".(\"Übung\")"))) {
+      try (SchemaArchive archive =
+          SchemaArchive.dump(tools, move.source(), new Secrets(), "test", without, null)) {
+        Selection selection = selection(move, Side.SOURCE);
+        if (without.isEmpty()) {
+          assertThatThrownBy(() -> SchemaCopy.mustHaveLeftOut(archive, selection))
+              .hasMessageContaining(
+                  "pg_dump has brought public.\"Übung\", which the runbook leaves out");
+        } else {
+          SchemaCopy.mustHaveLeftOut(archive, selection);
+        }
+      }
+    }
+  }
+
+  @Test
+  void refusesRowsOfWhatIsLeftOutAltogether() throws Exception {
+    Move move =
+        database(
+            "twice",
+            choice(List.of(), List.of("public.pa*"), List.of("public.past")),
+            "CREATE TABLE past (id int PRIMARY KEY)",
+            "CREATE TABLE kept (id int PRIMARY KEY)");
+
+    assertThat(findings(move))
+        .contains(
+            "BLOCKER tables replicate.tables.excludeData: 'public.past' finds only what is left out"
+                + " altogether. Fix: take it out");
+  }
+
+  /** Rows that stay on either side may be looked at all the same, by a rollback. */
+  @Test
+  void asksForNoRightToRowsThatNobodyReads() throws Exception {
+    Move all =
+        database(
+            "hidden",
+            choice(List.of(), List.of("public.past"), List.of()),
+            "CREATE TABLE past (id int PRIMARY KEY)",
+            "ALTER TABLE past ENABLE ROW LEVEL SECURITY",
+            "CREATE INDEX past_id ON past (id)",
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'past_id'::regclass",
+            "CREATE TABLE cache (id int PRIMARY KEY)",
+            "CREATE ROLE hidden_from LOGIN");
+    pair.target().execute("hidden", "CREATE ROLE hidden_from LOGIN");
+    Move move =
+        new Move(
+                all.migration(),
+                new PostgresSpec(pair.source().url("hidden_from", "hidden"), null, null, null),
+                new PostgresSpec(pair.target().url("hidden_from", "hidden"), null, null, null),
+                all.connect(),
+                all.leftBehind(),
+                all.jobs(),
+                all.maxLag())
+            .choosing(all.tables());
+
+    assertThat(findings(move))
+        .isNotEmpty()
+        .noneMatch(line -> line.contains("row-security") || line.contains("past_id"));
+    assertThat(findings(move.choosing(choice(List.of(), List.of(), List.of("public.past")))))
+        .anyMatch(line -> line.startsWith("BLOCKER row-security"))
+        .anyMatch(line -> line.startsWith("WARNING invalid-index past_id"));
   }
 
   private static String needs(String what, String needed, String owner) {

@@ -32,6 +32,13 @@ class CloneByCommandTest {
   void holdsOneSnapshotThoughItsWorkerDiesAndTheServiceGoesOn() throws Exception {
     try (LabWorld world = LabWorld.build().withoutDns().onRealTemporal().start()) {
       Journey.slowTheCopyDown(world.source(), Duration.ofSeconds(6));
+      world
+          .source()
+          .execute(
+              Shop.DATABASE,
+              "CREATE SCHEMA audit",
+              "CREATE TABLE audit.log AS SELECT id FROM orders LIMIT 5",
+              "CREATE TABLE cache AS SELECT 1 AS id");
       Product product = world.product();
       Path runbook =
           Files.writeString(
@@ -40,7 +47,7 @@ class CloneByCommandTest {
               name: shop-copy
               source: {postgres: {url: "%s"}}
               target: {postgres: {url: "%s"}}
-              replicate: {jobs: 2}
+              replicate: {jobs: 2, tables: {exclude: [audit.*], excludeData: [public.cache]}}
               """
                   .formatted(world.source().url(Shop.DATABASE), world.target().url(Shop.DATABASE)));
       ChildProcess worker = product.startWorker();
@@ -55,7 +62,9 @@ class CloneByCommandTest {
               Shop.DATABASE,
               "SET ROLE " + Shop.OWNER,
               "DELETE FROM slow_to_copy WHERE n % 2 = 0",
-              "UPDATE orders SET id = id");
+              "UPDATE orders SET id = id",
+              "RESET ROLE",
+              "TRUNCATE audit.log, cache");
       product.startWorker();
       Ran ran = clone.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
       Ran again = product.run("clone", runbook.toString());
@@ -67,6 +76,13 @@ class CloneByCommandTest {
       assertThat(document.at("/report/bytesAgain").asLong()).isZero();
       assertThat(document.at("/verification/differences").asLong()).isZero();
       assertThat(document.at("/verification/inFlux").asLong()).isZero();
+      assertThat(document.at("/report/leftOut").toString())
+          .contains("by the runbook: audit.*", "by the runbook, the rows of public.cache");
+      assertThat(
+              value(
+                  world.target(),
+                  "SELECT (SELECT count(*) FROM cache) || coalesce(to_regclass('audit.log')::text, ' none')"))
+          .isEqualTo("0 none");
       assertThat(ran.err())
           .contains("copying rows and building indexes", "comparing with the snapshot");
       assertThat(value(world.target(), "SELECT count(*) FROM slow_to_copy")).isEqualTo("3000");

@@ -60,6 +60,9 @@ class LeftOutTest {
           .hasStackTraceContaining("this database is closed");
       journey.awaitAcknowledged(1_000);
       journey.world().target().execute(Shop.DATABASE, "INSERT INTO cache VALUES (2)");
+      assertThat(
+              journey.world().product().run("status", QUICK.name()).out().replaceAll("\\s+", " "))
+          .contains("at risk BUT THOSE TO public.cache, which stay on the target");
       assertThat(journey.rollBackByCommand().exit()).isZero();
       keepsTheTargetClosedWithItsRows(journey);
       assertThat(count(source, "audit.log")).isEqualTo(10);
@@ -100,6 +103,9 @@ class LeftOutTest {
     assertThat(plan.exit()).isEqualTo(1);
     assertThat(plan.out().replaceAll("\\s+", " "))
         .contains("was kept, closed, by a rollback of this migration");
+    assertThat(
+            journey.world().product().run("inspect", file.toString()).out().replaceAll("\\s+", " "))
+        .contains("The target was kept, closed, and nothing follows to it.");
     Ran report = journey.world().product().run("report", QUICK.name());
     assertThat((report.out() + report.err()).replaceAll("\\s+", " "))
         .contains("rows of public.cache were written there")

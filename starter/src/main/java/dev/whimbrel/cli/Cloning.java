@@ -26,7 +26,7 @@ import picocli.CommandLine.Parameters;
     description = {
       "Copy a database into an empty one as one snapshot shows it, without replication: for tests and"
           + " disaster recovery. Nothing is left on the source; a standby will do.",
-      "Name, source and target of the runbook are enough; of the rest, jobs and throttle are used.",
+      "Name, source and target of the runbook are enough; of the rest, jobs, throttle and the choice of tables are used.",
       "Follows to the end; Ctrl-C only detaches, and the same command follows again. Ends with 1 where"
           + " it failed, was refused or cancelled, or differs from the snapshot."
     })

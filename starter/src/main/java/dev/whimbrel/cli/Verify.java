@@ -46,7 +46,7 @@ final class Verify extends Decide {
   /** Of these no rows of the service's own could be compared. */
   private static final Pattern NOTHING_TO_COMPARE =
       Pattern.compile(
-          ": (?:on the (?:source|target) )?(?:it (?:is a foreign table: |belongs to an extension$|is not populated$)|the runbook leaves its rows out$)");
+          ": (?:(?:on the (?:source|target) )?it (?:is a foreign table: |belongs to an extension$|is not populated$)|the runbook leaves its rows out$)");
 
   @Option(names = "--wait", description = "wait for the report and print it")
   boolean wait;

@@ -3,6 +3,7 @@ package dev.whimbrel.copy;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.runbook.ThrottleSpec;
 import java.time.Duration;
 import java.util.List;
@@ -18,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param throttle what the copy may take, or null for as much as the servers give
  * @param verify whether every table is compared with the snapshot
  * @param hash how rows are hashed for that
+ * @param tables which tables are cloned, or null for all, as in histories of before there was a
+ *     choice
  */
 public record CloneStart(
     String name,
@@ -26,7 +29,8 @@ public record CloneStart(
     int jobs,
     @Nullable ThrottleSpec throttle,
     boolean verify,
-    String hash) {
+    String hash,
+    @Nullable TablesSpec tables) {
   /** So much of the name and a mark of eight letters fit where servers show an application. */
   private static final int LONGEST = 31;
 
@@ -41,7 +45,8 @@ public record CloneStart(
         runbook.replicate().jobs(),
         runbook.replicate().throttle(),
         verify,
-        runbook.validate().hash());
+        runbook.validate().hash(),
+        runbook.replicate().tables());
   }
 
   /** The databases of one run, which no other run of this clone shares its marks with. */
@@ -55,7 +60,8 @@ public record CloneStart(
         jobs,
         Duration.ZERO,
         throttle,
-        null);
+        null,
+        tables);
   }
 
   /** A run by its clone's name and the end of Temporal's id: what it begins with is the time. */

@@ -16,11 +16,13 @@ public final class TablePattern {
 
   private final Pattern schema;
   private final Pattern table;
+  private final boolean many;
   private final String text;
 
-  private TablePattern(Pattern schema, Pattern table, String text) {
+  private TablePattern(Pattern schema, Pattern table, boolean many, String text) {
     this.schema = schema;
     this.table = table;
+    this.many = many;
     this.text = text;
   }
 
@@ -32,6 +34,7 @@ public final class TablePattern {
   public static TablePattern parse(String text) {
     List<StringBuilder> parts = new ArrayList<>(List.of(new StringBuilder()));
     boolean quoted = false;
+    boolean many = false;
     int[] characters = text.codePoints().toArray();
     for (int i = 0; i < characters.length; i++) {
       int c = characters[i];
@@ -46,13 +49,24 @@ public final class TablePattern {
       } else if (c == '.') {
         parts.add(new StringBuilder());
       } else {
+        many |= parts.size() == 2 && (c == '*' || c == '?');
         part.append(unquoted(c, text));
       }
     }
     if (quoted || parts.size() != 2 || parts.stream().anyMatch(part -> part.length() == 0)) {
       throw new IllegalArgumentException(EXPECTED.formatted(text));
     }
-    return new TablePattern(pattern(parts.get(0)), pattern(parts.get(1)), text);
+    return new TablePattern(pattern(parts.get(0)), pattern(parts.get(1)), many, text);
+  }
+
+  /** Whether it may stand for many tables of a schema, of which there may be none at a time. */
+  public boolean isForMany() {
+    return many;
+  }
+
+  /** Whether it stands for tables of this schema. */
+  public boolean matchesSchema(String schemaName) {
+    return schema.matcher(schemaName).matches();
   }
 
   /** Whether it stands for a table of this name. */

@@ -6,6 +6,9 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.copy.CloneResult.Ending;
 import dev.whimbrel.runbook.PostgresSpec;
+import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.RunbookFile;
+import dev.whimbrel.runbook.TablesSpec;
 import io.temporal.client.WorkflowClient;
 import io.temporal.client.WorkflowClientOptions;
 import io.temporal.client.WorkflowFailedException;
@@ -20,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -271,6 +275,21 @@ class CloneTest {
     assertThat(run).startsWith(CloneStart.runs("a".repeat(40)));
   }
 
+  @Test
+  void holdsWhatTheRunbookLetsMove() {
+    Runbook runbook =
+        RunbookFile.parseForClone(
+            """
+            name: shop
+            source: {postgres: {url: "postgresql://m@127.0.0.1:5431/shop"}}
+            target: {postgres: {url: "postgresql://m@127.0.0.1:5432/shop"}}
+            replicate: {tables: {exclude: [audit.*], excludeData: [public.cache]}}
+            """);
+
+    assertThat(CloneStart.of(runbook, true).move("0193b3c1-7000-7000-8000-00000badcafe").tables())
+        .isEqualTo(new TablesSpec(List.of(), List.of("audit.*"), List.of("public.cache")));
+  }
+
   private CloneResult make(boolean verify) {
     try {
       return start(verify).getResult(60, TimeUnit.SECONDS, CloneResult.class);
@@ -295,7 +314,8 @@ class CloneTest {
             3,
             null,
             verify,
-            "fast"));
+            "fast",
+            null));
     return WorkflowStub.fromTyped(workflow);
   }
 }

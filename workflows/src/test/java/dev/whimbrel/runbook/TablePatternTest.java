@@ -49,6 +49,8 @@ class TablePatternTest {
   @Test
   void matchesANameOverSeveralLines() {
     assertThat(TablePattern.parse("public.*").matches("public", "two\nlines")).isTrue();
+    assertThat(TablePattern.parse("public.tmp_?").isForMany()).isTrue();
+    assertThat(TablePattern.parse("*.\"tmp*\"").isForMany()).isFalse();
     assertThat(TablePattern.parse("public.\"🐦\"").matches("public", "🐦")).isTrue();
     assertThat(TablePattern.parse("public.?").matches("public", "🐦")).isTrue();
   }
