@@ -142,17 +142,22 @@ final class Crossing {
       }
       if (SqlFailures.is(e, SqlFailures.UNDEFINED_TABLE)
           || SqlFailures.is(e, SqlFailures.UNDEFINED_SCHEMA)) {
-        losing.run("ROLLBACK", CALL);
-        throw check.changedMeanwhile(readied);
+        throw changedMeanwhile(check, readied);
       }
       throw e;
     }
     String fingerprint = answer.get(answer.size() - 2).get(0).get(0);
     if (!readied.fingerprint().equals(fingerprint)) {
-      losing.run("ROLLBACK", CALL);
-      throw check.changedMeanwhile(readied);
+      throw changedMeanwhile(check, readied);
     }
     return answer.get(answer.size() - 1);
+  }
+
+  /** Nobody is held up while the catalogs are asked, neither by a lock nor in a pooler. */
+  private RuntimeException changedMeanwhile(ReadyCheck check, Readied readied) throws SQLException {
+    losing.run("ROLLBACK", CALL);
+    attempt.followers().resumeIfPossible();
+    return check.changedMeanwhile(readied);
   }
 
   private RuntimeException stayedLocked(SQLException e) throws SQLException {

@@ -73,10 +73,15 @@ final class Preparation {
             Settled.ask(side, move, catalog, moving -> Fence.fingerprint(catalog, moving)),
             noWayBack.isEmpty());
         // After the figure: what is changed in between differs from it, and not from what is kept.
-        Structure.keep(
+        String back = new Names(move.migration()).reversePublication();
+        Settled.ask(
+            side,
+            move,
             catalog,
-            new Names(move.migration()).reversePublication(),
-            Selection.on(side, move, catalog));
+            moving -> {
+              Structure.keep(catalog, back, moving);
+              return true;
+            });
       }
       long pause = LOCAL_MILLIS + TRIPS * roundTripMillis(sessions);
       return new Readiness(

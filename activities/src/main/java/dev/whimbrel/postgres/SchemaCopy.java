@@ -14,9 +14,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.Predicate;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,9 +26,8 @@ final class SchemaCopy implements AutoCloseable {
   private static final int TOGETHER = 200;
 
   /** The catalog of tables, views and sequences has this oid everywhere. */
-  private static final long PG_CLASS = 1259;
-
   private final SchemaSession target;
+
   private final SourceCatalog catalog;
   private final SchemaArchive archive;
 
@@ -73,47 +70,15 @@ final class SchemaCopy implements AutoCloseable {
             move.source(),
             secrets,
             Names.applicationName(move.migration(), "schema"),
-            without(move, source),
+            DumpChoice.patterns(move, Selection.of(move, source)),
             snapshot);
     try {
-      mustHaveLeftOut(archive, Selection.of(move, source));
+      DumpChoice.check(archive, Selection.of(move, source));
       return new SchemaCopy(target, catalog, archive);
     } catch (SQLException | RuntimeException e) {
       archive.close();
       throw e;
     }
-  }
-
-  /**
-   * A name that {@code pg_dump} does not find leaves nothing out, and it says nothing: made just
-   * then, or sent in another encoding than UTF-8.
-   *
-   * @throws io.temporal.failure.ApplicationFailure {@code Transient} naming what was not left out
-   */
-  static void mustHaveLeftOut(SchemaArchive archive, Selection selection) {
-    if (selection.leftOut().isEmpty()) {
-      return;
-    }
-    Map<Long, Selection.Relation> staying =
-        selection.leftOut().stream()
-            .collect(Collectors.toMap(Selection.Relation::oid, relation -> relation));
-    for (SchemaEntry entry : archive.entries("pre-data")) {
-      Selection.Relation found = entry.catalog() == PG_CLASS ? staying.get(entry.oid()) : null;
-      if (found != null) {
-        throw Failures.transientFailure(
-            "pg_dump has brought %s, which the runbook leaves out: made just then, or the worker's locale is not UTF-8 (LANG=C.UTF-8)"
-                .formatted(found.label()));
-      }
-    }
-  }
-
-  /** The runbook's own patterns too, for what is made between this look and {@code pg_dump}'s. */
-  private static Set<String> without(Move move, Connection source) throws SQLException {
-    Set<String> without = new TreeSet<>(Selection.of(move, source).dumpPatterns());
-    if (move.tables() != null) {
-      without.addAll(move.tables().exclude());
-    }
-    return without;
   }
 
   /** Creates everything of {@code pg_dump}'s pre-data section, some hundred entries at a time. */

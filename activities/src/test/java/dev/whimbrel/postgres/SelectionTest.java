@@ -413,14 +413,31 @@ class SelectionTest {
           SchemaArchive.dump(tools, move.source(), new Secrets(), "test", without, null)) {
         Selection selection = selection(move, Side.SOURCE);
         if (without.isEmpty()) {
-          assertThatThrownBy(() -> SchemaCopy.mustHaveLeftOut(archive, selection))
+          assertThatThrownBy(() -> DumpChoice.check(archive, selection))
               .hasMessageContaining(
                   "pg_dump has brought public.\"Übung\", which the runbook leaves out");
         } else {
-          SchemaCopy.mustHaveLeftOut(archive, selection);
+          DumpChoice.check(archive, selection);
         }
       }
     }
+  }
+
+  /** Where a locale is not UTF-8, a letter beyond ASCII becomes pg_dump's "any character". */
+  @Test
+  void tellsPgDumpNothingThatLeavesMoreOut() throws Exception {
+    Move move =
+        database(
+            "told",
+            choice(List.of(), List.of("public.ü*", "public.day_*", "public.tmp_*"), List.of()),
+            "CREATE TABLE \"übung\" (id int)",
+            "CREATE TABLE sale (at date NOT NULL) PARTITION BY RANGE (at)",
+            "CREATE TABLE day_1 PARTITION OF sale DEFAULT",
+            "CREATE TABLE day_off (id int)");
+
+    assertThat(DumpChoice.patterns(move, selection(move, Side.SOURCE)))
+        .containsExactlyInAnyOrder("\"public\".(\"day_off\"|\"übung\")", "public.tmp_*");
+    assertThat(DumpChoice.patterns(move.choosing(null), Selection.EVERYTHING)).isEmpty();
   }
 
   @Test
