@@ -12,6 +12,7 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
+import dev.whimbrel.runbook.RunbookFile;
 import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
@@ -366,9 +367,21 @@ class FilteredMoveTest {
                 line.startsWith(
                     "target: was kept, closed, by a rollback of migration filtered: it may hold rows"))
         .noneMatch(line -> line.contains("whimbrel status filtered"));
-    try (Connection kept = pair.target().connect(NAME)) {
-      assertThat(Authority.read(kept)).get().matches(KeptTarget::is, "kept");
-    }
+    Inspected inspected =
+        new Inspection(secrets)
+            .look(
+                RunbookFile.parse(
+                    """
+                    name: filtered
+                    source: {postgres: {url: "%s"}}
+                    target: {postgres: {url: "%s"}}
+                    connect: [manual]
+                    """
+                        .formatted(pair.source().url(NAME), pair.target().url(NAME))));
+    assertThat(inspected.headline())
+        .startsWith("WRITES GO TO: source (rolled back at ")
+        .endsWith("The target was kept, closed, and nothing follows to it.");
+    assertThat(inspected.ways()).isEmpty();
     assertThat(target("SELECT value FROM cache")).isEqualTo("of the target");
     assertThat(target("SELECT count(*) > 0 FROM entry")).isEqualTo("t");
     target(
