@@ -25,7 +25,6 @@ final class SchemaCopy implements AutoCloseable {
   /** Enough that round trips do not count, few enough that the default lock table holds them. */
   private static final int TOGETHER = 200;
 
-  /** The catalog of tables, views and sequences has this oid everywhere. */
   private final SchemaSession target;
 
   private final SourceCatalog catalog;

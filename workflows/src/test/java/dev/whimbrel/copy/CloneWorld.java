@@ -33,6 +33,7 @@ final class CloneWorld implements Cloning, Copy, Schema {
   private final List<String> journal = Collections.synchronizedList(new ArrayList<>());
   private final Map<String, RuntimeException> failures = new ConcurrentHashMap<>();
   private final Map<String, Runnable> reactions = new ConcurrentHashMap<>();
+  private final Set<String> cancelled = ConcurrentHashMap.newKeySet();
   private final Set<String> losses = Collections.synchronizedSet(new HashSet<>());
   private final Set<Integer> lost = ConcurrentHashMap.newKeySet();
   private final Set<Integer> copied = ConcurrentHashMap.newKeySet();
@@ -50,16 +51,19 @@ final class CloneWorld implements Cloning, Copy, Schema {
   }
 
   /**
-   * The clone is cancelled while the activity is at work, which waits for that: the in-process
-   * server (1.38) may lose a cancellation that meets the end of an attempt.
+   * The clone is cancelled while the activity is at work, whose callers all wait for that: the
+   * in-process server (1.38) may lose a cancellation that meets the end of an attempt, and the task
+   * of a workflow that cancels an activity which has just ended.
    */
   void cancelDuring(String activity, Runnable cancel) {
-    reactions.put(
-        activity,
-        () -> {
-          cancel.run();
-          beatFor(Duration.ofSeconds(20));
-        });
+    reactions.put(activity, cancel);
+    cancelled.add(activity);
+  }
+
+  private void waitForCancellation(String activity) {
+    if (cancelled.contains(activity)) {
+      beatFor(Duration.ofSeconds(20));
+    }
   }
 
   /** The snapshot is lost while the activity is at work, once. */
@@ -73,6 +77,7 @@ final class CloneWorld implements Cloning, Copy, Schema {
     if (reaction != null) {
       reaction.run();
     }
+    waitForCancellation(activity);
     RuntimeException failure = failures.remove(activity);
     if (failure != null) {
       throw failure;
@@ -143,6 +148,7 @@ final class CloneWorld implements Cloning, Copy, Schema {
     if (first) {
       happens("copyPieces", "copy from snapshot " + request.generation());
     }
+    waitForCancellation("copyPieces");
     boolean gone = lost.contains(request.generation());
     return new CopyShare(1, gone, gone ? "snapshot gone" : null);
   }
