@@ -13,6 +13,7 @@
 --   CREATE, CONNECT        schemas, extensions, publication and subscription
 --   TEMPORARY              the sample by which `plan` forecasts the copy; nothing of it is left
 --   REPLICATION            the slots of the way back
+--   not given: CREATEDB, which only `validate.suite` needs, for the clone in which a suite writes
 --   pg_monitor, pg_signal_backend   as on the source
 \set ON_ERROR_STOP on
 

@@ -9,6 +9,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Consumer;
 
 /**
  * Starts commands that do not outlive this worker. On Linux, where {@code setpriv} of util-linux is
@@ -58,15 +59,16 @@ final class AttachedProcess {
   /**
    * Starts a command, without a shell; both of its outputs are one.
    *
-   * @param environment added to this process's own
+   * @param environment changes this process's own
    * @throws IOException when it cannot be started; where setpriv is used, {@link #notStarted} says
    *     so later
    */
-  static Process start(List<String> command, Map<String, String> environment) throws IOException {
+  static Process start(List<String> command, Consumer<Map<String, String>> environment)
+      throws IOException {
     List<String> all = new ArrayList<>(Kernel.SIGNALS ? SETPRIV : List.of());
     all.addAll(command);
     ProcessBuilder builder = new ProcessBuilder(all).redirectErrorStream(true);
-    builder.environment().putAll(environment);
+    environment.accept(builder.environment());
     return launched(builder);
   }
 

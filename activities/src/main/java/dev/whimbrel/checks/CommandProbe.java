@@ -11,11 +11,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 
 /** Runs a command that must end with 0, without a shell. */
 public final class CommandProbe {
   private static final String UNSTARTED = "it cannot be started on this worker: ";
-  private static final int LAST_LINES = 5;
+  private static final Tail SHORT = new Tail(5, UnaryOperator.identity());
   private static final int LONGEST_LINE = 300;
 
   private static final int SIGNALS = 128;
@@ -38,6 +40,14 @@ public final class CommandProbe {
    */
   public record Ended(Optional<String> failure, String lastLine) {}
 
+  /**
+   * What is kept of its output.
+   *
+   * @param lines how many, the last ones
+   * @param shown what may be shown of a line
+   */
+  public record Tail(int lines, UnaryOperator<String> shown) {}
+
   /** As {@link #output}, for one who does not care what it prints. */
   public static Optional<String> run(List<String> command, Duration limit)
       throws IOException, InterruptedException {
@@ -53,6 +63,18 @@ public final class CommandProbe {
    */
   public static Ended output(List<String> command, Duration limit, Map<String, String> environment)
       throws IOException, InterruptedException {
+    return output(command, limit, all -> all.putAll(environment), SHORT);
+  }
+
+  /**
+   * As {@link #output(List, Duration, Map)}.
+   *
+   * @param environment changes the worker's own
+   * @param tail what is kept of its output
+   */
+  static Ended output(
+      List<String> command, Duration limit, Consumer<Map<String, String>> environment, Tail tail)
+      throws IOException, InterruptedException {
     Process process;
     try {
       process = AttachedProcess.start(command, environment);
@@ -61,7 +83,7 @@ public final class CommandProbe {
       throw new IOException(UNSTARTED + e.getMessage(), e);
     }
     Deque<String> output = new ArrayDeque<>();
-    Thread reader = new Thread(() -> read(process, output), "command output");
+    Thread reader = new Thread(() -> read(process, output, tail), "command output");
     reader.setDaemon(true);
     reader.start();
     try {
@@ -110,13 +132,14 @@ public final class CommandProbe {
     tree.stream().filter(ProcessHandle::isAlive).forEach(ProcessHandle::destroyForcibly);
   }
 
-  private static void read(Process process, Deque<String> output) {
+  private static void read(Process process, Deque<String> output, Tail tail) {
     try (BufferedReader reader = process.inputReader(StandardCharsets.UTF_8)) {
-      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+      for (String read = reader.readLine(); read != null; read = reader.readLine()) {
+        String line = tail.shown().apply(read);
         synchronized (output) {
           output.addLast(
               line.length() > LONGEST_LINE ? line.substring(0, LONGEST_LINE) + "…" : line);
-          if (output.size() > LAST_LINES) {
+          if (output.size() > tail.lines()) {
             output.removeFirst();
           }
         }

@@ -7,6 +7,7 @@ import dev.whimbrel.activity.GuardRequest;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.SmokeRequest;
+import dev.whimbrel.activity.SuiteRequest;
 import dev.whimbrel.checks.GuardWindow.State;
 import dev.whimbrel.checks.GuardWindow.Verdict;
 import dev.whimbrel.postgres.SqlProbe;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLSocketFactory;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +31,9 @@ import org.jspecify.annotations.Nullable;
 /** Runs the team's checks from this worker, and watches the guards from it. */
 public final class RunChecks implements Checks {
   private static final Duration HEARTBEAT = Duration.ofSeconds(1);
+
+  /** Longer than a command gets between being asked to stop and being killed. */
+  private static final Duration LAST_WORDS = Duration.ofSeconds(5);
 
   private final HttpProbe http;
   private final Secrets secrets;
@@ -77,6 +82,31 @@ public final class RunChecks implements Checks {
           null);
     }
     return new Outcome(checks.size() == 1 ? "1 check green" : checks.size() + " checks green");
+  }
+
+  @Override
+  public Outcome runSuite(SuiteRequest request) {
+    SuiteRun suite = new SuiteRun(secrets, request);
+    ExecutorService thread = Executors.newSingleThreadExecutor(work -> daemon(work, "suite"));
+    try {
+      return suite.judge(
+          Beating.await(
+              thread.submit(suite::run),
+              heartbeat,
+              () -> Progress.of("running %s, for %s".formatted(suite.subject(), suite.time()))));
+    } finally {
+      thread.shutdownNow();
+      awaitEnd(thread);
+    }
+  }
+
+  /** Before anybody drops its clone, or runs it again: what it started is told to end first. */
+  private static void awaitEnd(ExecutorService thread) {
+    try {
+      boolean unused = thread.awaitTermination(LAST_WORDS.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   @Override

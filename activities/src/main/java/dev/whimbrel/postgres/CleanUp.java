@@ -62,12 +62,13 @@ final class CleanUp {
       source.run(
           "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.prepared_table, whimbrel.prepared_column, whimbrel.prepared_label",
           CALL);
+      String clones = new SuiteDatabases(databases, move).dropAllOrSay();
       // The target's authority goes last: until then a second call finds its way.
       Fence.uninstall(target.connection(LONG));
       target.run("DROP SCHEMA IF EXISTS whimbrel CASCADE", CALL);
       return new Outcome(
-          "the source stays closed: fence kept, CONNECT revoked from %d roles; nothing else is left"
-              .formatted(roles));
+          "the source stays closed: fence kept, CONNECT revoked from %d roles; nothing else is left%s"
+              .formatted(roles, clones));
     } catch (Sessions.Unreachable e) {
       return new LostSource(databases, secrets, move).cleanUp(e);
     }

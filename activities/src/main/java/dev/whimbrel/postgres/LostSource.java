@@ -75,12 +75,15 @@ final class LostSource {
       Session target = alone.on(Side.TARGET);
       new WayBack(secrets, move).removeFromTarget(target);
       WayBack.dropSubscription(target, new Names(move.migration()).forwardSubscription());
-      target.run("DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse", CALL);
+      String clones = new SuiteDatabases(databases, move).dropAllOrSay();
+      target.run(
+          "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.suite_clone",
+          CALL);
       Fence.uninstall(target.connection(LONG));
       String database = PostgresUrl.parse(move.source().url()).database();
       return new Outcome(
-          "the source is gone (%s). Should it come back, run there before anything connects: %s Until it is retired, whimbrel.authority on the target says that it is not the truth; then: DROP SCHEMA whimbrel CASCADE;"
-              .formatted(alone.row(Side.TARGET).note(), closing(database)));
+          "the source is gone (%s). Should it come back, run there before anything connects: %s Until it is retired, whimbrel.authority on the target says that it is not the truth; then: DROP SCHEMA whimbrel CASCADE;%s"
+              .formatted(alone.row(Side.TARGET).note(), closing(database), clones));
     }
   }
 

@@ -41,6 +41,7 @@ final class Journey implements AutoCloseable {
           "SELECT 'subscription ' || subname FROM pg_subscription",
           "SELECT 'publication ' || pubname FROM pg_publication",
           "SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname LIKE 'whimbrel%'",
+          "SELECT 'database ' || datname FROM pg_database WHERE datname LIKE 'whimbrel%'",
           "SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE 'whimbrel%'",
           "SELECT 'trigger ' || tgname || ' of ' || tgrelid::regclass FROM pg_trigger WHERE tgname LIKE 'whimbrel%'",
           "SELECT 'origin ' || roname FROM pg_replication_origin");

@@ -43,12 +43,23 @@ class RolesTest {
             -- name: newest
             SELECT * FROM orders ORDER BY id DESC LIMIT 100;
             """);
+    Path suite =
+        Files.writeString(
+            directory.resolve("suite"),
+            "exec %s -Xqc 'CREATE TABLE of_the_suite (id int)' -c 'TRUNCATE orders CASCADE'\n"
+                .formatted(Program.PSQL.path()));
     Map<String, String> changes =
-        Map.of(SUPERUSER, humble, "validate:\n", "validate:\n  queries: %s\n".formatted(queries));
+        Map.of(
+            SUPERUSER,
+            humble,
+            "validate:\n",
+            "validate:\n  queries: %s\n  suite: {command: [sh, %s], on: clone}\n"
+                .formatted(queries, suite));
     LabWorld.Builder plan = LabWorld.build().versions(16, 18).withoutDns();
     try (Journey journey = Journey.begin(plan, QUICK.name(), Duration.ZERO)) {
       admit(journey.world().source(), "grants-source.sql", Files.readString(password));
       admit(journey.world().target(), "grants-target.sql", Files.readString(password));
+      journey.world().target().execute(Shop.DATABASE, "ALTER ROLE " + ROLE + " CREATEDB");
 
       journey.startChanged(QUICK.withWindow(Duration.ofMinutes(30)), changes);
       journey.await(
@@ -60,6 +71,14 @@ class RolesTest {
                           step.id().equals("validate.queries")
                               && String.valueOf(step.outcome())
                                   .startsWith("2 queries: 2 answered alike")));
+      journey.await(
+          "a suite has written into a clone",
+          status ->
+              status.steps().stream()
+                  .anyMatch(
+                      step ->
+                          step.id().equals("validate.suite")
+                              && String.valueOf(step.outcome()).startsWith("the suite is green")));
       journey.awaitStep("cutover.window");
       journey.awaitAcknowledged(1_000);
       assertThat(journey.rollBackByCommand().exit()).isZero();

@@ -6,6 +6,7 @@ import dev.whimbrel.migration.Step;
 import dev.whimbrel.runbook.CanarySpec;
 import dev.whimbrel.runbook.RetireSpec;
 import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.SuiteSpec;
 import dev.whimbrel.runbook.ThrottleSpec;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -68,6 +69,7 @@ record PlannedStep(
       case INDEXES -> indexes(step, report, bytes);
       case ANALYZE -> sized(step, bytes, ANALYZE_RATE);
       case VERIFY_DATA, FRESH_VERIFY -> sized(step, bytes, VERIFY_RATE);
+      case SUITE -> suite(step, Objects.requireNonNull(runbook.validate().suite()), bytes);
       case SOAK -> timed(step, runbook.replicate().soak());
       case MONITOR -> timed(step, runbook.cutover().monitor());
       case WINDOW -> timed(step, runbook.rollback().window());
@@ -133,6 +135,7 @@ record PlannedStep(
           terminates(runbook)
               && Objects.requireNonNull(runbook.decommission().retire()).approvalRequired();
       case QUERIES -> runbook.validate().queries() != null;
+      case SUITE -> runbook.validate().suite() != null;
       case SMOKE, SMOKE_AGAIN -> !runbook.validate().smoke().isEmpty();
       case APPROVAL -> runbook.cutover().approvalRequired();
       case END_APPROVAL -> runbook.decommission().approvalRequired();
@@ -144,6 +147,15 @@ record PlannedStep(
   private static boolean terminates(Runbook runbook) {
     RetireSpec retire = runbook.decommission().retire();
     return retire != null && retire.terminateAfter() != null;
+  }
+
+  private static PlannedStep suite(Step step, SuiteSpec suite, @Nullable Long bytes) {
+    String room =
+        bytes == null ? "as much again" : "about " + Words.bytes(bytes + bytes / 4) + " more";
+    return open(
+        step,
+        "copies the target on its own server, which takes %s until the end; then at most %s: %s"
+            .formatted(room, Words.duration(suite.timeout()), String.join(" ", suite.command())));
   }
 
   private static PlannedStep canary(Step step, CanarySpec canary) {

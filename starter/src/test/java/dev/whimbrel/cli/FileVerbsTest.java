@@ -140,6 +140,17 @@ class FileVerbsTest {
   }
 
   @Test
+  void listsASuiteThatWritesWithWhatItTakes() throws IOException {
+    Path file = write(RUNBOOK + "validate: {suite: {command: [./suite, --all], on: clone}}\n");
+
+    shell.run("plan", file.toString(), "--offline", "--card", directory.resolve("c").toString());
+
+    assertThat(shell.out())
+        .containsPattern(
+            "validate.suite +run a suite that writes, on a clone \\(copies the target on its own server, which takes as much again until the end; then at most 60 min: ./suite --all\\)");
+  }
+
+  @Test
   void saysThatQueriesAreNotConfiguredWhereThereAreNone() throws IOException {
     Path file = write(RUNBOOK);
 

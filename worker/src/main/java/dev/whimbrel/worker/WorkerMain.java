@@ -14,6 +14,7 @@ import dev.whimbrel.postgres.PostgresKeptWal;
 import dev.whimbrel.postgres.PostgresPreflight;
 import dev.whimbrel.postgres.PostgresReplication;
 import dev.whimbrel.postgres.PostgresSchema;
+import dev.whimbrel.postgres.PostgresSuiteClones;
 import dev.whimbrel.postgres.PostgresSwitchover;
 import dev.whimbrel.postgres.PostgresVerification;
 import dev.whimbrel.secrets.Secrets;
@@ -60,6 +61,7 @@ public final class WorkerMain {
       new PostgresSchema(secrets),
       new PostgresCopy(secrets, pace),
       new PostgresCloning(secrets),
+      new PostgresSuiteClones(secrets),
       new PostgresReplication(secrets, pace),
       new PostgresKeptWal(secrets, pace),
       new PostgresVerification(secrets),

@@ -138,6 +138,17 @@ final class Timeouts {
           .setCancellationType(ActivityCancellationType.WAIT_CANCELLATION_COMPLETED)
           .build();
 
+  /**
+   * One run of a suite that writes, for as long as it may take and its end: one attempt, since the
+   * next would find what this one has written. Half a minute of silence costs the clone.
+   */
+  static ActivityOptions suite(Duration limit) {
+    return ActivityOptions.newBuilder(WORK)
+        .setStartToCloseTimeout(limit.plusMinutes(5))
+        .setRetryOptions(RetryOptions.newBuilder().setMaximumAttempts(1).build())
+        .build();
+  }
+
   private static final ActivityOptions SWITCHOVER =
       ActivityOptions.newBuilder()
           .setHeartbeatTimeout(Duration.ofSeconds(5))

@@ -21,6 +21,7 @@ final class Validate {
   void run() {
     migration.comparisons.yieldTo(() -> verify(Step.VERIFY_DATA));
     queries();
+    new SuiteOnClone(migration).run();
     smoke(Step.SMOKE);
     new CanarySteps(migration).run();
   }

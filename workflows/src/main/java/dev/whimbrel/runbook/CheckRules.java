@@ -2,6 +2,7 @@ package dev.whimbrel.runbook;
 
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -12,6 +13,8 @@ final class CheckRules {
 
   /** A guard never acts on fewer samples, so that one with room for fewer would never act. */
   private static final int FEWEST_SAMPLES = 30;
+
+  private static final Duration LONGEST_SUITE = Duration.ofDays(2);
 
   private final Runbook draft;
   private final Places places;
@@ -31,6 +34,10 @@ final class CheckRules {
     String queries = draft.validate().queries();
     if (queries != null && queries.isBlank()) {
       places.report("validate.queries", "expected a file of queries, found an empty text.");
+    }
+    SuiteSpec suite = draft.validate().suite();
+    if (suite != null) {
+      suite("validate.suite", suite);
     }
     List<GuardSpec> guards = draft.guards();
     for (int i = 0; i < guards.size(); i++) {
@@ -59,6 +66,25 @@ final class CheckRules {
         && draft.dns() == null) {
       places.report(
           path + ".via", "expected " + check.via() + ".addresses, to which this check would go.");
+    }
+  }
+
+  private void suite(String path, SuiteSpec suite) {
+    if (places.has(path + ".command")) {
+      Problems.notEmpty(places, path + ".command", suite.command());
+    }
+    if (suite.on() != null && !suite.on().equals("clone")) {
+      places.report(
+          path + ".on",
+          "expected clone, found '%s': a suite that writes never runs on source or target. Write on: clone"
+              .formatted(suite.on()));
+    }
+    Problems.positive(places, path + ".timeout", suite.timeout());
+    if (suite.timeout().compareTo(LONGEST_SUITE) > 0) {
+      places.report(
+          path + ".timeout",
+          "expected at most 2d, found %s: its clone takes the target's room for as long."
+              .formatted(Durations.format(suite.timeout())));
     }
   }
 

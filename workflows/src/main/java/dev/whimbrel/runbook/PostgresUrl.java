@@ -82,6 +82,17 @@ public record PostgresUrl(
         decode(user), host, port, decode(path.substring(1)), Map.copyOf(parameters));
   }
 
+  /** The same URL with another database, whose name needs no escape. */
+  public static String inDatabase(String url, String database) {
+    URI uri = URI.create(url);
+    return "%s://%s/%s%s"
+        .formatted(
+            uri.getScheme(),
+            uri.getRawAuthority(),
+            database,
+            uri.getRawQuery() == null ? "" : "?" + uri.getRawQuery());
+  }
+
   /** {@code host:port/database}, as shown to people. */
   public String where() {
     return (host.contains(":") ? "[" + host + "]" : host) + ":" + port + "/" + database;

@@ -15,15 +15,17 @@ import org.jspecify.annotations.Nullable;
  *     the hand-over; 5 min
  * @param queries a file of read-only queries beside this one, which both sides must answer alike;
  *     absent: none
+ * @param suite a suite that writes, on a clone of the target; absent: none
  */
 public record Validate(
     List<CheckSpec> smoke,
     @Nullable CanarySpec canary,
     String hash,
     Duration every,
-    @Nullable String queries) {
+    @Nullable String queries,
+    @Nullable SuiteSpec suite) {
   static final Validate DEFAULT =
-      new Validate(List.of(), null, "fast", Duration.ofMinutes(5), null);
+      new Validate(List.of(), null, "fast", Duration.ofMinutes(5), null, null);
 
   public Validate {
     smoke = Defaults.list(smoke);

@@ -56,6 +56,8 @@ class ReplayTest {
         "compared",
         "compared-rolled-back",
         "queried",
+        "suite",
+        "suite-rolled-back",
         "clone"
       })
   void carriesOnWhatWasRecorded(String recording) {
@@ -263,6 +265,33 @@ class ReplayTest {
       stage.workflow().approve(new Approval("ana@example.com", null, null));
       stage.result();
       write("queried", stage.history());
+    }
+  }
+
+  /** With a suite that writes: one that a worker has lost, one that is red, one in a rollback. */
+  @Test
+  @EnabledIfSystemProperty(named = "whimbrel.record", matches = "suite")
+  void recordSuites() throws IOException {
+    Runbooks runbooks = SuiteTest.runbooks();
+    try (Stage stage =
+        new Stage(
+            runbooks,
+            world ->
+                world.fail(
+                    "runSuite",
+                    Failures.transientFailure("the worker is shutting down"),
+                    Failures.needsHelp("The suite is not green", "mend it", null)))) {
+      stage.awaitState(State.NEEDS_HELP);
+      stage.workflow().retry(new StepDecision("ana@example.com", null, Step.SUITE.id()));
+      stage.awaitState(State.WAITING_FOR_APPROVAL);
+      stage.workflow().approve(new Approval("ana@example.com", null, null));
+      stage.result();
+      write("suite", stage.history());
+    }
+    try (Stage stage = new Stage(runbooks)) {
+      stage.world.during("runSuite", () -> stage.untyped().signal("rollback", "because"));
+      stage.result();
+      write("suite-rolled-back", stage.history());
     }
   }
 

@@ -14,6 +14,7 @@ import dev.whimbrel.runbook.RetireSpec;
 import dev.whimbrel.runbook.RollbackSpec;
 import dev.whimbrel.runbook.Runbook;
 import dev.whimbrel.runbook.SideSpec;
+import dev.whimbrel.runbook.SuiteSpec;
 import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.runbook.TrafficSpec;
 import java.time.Duration;
@@ -38,6 +39,7 @@ final class Runbooks {
   @Nullable RetireSpec retire;
   List<QuerySpec> queries = List.of();
   @Nullable TablesSpec tables;
+  @Nullable SuiteSpec suite;
   Duration rollbackWindow = Duration.ofDays(3);
   Duration every = Duration.ofMinutes(5);
   Duration evidenceMaxAge = Duration.ofMinutes(10);
@@ -73,7 +75,8 @@ final class Runbooks {
             canary,
             "fast",
             every,
-            queries.isEmpty() ? null : "shop.sql"),
+            queries.isEmpty() ? null : "shop.sql",
+            suite),
         guards,
         new CutoverSpec(
             window, approval, Duration.ofSeconds(5), Duration.ofMinutes(30), evidenceMaxAge),

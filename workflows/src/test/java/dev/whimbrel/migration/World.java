@@ -7,6 +7,11 @@ import dev.whimbrel.activity.CanaryRequest;
 import dev.whimbrel.activity.ChangePlan;
 import dev.whimbrel.activity.Checks;
 import dev.whimbrel.activity.Claim;
+import dev.whimbrel.activity.CloneCompletion;
+import dev.whimbrel.activity.CloneLook;
+import dev.whimbrel.activity.CloneReport;
+import dev.whimbrel.activity.CloneVerification;
+import dev.whimbrel.activity.Cloning;
 import dev.whimbrel.activity.Compute;
 import dev.whimbrel.activity.Copy;
 import dev.whimbrel.activity.CopyOpening;
@@ -45,6 +50,9 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SmokeRequest;
 import dev.whimbrel.activity.SoakReport;
 import dev.whimbrel.activity.SoakRequest;
+import dev.whimbrel.activity.SuiteClone;
+import dev.whimbrel.activity.SuiteClones;
+import dev.whimbrel.activity.SuiteRequest;
 import dev.whimbrel.activity.Switchover;
 import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.activity.Traffic;
@@ -91,6 +99,8 @@ final class World
         KeptWal,
         Verification,
         Checks,
+        Cloning,
+        SuiteClones,
         Canary,
         Switchover,
         Dns,
@@ -134,6 +144,8 @@ final class World
   volatile List<Finding> userFindings = List.of();
   volatile int foundTtl = 3600;
   volatile List<QueriesReport.Result> queryResults = List.of();
+  volatile List<Finding> cloneFindings = List.of();
+  final List<SuiteClone> clones = Collections.synchronizedList(new ArrayList<>());
   volatile List<Finding> canaryFindings = List.of();
   volatile List<Finding> machineFindings = List.of();
   volatile List<Finding> oldMachineFindings = List.of();
@@ -511,6 +523,100 @@ final class World
   @Override
   public Outcome smoke(SmokeRequest request) {
     return outcome("smoke", request.checks().size() + " checks");
+  }
+
+  @Override
+  public Outcome runSuite(SuiteRequest request) {
+    inTheCopy("runSuite", "run the suite");
+    return new Outcome("the suite is green");
+  }
+
+  // Clones for suites
+
+  @Override
+  public Outcome createSuiteClone(SuiteClone clone) {
+    clones.add(clone);
+    inTheCopy("createSuiteClone", "make a clone");
+    return new Outcome("made");
+  }
+
+  @Override
+  public Outcome readySuiteClone(SuiteClone clone) {
+    return outcome("readySuiteClone", "make the clone ready");
+  }
+
+  @Override
+  public Outcome dropSuiteClone(SuiteClone clone) {
+    return outcome("dropSuiteClone", "drop the clone");
+  }
+
+  @Override
+  public Outcome dropSuiteClones(Move move) {
+    return outcome("dropSuiteClones", "drop every clone");
+  }
+
+  @Override
+  public CloneLook lookBeforeCloning(Move move) {
+    happens("lookBeforeCloning", "look before cloning");
+    return new CloneLook(cloneFindings, "18.1", "18.1", 4_000);
+  }
+
+  @Override
+  public Outcome claimForClone(Move move) {
+    return outcome("claimForClone", "claim the clone");
+  }
+
+  @Override
+  public Outcome keepSnapshot(CopyRequest request) {
+    while (true) {
+      Activity.getExecutionContext().heartbeat(Progress.of("kept"));
+      LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+    }
+  }
+
+  @Override
+  public CopyOpening openClone(CopyRequest request) {
+    inTheCopy("openClone", "bring rows to the clone");
+    return new CopyOpening(0, "3 tables");
+  }
+
+  @Override
+  public CloneCompletion completeClone(CopyRequest request) {
+    happens("completeClone", "complete the clone");
+    return new CloneCompletion("complete", List.of());
+  }
+
+  @Override
+  public VerificationReport verifyClone(CloneVerification request) {
+    throw new AssertionError("nobody asked for that");
+  }
+
+  @Override
+  public CloneReport reportClone(CopyRequest request) {
+    return new CloneReport(
+        3,
+        42,
+        4_000,
+        5,
+        "1:1:",
+        clock.get().toString(),
+        "0/1",
+        1,
+        0,
+        List.of(
+            "values of sequences: as ever",
+            "subscription whimbrel_shop_forward",
+            "public.far: a foreign table"));
+  }
+
+  @Override
+  public Outcome releaseClone(Move move) {
+    return outcome("releaseClone", "let go of the clone");
+  }
+
+  @Override
+  public Outcome dropClone(Move move) {
+    return outcome("dropClone", "drop what the clone holds");
   }
 
   @Override

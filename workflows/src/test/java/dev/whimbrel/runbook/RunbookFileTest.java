@@ -318,6 +318,39 @@ class RunbookFileTest {
   }
 
   @Test
+  void readsASuiteThatWrites() {
+    Runbook runbook =
+        RunbookFile.parse(
+            SMALLEST + "validate: {suite: {command: [./suite, --all], on: clone, timeout: 2h}}\n");
+
+    assertThat(runbook.validate().suite())
+        .isEqualTo(new SuiteSpec(List.of("./suite", "--all"), "clone", Duration.ofHours(2)));
+    assertThat(
+            requireNonNull(
+                    RunbookFile.parse(
+                            SMALLEST + "validate: {suite: {command: [./suite], on: clone}}\n")
+                        .validate()
+                        .suite())
+                .timeout())
+        .isEqualTo(Duration.ofHours(1));
+  }
+
+  @Test
+  void refusesASuiteThatIsToWriteAnywhereElse() {
+    assertThat(
+            mistakesIn(SMALLEST + "validate: {suite: {command: [], on: replica, timeout: 3d}}\n"))
+        .containsExactly(
+            "5:29: validate.suite.command: expected a program and its arguments, found an empty list.",
+            "5:37: validate.suite.on: expected clone, found 'replica': a suite that writes never runs"
+                + " on source or target. Write on: clone",
+            "5:55: validate.suite.timeout: expected at most 2d, found 3d: its clone takes the target's"
+                + " room for as long.");
+    assertThat(mistakesIn(SMALLEST + "validate: {suite: {timeout: 5m}}\n"))
+        .hasSize(2)
+        .allMatch(line -> line.contains("validate.suite."));
+  }
+
+  @Test
   void checksChecksGuardsAndWords() {
     String text =
         """
