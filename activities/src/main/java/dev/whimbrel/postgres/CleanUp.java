@@ -62,7 +62,7 @@ final class CleanUp {
       source.run(
           "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.prepared_table, whimbrel.prepared_column, whimbrel.prepared_label",
           CALL);
-      String clones = new SuiteDatabases(databases, move).dropAllOrSay();
+      String clones = new SuiteDatabases(databases, move).dropAllOrSay(target.connection(LONG));
       // The target's authority goes last: until then a second call finds its way.
       Fence.uninstall(target.connection(LONG));
       target.run("DROP SCHEMA IF EXISTS whimbrel CASCADE", CALL);

@@ -75,11 +75,11 @@ final class LostSource {
       Session target = alone.on(Side.TARGET);
       new WayBack(secrets, move).removeFromTarget(target);
       WayBack.dropSubscription(target, new Names(move.migration()).forwardSubscription());
-      String clones = new SuiteDatabases(databases, move).dropAllOrSay();
-      target.run(
-          "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.suite_clone",
-          CALL);
+      String clones = new SuiteDatabases(databases, move).dropAllOrSay(target.connection(LONG));
+      target.run("DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse", CALL);
       Fence.uninstall(target.connection(LONG));
+      // As the last: until then a second call finds what was left, and names it.
+      target.run("DROP TABLE IF EXISTS whimbrel.suite_clone", CALL);
       String database = PostgresUrl.parse(move.source().url()).database();
       return new Outcome(
           "the source is gone (%s). Should it come back, run there before anything connects: %s Until it is retired, whimbrel.authority on the target says that it is not the truth; then: DROP SCHEMA whimbrel CASCADE;%s"

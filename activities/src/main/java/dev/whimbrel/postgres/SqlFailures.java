@@ -53,6 +53,11 @@ final class SqlFailures {
     };
   }
 
+  /** Whether it may pass by itself. */
+  static boolean mayPass(SQLException e) {
+    return isTransient(e.getSQLState() == null ? "" : e.getSQLState());
+  }
+
   private static boolean isTransient(String state) {
     return state.isEmpty()
         || state.startsWith("08")

@@ -3,12 +3,15 @@ package dev.whimbrel.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SuiteClone;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.PostgresServer;
+import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -186,13 +189,48 @@ class SuiteClonesTest {
     try (Connection exporter = target.connect(kept.database())) {
       assertThatThrownBy(() -> CLONES.dropSuiteClones(move))
           .hasMessageContaining("is left: database " + kept.database() + " (ERROR: ");
-      assertThat(new SuiteDatabases(new Databases(new Secrets()), move).dropAllOrSay())
-          .contains("LEFT on the target's server", kept.database());
+      try (Connection look = target.connect("stuck")) {
+        assertThat(new SuiteDatabases(new Databases(new Secrets()), move).dropAllOrSay(look))
+            .contains("LEFT on the target's server", kept.database());
+      }
       assertThat(exporter.isClosed()).isFalse();
     }
     assertThat(exists(other)).isFalse();
     CLONES.dropSuiteClones(move);
     assertThat(exists(kept)).isFalse();
+  }
+
+  /** What comes behind drops the record, and with it whose database that is. */
+  @Test
+  void comesAgainForWhatMayPassByItself() throws Exception {
+    PostgresServer target = pair.target();
+    Move move = pair.database("passing");
+    SuiteClone clone = clone(move, "11111111");
+    CLONES.createSuiteClone(clone);
+    try (Connection other = target.connect("postgres");
+        Statement statement = other.createStatement()) {
+      other.setAutoCommit(false);
+      statement.execute("LOCK TABLE pg_catalog.pg_database IN SHARE MODE");
+      CompletableFuture<Outcome> dropping =
+          CompletableFuture.supplyAsync(() -> CLONES.dropSuiteClones(move));
+      Wait.until(
+          "the drop that waited was cancelled",
+          Duration.ofSeconds(30),
+          () ->
+              onTarget(
+                      "passing",
+                      "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity"
+                          + " WHERE wait_event_type = 'Lock' AND query LIKE 'DROP DATABASE%'")
+                  .equals("1"));
+      assertThatThrownBy(() -> dropping.get(30, TimeUnit.SECONDS))
+          .cause()
+          .isInstanceOfSatisfying(
+              ApplicationFailure.class,
+              failure -> assertThat(failure.getType()).isEqualTo(Failures.TRANSIENT))
+          .hasMessageContaining("is left: database " + clone.database());
+    }
+    assertThat(exists(clone)).isTrue();
+    assertThat(CLONES.dropSuiteClones(move).line()).isEqualTo("1 clones of a suite are dropped");
   }
 
   @Test

@@ -15,6 +15,7 @@ import dev.whimbrel.copy.CloneResult;
 import dev.whimbrel.copy.CloneStart;
 import dev.whimbrel.copy.CloneWorkflow;
 import dev.whimbrel.runbook.SuiteSpec;
+import dev.whimbrel.runbook.ThrottleSpec;
 import io.temporal.api.enums.v1.ParentClosePolicy;
 import io.temporal.api.enums.v1.TimeoutType;
 import io.temporal.failure.ActivityFailure;
@@ -118,12 +119,19 @@ final class SuiteOnClone {
             migration.move.target(),
             clone.postgres(),
             migration.move.jobs(),
-            migration.move.throttle(),
+            rate(migration.move.throttle()),
             false,
             migration.runbook.validate().hash(),
             // The replica has what moves, and nothing else.
             null);
     return Workflow.newChildWorkflowStub(CloneWorkflow.class, options).make(start);
+  }
+
+  /** How many sessions may be at work is said of the source, and the clone's is the target. */
+  private static @Nullable ThrottleSpec rate(@Nullable ThrottleSpec throttle) {
+    return throttle == null || throttle.rate() == null
+        ? null
+        : new ThrottleSpec(throttle.rate(), null);
   }
 
   private static CloneReport brought(CloneResult result) {
