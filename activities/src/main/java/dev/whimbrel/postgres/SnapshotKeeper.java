@@ -190,9 +190,9 @@ final class SnapshotKeeper {
     Connection session = open();
     try (Connection target = target()) {
       CopyGenerations generations = new CopyGenerations(target);
-      String own = generations.enter(session, number);
+      // Recorded before it is kept: whoever comes in between must find a name that lives.
+      generations.export(number, generations.enter(session, number));
       letWait(look, session);
-      generations.export(number, own);
     }
   }
 

@@ -148,11 +148,16 @@ class PostgresCloningTest {
       CopyPair reader =
           CopyPair.open(new CopySessions(new Databases(new Secrets()), move), clone.request());
       String first = keeper("ended");
+      String names = "SELECT count(*) FROM whimbrel.copy_snapshot";
+      String before = onTarget("ended", names);
       pair.source().execute("ended", "SELECT pg_terminate_backend(" + first + ")");
       Wait.until(
-          "another one keeps it",
+          "another one keeps it, by a name that is recorded",
           LIMIT,
-          () -> !keeper("ended").equals(first) && !keeper("ended").isEmpty());
+          () ->
+              !keeper("ended").equals(first)
+                  && !keeper("ended").isEmpty()
+                  && !onTarget("ended", names).equals(before));
       reader.close();
 
       assertThat(clone.copy(1)).noneMatch(CopyShare::snapshotLost);
