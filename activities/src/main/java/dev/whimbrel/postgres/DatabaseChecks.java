@@ -271,7 +271,7 @@ final class DatabaseChecks {
   }
 
   private void disk(long bytes) {
-    long needed = bytes + bytes / 4;
+    long needed = Size.ofCopy(bytes);
     String declared = look.move().target().storage();
     if (declared == null) {
       findings.note(

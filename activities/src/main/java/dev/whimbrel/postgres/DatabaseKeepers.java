@@ -4,7 +4,6 @@ import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.runbook.PostgresUrl;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,7 +44,8 @@ final class DatabaseKeepers {
             beside,
             "SELECT 'it' FROM pg_catalog.pg_database WHERE datistemplate AND datname = " + literal)
         .isEmpty()) {
-      execute(beside, "ALTER DATABASE " + Quoting.identifier(database) + " IS_TEMPLATE false");
+      Verbatim.execute(
+          beside, "ALTER DATABASE " + Quoting.identifier(database) + " IS_TEMPLATE false");
     }
     List<String> all = new ArrayList<>(PublishedTables.names(beside, PREPARED + literal));
     all.addAll(PublishedTables.names(beside, SUBSCRIPTIONS + literal));
@@ -53,7 +53,7 @@ final class DatabaseKeepers {
       return;
     }
     // One of its sessions may hold a lock that lets nobody in.
-    execute(
+    Verbatim.execute(
         beside,
         "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = "
             + literal);
@@ -64,15 +64,9 @@ final class DatabaseKeepers {
       // A pooler may choose another one: then the drop says what keeps it.
       if (PublishedTables.names(inside, "SELECT current_database()").equals(List.of(database))) {
         for (String sql : all) {
-          execute(inside, sql);
+          Verbatim.execute(inside, sql);
         }
       }
-    }
-  }
-
-  private static void execute(Connection connection, String sql) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(sql);
     }
   }
 }

@@ -5,7 +5,6 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.runbook.TablePattern;
 import dev.whimbrel.runbook.TablesSpec;
 import java.nio.charset.StandardCharsets;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -30,11 +29,10 @@ final class DumpChoice {
     if (tables == null) {
       return patterns;
     }
-    Set<Selection.Relation> moving = new HashSet<>(selection.all());
-    selection.leftOut().forEach(moving::remove);
+    List<Selection.Relation> moving = selection.moving();
     for (TablePattern pattern : Selection.patterns(tables.exclude())) {
       boolean ascii = StandardCharsets.US_ASCII.newEncoder().canEncode(pattern.toString());
-      if (ascii && moving.stream().noneMatch(each -> each.matchesAny(List.of(pattern)))) {
+      if (ascii && moving.stream().noneMatch(each -> each.matches(pattern))) {
         patterns.add(pattern.toString());
       }
     }

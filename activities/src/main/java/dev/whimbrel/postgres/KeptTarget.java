@@ -21,13 +21,14 @@ final class KeptTarget {
   /** Whether the database is one: what was created there has not been dropped by its record. */
   static boolean holds(Connection target, String migration) throws SQLException {
     Optional<Authority.Row> row = Authority.read(target);
+    Ledger created = new Ledger(target, migration);
     return row.isPresent()
         && row.get().migration().equals(migration)
         && row.get().side() == Side.TARGET
         && row.get().moved()
         && row.get().writable() == Side.SOURCE
-        && new Ledger(target, migration).exists()
-        && !new Ledger(target, migration).done().isEmpty();
+        && created.exists()
+        && !created.done().isEmpty();
   }
 
   /** Whether it was let go of as one. */

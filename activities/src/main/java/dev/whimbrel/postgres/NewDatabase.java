@@ -130,8 +130,7 @@ final class NewDatabase {
   }
 
   private static long needed(Connection target) throws SQLException {
-    long bytes = number(target, "SELECT pg_database_size(current_database())");
-    return bytes + bytes / 4;
+    return Size.ofCopy(number(target, "SELECT pg_database_size(current_database())"));
   }
 
   private static long number(Connection target, String sql) throws SQLException {

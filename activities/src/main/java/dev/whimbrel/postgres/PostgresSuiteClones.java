@@ -8,7 +8,6 @@ import dev.whimbrel.activity.SuiteClones;
 import dev.whimbrel.secrets.Secrets;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 
@@ -55,8 +54,8 @@ public final class PostgresSuiteClones implements SuiteClones {
     String name = Names.applicationName(move.migration(), "suite-ready");
     try (Connection source = databases.open(move.source(), name, ANSWER);
         Connection target = databases.open(clone.postgres(), name, ANSWER)) {
-      set(source, PLAIN + "SET default_transaction_read_only = on");
-      set(target, PLAIN + "SET default_transaction_read_only = off");
+      Verbatim.execute(source, PLAIN + "SET default_transaction_read_only = on");
+      Verbatim.execute(target, PLAIN + "SET default_transaction_read_only = off");
       requireClone(target, clone);
       List<String> streams = PublishedTables.names(target, STREAMS);
       if (!streams.isEmpty()) {
@@ -68,7 +67,7 @@ public final class PostgresSuiteClones implements SuiteClones {
       int sequences = SequencePass.carryExactly(source, target, Selection.of(move, source));
       List<String> mappings = PublishedTables.names(target, MAPPINGS);
       for (String sql : mappings) {
-        set(target, sql);
+        Verbatim.execute(target, sql);
       }
       return new Outcome(
           "%d sequences stand where the source's do%s"
@@ -114,12 +113,6 @@ public final class PostgresSuiteClones implements SuiteClones {
               .formatted(clone.database()),
           "name the target's server itself in target.postgres.url, not a pooler that chooses the database",
           null);
-    }
-  }
-
-  private static void set(Connection connection, String sql) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(sql);
     }
   }
 }

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -86,8 +87,12 @@ final class Selection {
       return Quoting.shown(schema, name);
     }
 
+    boolean matches(TablePattern pattern) {
+      return pattern.matches(schema, name);
+    }
+
     boolean matchesAny(List<TablePattern> patterns) {
-      return patterns.stream().anyMatch(pattern -> pattern.matches(schema, name));
+      return patterns.stream().anyMatch(this::matches);
     }
   }
 
@@ -166,6 +171,17 @@ final class Selection {
     return leftOut;
   }
 
+  /** What does; empty where nothing is left out by the runbook. */
+  List<Relation> moving() {
+    Set<Relation> out = new HashSet<>(leftOut);
+    return all.stream().filter(each -> !out.contains(each)).toList();
+  }
+
+  /** What does not move, or moves without its rows. */
+  List<Relation> keepingRows() {
+    return Stream.concat(leftOut.stream(), withoutRows.stream()).toList();
+  }
+
   /** Tables, partitions among them, that move without their rows. */
   List<Relation> withoutRows() {
     return withoutRows;
@@ -230,12 +246,7 @@ final class Selection {
   /** Patterns that keep {@code pg_dump} from what does not move, some names of a schema each. */
   List<String> dumpPatterns() {
     // A pattern is held against every name: many names in one take long.
-    Set<String> mixed = new HashSet<>();
-    Set<Long> out = leftOut.stream().map(Relation::oid).collect(Collectors.toSet());
-    all.stream()
-        .filter(each -> !out.contains(each.oid()))
-        .map(Relation::schema)
-        .forEach(mixed::add);
+    Set<String> mixed = moving().stream().map(Relation::schema).collect(Collectors.toSet());
     Map<String, List<String>> schemas = new TreeMap<>();
     Set<String> patterns = new TreeSet<>();
     for (Relation relation : leftOut) {

@@ -12,7 +12,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /** What of the source the runbook leaves out, and whether the rest can do without it. */
 final class SelectionChecks {
@@ -101,7 +100,10 @@ final class SelectionChecks {
     known("exclude", tables.exclude(), false);
     known("excludeData", tables.excludeData(), true);
     alone("exclude", tables.exclude(), each -> !selection.leftOut().contains(each));
-    alone("excludeData", tables.excludeData(), each -> each.isTable() && !both().contains(each));
+    alone(
+        "excludeData",
+        tables.excludeData(),
+        each -> each.isTable() && !selection.keepingRows().contains(each));
     alone("include", tables.include(), selection.leftOut()::contains);
     if (!selection.leftOut().isEmpty() && selection.leftOut().size() == selection.all().size()) {
       findings.blocker("tables", TABLES, "nothing would move.", "correct the patterns");
@@ -110,7 +112,7 @@ final class SelectionChecks {
 
   /** About how many bytes of the source move; what stays is counted as its statistics have it. */
   static long bytes(Look look, Selection selection) throws SQLException {
-    List<Relation> staying = both(selection);
+    List<Relation> staying = selection.keepingRows();
     long all = look.number(Side.SOURCE, "SELECT pg_database_size(current_database())");
     return staying.isEmpty()
         ? all
@@ -123,7 +125,7 @@ final class SelectionChecks {
     List<Relation> relations =
         selection.all().stream().filter(each -> !ofTables || each.isTable()).toList();
     for (TablePattern pattern : Selection.patterns(patterns)) {
-      List<Relation> found = relations.stream().filter(r -> matches(pattern, r)).toList();
+      List<Relation> found = relations.stream().filter(each -> each.matches(pattern)).toList();
       boolean comesAndGoes =
           !key.equals("include")
               && pattern.isForMany()
@@ -265,10 +267,10 @@ final class SelectionChecks {
   }
 
   private void keysFrom() throws SQLException {
-    if (both().isEmpty()) {
+    if (selection.keepingRows().isEmpty()) {
       return;
     }
-    String staying = Selection.oids(both());
+    String staying = Selection.oids(selection.keepingRows());
     Set<Relation> out = new LinkedHashSet<>(selection.leftOut());
     for (Look.Row row : look.rows(Side.SOURCE, KEYS_FROM.formatted(staying, staying))) {
       Relation from = selection.find(row.number(1));
@@ -291,18 +293,6 @@ final class SelectionChecks {
   private List<String> excluded() {
     TablesSpec tables = look.move().tables();
     return tables == null ? List.of() : tables.exclude();
-  }
-
-  private List<Relation> both() {
-    return both(selection);
-  }
-
-  private static List<Relation> both(Selection selection) {
-    return Stream.concat(selection.leftOut().stream(), selection.withoutRows().stream()).toList();
-  }
-
-  private static boolean matches(TablePattern pattern, Relation relation) {
-    return pattern.matches(relation.schema(), relation.name());
   }
 
   private Set<String> leaders(List<Relation> followers) {

@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -156,11 +155,7 @@ record Severed(String what, String needs, String fix) {
       List<Severed> found)
       throws SQLException {
     // What is left out altogether is judged as such.
-    String apart =
-        Selection.oids(
-            key.equals("exclude")
-                ? staying
-                : Stream.concat(staying.stream(), selection.leftOut().stream()).toList());
+    String apart = Selection.oids(key.equals("exclude") ? staying : selection.keepingRows());
     for (List<@Nullable String> row :
         rows(source, HEIRS.formatted(Selection.oids(staying), apart))) {
       Selection.Relation heir = selection.find(Long.parseLong(text(row, 0)));

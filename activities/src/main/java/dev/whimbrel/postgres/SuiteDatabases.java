@@ -10,7 +10,6 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -60,7 +59,7 @@ final class SuiteDatabases {
     try (Connection target = open()) {
       take(target);
       requireNotHandedOver(target);
-      execute(target, RECORD);
+      Verbatim.execute(target, RECORD);
       String size = NewDatabase.sizeWords(target);
       if (!isRecorded(target, clone)) {
         if (exists(target, database)) {
@@ -78,10 +77,12 @@ final class SuiteDatabases {
       if (!exists(target, database)) {
         String create = NewDatabase.creation(target, database);
         Heartbeats.during(
-            Progress.of("making database " + database), target, () -> execute(target, create));
+            Progress.of("making database " + database),
+            target,
+            () -> Verbatim.execute(target, create));
       }
       for (String sql : NewDatabase.likeTheTarget(target, database, move.migration())) {
-        execute(target, sql);
+        Verbatim.execute(target, sql);
       }
       return "%s is made, for about %s".formatted(database, size);
     }
@@ -94,7 +95,7 @@ final class SuiteDatabases {
       if (!isClaimed(target)) {
         return "the target is not claimed: nothing of this migration is there";
       }
-      execute(target, RECORD);
+      Verbatim.execute(target, RECORD);
       if (markOver(target, clone)) {
         return clone.database() + " was dropped before, or never made";
       }
@@ -190,7 +191,7 @@ final class SuiteDatabases {
     Heartbeats.during(
         Progress.of("dropping database " + database),
         target,
-        () -> execute(target, NewDatabase.removal(database)));
+        () -> Verbatim.execute(target, NewDatabase.removal(database)));
     try (PreparedStatement update =
         target.prepareStatement("UPDATE whimbrel.suite_clone SET gone = true WHERE mark = ?")) {
       update.setString(1, mark);
@@ -201,9 +202,9 @@ final class SuiteDatabases {
   private Connection open() throws SQLException {
     Connection target = databases.open(move.target(), name(), Duration.ZERO);
     try {
-      execute(target, SETTINGS);
+      Verbatim.execute(target, SETTINGS);
       if (target.getMetaData().getDatabaseMajorVersion() >= 14) {
-        execute(target, "SET idle_session_timeout = 0");
+        Verbatim.execute(target, "SET idle_session_timeout = 0");
       }
       return target;
     } catch (SQLException e) {
@@ -305,12 +306,6 @@ final class SuiteDatabases {
         row.next();
         return row.getString(1);
       }
-    }
-  }
-
-  private static void execute(Connection target, String sql) throws SQLException {
-    try (Statement statement = target.createStatement()) {
-      statement.execute(sql);
     }
   }
 }
