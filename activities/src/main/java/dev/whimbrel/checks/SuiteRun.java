@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.SuiteRequest;
+import dev.whimbrel.postgres.Conninfo;
 import dev.whimbrel.runbook.PeerSpec;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.runbook.PostgresUrl;
@@ -29,23 +30,6 @@ final class SuiteRun {
 
   /** What stays: where passwords and certificates lie on this worker. */
   private static final List<String> KEPT = List.of("PGPASSFILE", "PGSSL");
-
-  private static final Map<String, String> VARIABLES =
-      Map.ofEntries(
-          Map.entry("sslmode", "PGSSLMODE"),
-          Map.entry("sslrootcert", "PGSSLROOTCERT"),
-          Map.entry("sslcert", "PGSSLCERT"),
-          Map.entry("sslkey", "PGSSLKEY"),
-          Map.entry("sslcrl", "PGSSLCRL"),
-          Map.entry("sslsni", "PGSSLSNI"),
-          Map.entry("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION"),
-          Map.entry("channel_binding", "PGCHANNELBINDING"),
-          Map.entry("gssencmode", "PGGSSENCMODE"),
-          Map.entry("krbsrvname", "PGKRBSRVNAME"),
-          Map.entry("hostaddr", "PGHOSTADDR"),
-          Map.entry("target_session_attrs", "PGTARGETSESSIONATTRS"),
-          Map.entry("connect_timeout", "PGCONNECT_TIMEOUT"),
-          Map.entry("options", "PGOPTIONS"));
 
   private final Secrets secrets;
   private final SuiteRequest request;
@@ -112,7 +96,7 @@ final class SuiteRun {
     url.parameters()
         .forEach(
             (key, value) -> {
-              String variable = VARIABLES.get(key);
+              String variable = Conninfo.VARIABLES.get(key);
               if (variable != null) {
                 environment.put(variable, value);
               }
@@ -155,7 +139,7 @@ final class SuiteRun {
     }
     String known =
         Stream.of(url.substring(query + 1).split("&", -1))
-            .filter(each -> VARIABLES.containsKey(each.split("=", 2)[0]))
+            .filter(each -> Conninfo.VARIABLES.containsKey(each.split("=", 2)[0]))
             .collect(Collectors.joining("&"));
     return url.substring(0, query) + (known.isEmpty() ? "" : "?" + known);
   }

@@ -1,28 +1,32 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.runbook.PostgresUrl;
-import java.util.Set;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Connection strings of libpq, for {@code pg_dump} and subscriptions. */
-final class Conninfo {
-  /** What libpq understands; a URL may also hold parameters that only the driver does. */
-  private static final Set<String> LIBPQ =
-      Set.of(
-          "sslmode",
-          "sslrootcert",
-          "sslcert",
-          "sslkey",
-          "sslcrl",
-          "sslsni",
-          "ssl_min_protocol_version",
-          "channel_binding",
-          "gssencmode",
-          "krbsrvname",
-          "target_session_attrs",
-          "hostaddr",
-          "connect_timeout",
-          "options");
+public final class Conninfo {
+  /**
+   * What libpq understands of a URL's parameters, each with the environment variable that says the
+   * same; a URL may also hold parameters that only the driver does. Source: the PostgreSQL manual,
+   * "Environment Variables" of libpq.
+   */
+  public static final Map<String, String> VARIABLES =
+      Map.ofEntries(
+          Map.entry("sslmode", "PGSSLMODE"),
+          Map.entry("sslrootcert", "PGSSLROOTCERT"),
+          Map.entry("sslcert", "PGSSLCERT"),
+          Map.entry("sslkey", "PGSSLKEY"),
+          Map.entry("sslcrl", "PGSSLCRL"),
+          Map.entry("sslsni", "PGSSLSNI"),
+          Map.entry("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION"),
+          Map.entry("channel_binding", "PGCHANNELBINDING"),
+          Map.entry("gssencmode", "PGGSSENCMODE"),
+          Map.entry("krbsrvname", "PGKRBSRVNAME"),
+          Map.entry("hostaddr", "PGHOSTADDR"),
+          Map.entry("target_session_attrs", "PGTARGETSESSIONATTRS"),
+          Map.entry("connect_timeout", "PGCONNECT_TIMEOUT"),
+          Map.entry("options", "PGOPTIONS"));
 
   private Conninfo() {}
 
@@ -55,7 +59,7 @@ final class Conninfo {
     url.parameters()
         .forEach(
             (key, value) -> {
-              if (LIBPQ.contains(key)) {
+              if (VARIABLES.containsKey(key)) {
                 append(text, key, value);
               }
             });
