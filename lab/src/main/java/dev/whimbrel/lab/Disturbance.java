@@ -50,7 +50,7 @@ record Disturbance(String word, List<Integer> at, What what) {
 
   /** The word, and when. */
   String words() {
-    return at.isEmpty() ? word : word + " at " + percents(" %, ") + " %";
+    return at.isEmpty() ? word : word + " at " + percents(" and ") + " %";
   }
 
   /** A part of a runbook's name. */

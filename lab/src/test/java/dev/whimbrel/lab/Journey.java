@@ -148,6 +148,12 @@ final class Journey implements AutoCloseable {
     startChanged(runbook, Map.of("count(*) > 0 FROM orders", "count(*) < 0 FROM orders"));
   }
 
+  /** The same, with a check of the validation that takes long enough for everybody to see it. */
+  void startWithLongValidation(LabRunbook runbook) {
+    startChanged(
+        runbook, Map.of("count(*) > 0 FROM orders", "count(*) > 0 FROM orders, pg_sleep(10)"));
+  }
+
   /** The same, with parts of the runbook's text replaced. */
   void startChanged(LabRunbook runbook, Map<String, String> changes) {
     Path file = world.write(runbook);

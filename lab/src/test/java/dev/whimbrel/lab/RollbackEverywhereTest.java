@@ -54,7 +54,7 @@ class RollbackEverywhereTest {
       journey.rollBackBySignal("--input", "\"the team is not ready\"");
       assertThat(journey.assertRolledBackWhole().steps()).isNotEmpty();
 
-      journey.start(QUICK);
+      journey.startWithLongValidation(QUICK);
       journey.await("validation", status -> status.phase().equals("validate"));
       journey.rollBackBySignal("--input", "{\"unknown\": 1}");
       journey.assertRolledBackWhole();
