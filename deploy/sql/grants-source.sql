@@ -13,6 +13,7 @@
 --   pg_monitor             name who blocks, and who uses the database
 --   pg_signal_backend      end an older attempt of its own, and what is still connected after the switchover
 --   pg_create_subscription the way back (16 and later); before 16 only a superuser may subscribe
+-- Not enough for large objects, which only a superuser may carry, nor for rows of unlogged tables.
 \set ON_ERROR_STOP on
 
 SELECT format('CREATE ROLE %I LOGIN', :'role')

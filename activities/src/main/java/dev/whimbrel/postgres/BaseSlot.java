@@ -9,7 +9,10 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 
-/** Keeps the base slot on the target within seconds of the present: advancing decodes. */
+/**
+ * Keeps the base slot on the target within seconds of the present: advancing decodes. Large objects
+ * are kept within minutes of it.
+ */
 final class BaseSlot {
   /** A slot that was left behind for hours decodes for minutes. */
   private static final Duration LONGEST = Duration.ofMinutes(10);
@@ -17,12 +20,14 @@ final class BaseSlot {
   private final Databases databases;
   private final Move move;
   private final Duration every;
+  private final KeepingUp objects;
   private long looks;
 
   BaseSlot(Databases databases, Move move, Pace pace) {
     this.databases = databases;
     this.move = move;
     this.every = pace.of(Pace.Watcher.BASE_SLOT);
+    this.objects = new KeepingUp(move.migration());
   }
 
   /**
@@ -55,12 +60,26 @@ final class BaseSlot {
                         at == null ? "there is no base slot" : "base slot of the way back at " + at)
                     .after(looks));
           }
+          if (objects.isDue()) {
+            keepUp(pulse);
+          }
           pulse.rest(every);
         }
       } catch (SQLException e) {
         pulse.say(Progress.of("the base slot cannot be advanced now (" + e.getSQLState() + ")"));
       }
       pulse.rest(every);
+    }
+  }
+
+  /** A switchover that is at work is left alone, and one that begins ends this. */
+  private void keepUp(Pulse pulse) throws SQLException {
+    try (Sessions sessions =
+        Sessions.openPolitely(databases, move, "keep-objects", Duration.ofMinutes(1))) {
+      Truth truth = sessions.locked() ? sessions.truth() : null;
+      if (truth != null && truth.open() && truth.side() == Side.SOURCE) {
+        objects.bring(sessions, Side.SOURCE, EarlyLargeObjects.saying(pulse));
+      }
     }
   }
 }

@@ -68,7 +68,7 @@ final class ByHand {
         %sEND $$;
         COMMIT;"""
             .formatted(
-                FenceSql.CLOSING,
+                LargeObjectFence.BY_HAND + FenceSql.CLOSING,
                 Markers.writeSql(from, marker, Markers.HAND_OVER),
                 Authority.compareAndSet(
                     losing,

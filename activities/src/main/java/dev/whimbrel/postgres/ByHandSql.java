@@ -38,7 +38,9 @@ final class ByHandSql {
             : "IF NOT %s THEN RAISE EXCEPTION 'not everything has arrived'; END IF;\n"
                 .formatted(arrived(losing, marker));
     return openingWith(
-        proof, Authority.compareAndSet(gaining, gaining.side(), epoch, null, null), stream);
+        proof + LargeObjectFence.BY_HAND,
+        Authority.compareAndSet(gaining, gaining.side(), epoch, null, null),
+        stream);
   }
 
   static String openAlone(Authority.Row row, long epoch, @Nullable String stream) {

@@ -28,6 +28,8 @@ public interface Checkpoints {
     READY,
     /** The losing side's COMMIT: the hand-over. */
     HANDED_OVER,
+    /** What was written to large objects last is on the gaining side, where there are any. */
+    CARRIED,
     /** The gaining side's COMMIT. */
     OPENED,
     /** Applications follow. */

@@ -53,17 +53,19 @@ final class CloneOpener {
       mustBeWanted(generations);
       target.commit();
       Generation generation = awaitTaken(target, generations);
+      String objects = "";
       if (!generation.opened()) {
         endEarlier(target);
         wipe(session, generations);
-        bring(session, generations);
+        objects = bring(session, generations);
       }
       long again = bytesAgain(target);
       String line =
           new CopyList(target).totals().tables()
               + " tables created; "
               + Size.words(again)
-              + " are copied once more";
+              + " are copied once more"
+              + objects;
       target.commit();
       return new CopyOpening(again, line);
     }
@@ -124,7 +126,7 @@ final class CloneOpener {
     session.ledger().create();
   }
 
-  private void bring(SchemaSession session, CopyGenerations generations)
+  private String bring(SchemaSession session, CopyGenerations generations)
       throws SQLException, Snapshots.Gone {
     Connection target = session.connection();
     String name = Names.applicationName(move.migration(), "open-clone");
@@ -140,12 +142,14 @@ final class CloneOpener {
             PublishedTables.names(
                 target, "SELECT entry FROM whimbrel.copy_piece WHERE entry IS NOT NULL");
         new CloneLater(target).write(schema.later(Set.copyOf(listed)));
+        String objects = CloneObjects.bring(source, session);
         try (Statement open = target.createStatement()) {
           open.execute(
               "UPDATE whimbrel.copy_generation SET opened_at = clock_timestamp() WHERE number = "
                   + number);
         }
         target.commit();
+        return objects;
       }
     }
   }

@@ -15,6 +15,9 @@ interface ComparedSides extends Crew.Opener {
   @Override
   Pair open() throws SQLException;
 
+  /** Whether the truth goes on, so that the follower may be behind. */
+  boolean goesOn();
+
   /** What the follower waits for before it is looked at once more. */
   StreamPoint stream() throws SQLException;
 

@@ -137,7 +137,7 @@ final class Comparison {
             sides.read(catalogs.follower(), ofFollower, "m"))) {
       add(view.label(), pair -> compareView(view, rows, pair));
     }
-    add("large objects", pair -> new LargeObjectComparison(pair, tally).run());
+    add("large objects", pair -> new LargeObjectComparison(pair, tally, sides.goesOn()).run());
   }
 
   private void add(String subject, Crew.Work work) {

@@ -66,9 +66,13 @@ final class Crossing {
   HandOver whole() throws SQLException {
     startWayBackThatNeverRan();
     Followers followers = attempt.followers();
+    LargeObjects before = new LargeObjects(attempt);
+    before.bring();
     ReadyCheck check = new ReadyCheck(sessions, truth, request, attempt.pulse());
     Readied readied = check.await();
     opening.approach();
+    LastLargeObjects objects = before.approach();
+    UnloggedRows unlogged = new UnloggedRows(attempt).list();
     followers.ready(to);
     attempt.stopIfGivenUp();
 
@@ -78,7 +82,7 @@ final class Crossing {
     followers.pause(least(POOLER_PAUSE, deadline.left()));
     checkpoints.at(Checkpoints.Point.PAUSED);
 
-    List<List<@Nullable String>> sequences = fence(check, readied, deadline);
+    Fenced fenced = fence(check, readied, objects, unlogged, deadline);
     checkpoints.at(Checkpoints.Point.FENCED);
     UUID marker = UUID.randomUUID();
     sessions
@@ -89,11 +93,18 @@ final class Crossing {
     checkpoints.at(Checkpoints.Point.MARKED);
 
     long epoch = truth.decisive().epoch() + 1;
-    opening.prepare(marker, sequences, epoch, deadline.forStep("open the " + to.word()));
+    opening.prepare(
+        marker,
+        fenced.sequences(),
+        unlogged.write(fenced.unlogged()),
+        epoch,
+        deadline.forStep("open the " + to.word()));
     checkpoints.at(Checkpoints.Point.READY);
 
-    handOver(marker, epoch, deadline);
+    String writers = handOver(marker, epoch, objects, deadline);
     checkpoints.at(Checkpoints.Point.HANDED_OVER);
+    objects.last(writers);
+    checkpoints.at(Checkpoints.Point.CARRIED);
     opening.commit();
     long pause = deadline.elapsed().toMillis();
     sessions.trips().stop();
@@ -102,8 +113,9 @@ final class Crossing {
     sessions.pinger().until(FOLLOW);
 
     Following following = new Following(attempt);
-    boolean back = following.follow();
-    return following.result(epoch, pause, trips, back, "handed over");
+    boolean back = following.follow(objects::end);
+    return following.result(
+        epoch, pause, trips, back, "handed over" + objects.leftBehind() + unlogged.leftBehind());
   }
 
   /**
@@ -120,18 +132,34 @@ final class Crossing {
     }
   }
 
+  /**
+   * What was read with every table locked.
+   *
+   * @param sequences as {@link Sequences#read} returns them
+   * @param unlogged as {@link UnloggedRows#read} does
+   */
+  private record Fenced(
+      List<List<@Nullable String>> sequences, List<List<@Nullable String>> unlogged) {}
+
   /** Step 2: nobody writes from here on, until F ends one way or the other. */
-  private List<List<@Nullable String>> fence(ReadyCheck check, Readied readied, Deadline deadline)
+  private Fenced fence(
+      ReadyCheck check,
+      Readied readied,
+      LastLargeObjects objects,
+      UnloggedRows unlogged,
+      Deadline deadline)
       throws SQLException {
     Duration left = deadline.forStep("lock the tables");
     List<List<List<@Nullable String>>> answer;
     try {
       answer =
           losing.rows(
-              "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = %d; %s; %s; %s"
+              "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = %d; %s; %s %s; %s; %s"
                   .formatted(
                       left.toMillis(),
                       readied.lock(),
+                      unlogged.read(),
+                      LastLargeObjects.FOUND,
                       readied.readFingerprint(),
                       readied.readSequences()),
               left);
@@ -150,7 +178,9 @@ final class Crossing {
     if (!readied.fingerprint().equals(fingerprint)) {
       throw changedMeanwhile(check, readied);
     }
-    return answer.get(answer.size() - 1);
+    objects.mustBeKnown(answer.get(answer.size() - 3).get(0).get(0));
+    return new Fenced(
+        answer.get(answer.size() - 1), unlogged.any() ? answer.get(answer.size() - 4) : List.of());
   }
 
   /** Nobody is held up while the catalogs are asked, neither by a lock nor in a pooler. */
@@ -173,12 +203,13 @@ final class Crossing {
   }
 
   /** Step 7. Check and COMMIT are one message: nothing can come between them. */
-  private void handOver(UUID marker, long epoch, Deadline deadline) throws SQLException {
+  private @Nullable String handOver(
+      UUID marker, long epoch, LastLargeObjects objects, Deadline deadline) throws SQLException {
     Duration left = deadline.forStep("hand over");
     attempt.stopIfGivenUp();
     mayBeHandedOver = true;
     try {
-      losing.run(
+      return losing.value(
           """
           SET LOCAL statement_timeout = %d;
           DO $$ DECLARE t record; BEGIN
@@ -186,16 +217,24 @@ final class Crossing {
             IF clock_timestamp() > transaction_timestamp() + interval '%d milliseconds' THEN
               RAISE EXCEPTION 'the pause budget is used up' USING ERRCODE = '57014';
             END IF;
+            %s
           END $$;
+          %s
           COMMIT"""
               .formatted(
                   left.toMillis(),
                   FenceSql.CLOSING,
                   Authority.compareAndSet(truth.on(from), to, epoch, marker, request.reason()),
-                  request.pauseBudget().toMillis()),
+                  request.pauseBudget().toMillis(),
+                  objects.mustBeQuiet(),
+                  objects.lookForWriters()),
           left);
     } catch (SQLException e) {
       mayBeHandedOver = inDoubt(e);
+      RuntimeException inTheWay = objects.inTheWay(e);
+      if (inTheWay != null) {
+        throw inTheWay;
+      }
       throw e;
     }
   }

@@ -17,6 +17,9 @@ final class DistanceChecks {
    */
   private static final int TRIPS = 6;
 
+  /** Where there are large objects: what was written last comes and goes, and what is gone. */
+  private static final int TRIPS_OF_OBJECTS = 6;
+
   /** Measured on two small servers: what the pause takes however near they are. */
   private static final long LOCAL_MILLIS = 25;
 
@@ -44,8 +47,13 @@ final class DistanceChecks {
                 + " WHERE c.relkind IN ('r', 'p') AND "
                 + PublishedTables.OF_THE_SERVICE);
     Duration longer = source.compareTo(target) > 0 ? source : target;
+    long objects = LargeObjectChecks.millis(look);
+    int trips = TRIPS + (objects > 0 ? TRIPS_OF_OBJECTS : 0);
     long millis =
-        LOCAL_MILLIS + tables * MICROS_A_TABLE / 1000 + TRIPS * longer.toNanos() / 1_000_000;
+        LOCAL_MILLIS
+            + tables * MICROS_A_TABLE / 1000
+            + objects
+            + trips * longer.toNanos() / 1_000_000;
     findings.note(
         "pause",
         "switchover",

@@ -104,6 +104,7 @@ final class Fence {
       statement.execute(FUNCTION);
     }
     DdlFence.install(database);
+    LargeObjectFence.lay(database);
   }
 
   /** Drops triggers and functions, each table in a transaction of its own. Again is harmless. */
@@ -117,6 +118,7 @@ final class Fence {
               .formatted(table));
     }
     change(database, DdlFence.TABLE, "DROP TABLE IF EXISTS " + DdlFence.TABLE);
+    LargeObjectFence.remove(database);
     try (Statement statement = database.createStatement()) {
       statement.execute(
           "DROP FUNCTION IF EXISTS whimbrel.fence(); DROP FUNCTION IF EXISTS whimbrel.fence_ddl()");
@@ -153,6 +155,7 @@ final class Fence {
         change(database, table, FenceSql.close(table, condition));
       }
     }
+    LargeObjectFence.take(database, condition);
   }
 
   /** Opens every table in one statement. Again is harmless. */

@@ -60,7 +60,8 @@ final class FenceSql {
           + COVERED
           + " ORDER BY n.nspname = 'whimbrel' DESC, c.oid LOOP\n"
           + CLOSE_ONE
-          + "END LOOP;\n";
+          + "END LOOP;\n"
+          + LargeObjectFence.TAKING;
 
   /**
    * Opens every table that has a fence; needs {@code DECLARE t record}. DDL comes first, since
@@ -75,7 +76,8 @@ final class FenceSql {
                 GROUP BY c.oid, n.nspname, c.relname ORDER BY n.nspname = 'whimbrel' DESC, c.oid LOOP
         EXECUTE format('ALTER TABLE ONLY %s %s', t.name, t.triggers);
       END LOOP;
-      """;
+      """
+          + LargeObjectFence.GIVING_BACK;
 
   private FenceSql() {}
 

@@ -45,6 +45,9 @@ final class Finishing {
 
     UUID marker = decided.marker();
     List<List<@Nullable String>> sequences = List.of();
+    UnloggedRows unlogged = new UnloggedRows(attempt);
+    String rows = "";
+    String left = "";
     if (marker != null) {
       awaitMarker(marker, deadline);
       sequences =
@@ -53,7 +56,11 @@ final class Finishing {
     // What G needs waits for the disk alone: a standby that does not answer would hold it up for
     // good. G's own COMMIT waits, and stands behind all of it in the log.
     gaining.run("SET synchronous_commit = local", CALL);
-    opening.prepare(marker, sequences, decided.epoch(), CALL);
+    if (marker != null) {
+      left = new LargeObjects(attempt).finish();
+      rows = unlogged.list().readNowOrLeave();
+    }
+    opening.prepare(marker, sequences, rows, decided.epoch(), CALL);
     attempt.checkpoints().at(Checkpoints.Point.READY);
     opening.commit();
     attempt.checkpoints().at(Checkpoints.Point.OPENED);
@@ -61,7 +68,11 @@ final class Finishing {
 
     boolean back = following.follow();
     return following.result(
-        decided.epoch(), 0, 0, back, "an earlier attempt's hand-over was finished");
+        decided.epoch(),
+        0,
+        0,
+        back,
+        "an earlier attempt's hand-over was finished" + left + unlogged.leftBehind());
   }
 
   private String listSequences() throws SQLException {

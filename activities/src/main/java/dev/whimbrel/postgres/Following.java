@@ -22,6 +22,16 @@ final class Following {
    * @return whether there is a stream back
    */
   boolean follow() throws SQLException {
+    return follow(() -> {});
+  }
+
+  /** What the losing side is told when nobody waits any more. */
+  interface Late {
+    void run() throws SQLException;
+  }
+
+  /** As {@link #follow()}, with something that the losing side is told before anything else is. */
+  boolean follow(Late late) throws SQLException {
     Followers followers = attempt.followers();
     Opening opening = attempt.opening();
     boolean back;
@@ -31,6 +41,7 @@ final class Following {
       followers.follow(attempt.to());
       attempt.checkpoints().at(Checkpoints.Point.FOLLOWED);
     } finally {
+      late.run();
       // Also where an application does not follow: others write already.
       back = attempt.wayBackWanted() && opening.startStream(attempt.gaining(), attempt.losing());
     }
@@ -56,7 +67,8 @@ final class Following {
   HandOver result(long epoch, long pause, int trips, boolean back, String how) throws SQLException {
     Side to = attempt.to();
     Authority.Row lost = attempt.sessions().row(attempt.from());
-    boolean handedOver = lost.moved() || attempt.sessions().row(to).moved();
+    Authority.Row gained = attempt.sessions().row(to);
+    boolean handedOver = lost.moved() || gained.moved();
     return new HandOver(
         to,
         epoch,
@@ -65,12 +77,15 @@ final class Following {
         trips,
         handedOver,
         back,
-        "writes go to the %s (%s), epoch %d%s%s"
+        "writes go to the %s (%s), epoch %d%s%s%s"
             .formatted(
                 to.word(),
                 how,
                 epoch,
                 pause > 0 ? ", %d ms write pause, %d round trips".formatted(pause, trips) : "",
-                to == Side.TARGET && !back ? "; THERE IS NO WAY BACK" : ""));
+                to == Side.TARGET && !back ? "; THERE IS NO WAY BACK" : "",
+                LargeObjectFence.staysTaken(attempt.gaining().connection(CALL))
+                    ? "; NOBODY CAN WRITE LARGE OBJECTS THERE: see whimbrel.large_object_function"
+                    : ""));
   }
 }

@@ -26,6 +26,11 @@ final class LiveSides implements ComparedSides {
   }
 
   @Override
+  public boolean goesOn() {
+    return true;
+  }
+
+  @Override
   public Pair open() throws SQLException {
     Connection truth = Pinned.open(databases, request.move().on(request.truth()), application);
     try {

@@ -178,7 +178,7 @@ final class OneSided {
     String verb = request.to() == Side.SOURCE ? "rollback" : "promote";
     return Failures.needsHelp(
         new Failures.Help(
-            "The %s cannot be reached for %d s, and %s. Proven to have arrived on the %s: everything up to %s (%s). What the %s acknowledged after that may be missing"
+            "The %s cannot be reached for %d s, and %s. Proven to have arrived on the %s: everything up to %s (%s)%s. What the %s acknowledged after that may be missing"
                 .formatted(
                     lost.word(),
                     request.patience().toSeconds(),
@@ -189,6 +189,7 @@ final class OneSided {
                     request.to().word(),
                     Objects.requireNonNull(proven.get(0)),
                     Objects.requireNonNull(proven.get(1)),
+                    LastLargeObjects.arrived(", and of large objects up to ", session),
                     lost.word()),
             "bring the %s back and retry; or, where it is gone for good, accept the loss by name"
                 .formatted(lost.word()),

@@ -51,11 +51,16 @@ final class Opening {
    *
    * @param marker null where nothing needs to arrive
    * @param sequences of the losing side, as {@link Sequences#read} returns them
+   * @param unlogged as {@link UnloggedRows#write} returns it
    * @throws io.temporal.failure.ApplicationFailure {@code Transient} where the marker does not
    *     arrive within the limit
    */
   void prepare(
-      @Nullable UUID marker, List<List<@Nullable String>> sequences, long epoch, Duration limit)
+      @Nullable UUID marker,
+      List<List<@Nullable String>> sequences,
+      String unlogged,
+      long epoch,
+      Duration limit)
       throws SQLException {
     String transaction =
         """
@@ -66,15 +71,17 @@ final class Opening {
                       AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN
             EXECUTE 'ALTER SUBSCRIPTION %s DISABLE';
           END IF;
-          %s %s
-        END $$"""
+          %s %s %s
+        END $$%s"""
             .formatted(
                 limit.toMillis(),
                 marker == null ? "" : mustHaveArrived(marker),
                 Quoting.literal(stream.subscription()),
                 Quoting.identifier(stream.subscription()),
                 Authority.compareAndSet(row, row.side(), epoch, null, null),
-                FenceSql.OPENING);
+                FenceSql.OPENING,
+                marker == null ? "" : LargeObjectPass.FROM_HERE_ON,
+                unlogged);
     try {
       gaining.run(
           marker == null

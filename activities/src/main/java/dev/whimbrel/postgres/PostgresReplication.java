@@ -128,7 +128,9 @@ public final class PostgresReplication implements Replication {
           lock(m, source, target);
           requireSourceIsTruth(m, source, target);
           return new Outcome(
-              SequencePass.carry(source, target, Selection.of(m, source)) + " sequences carried");
+              SequencePass.carry(source, target, Selection.of(m, source))
+                  + " sequences carried"
+                  + EarlyLargeObjects.early(databases, m, source));
         });
   }
 

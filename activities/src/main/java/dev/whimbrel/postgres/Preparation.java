@@ -59,6 +59,8 @@ final class Preparation {
       }
       Fence.close(sessions.on(Side.TARGET).connection(LONG));
       findings.addAll(open(sessions));
+      EarlyLargeObjects.prepare(sessions, move.migration(), pulse).ifPresent(findings::add);
+      long objects = EarlyLargeObjects.millis(sessions, move.migration(), pulse);
       for (Side side : Side.values()) {
         findings.addAll(Blockers.on(sessions.on(side), side, Duration.ofSeconds(5)));
         findings.addAll(sequences(sessions.on(side), side, move));
@@ -83,7 +85,7 @@ final class Preparation {
               return true;
             });
       }
-      long pause = LOCAL_MILLIS + TRIPS * roundTripMillis(sessions);
+      long pause = LOCAL_MILLIS + TRIPS * roundTripMillis(sessions) + objects;
       return new Readiness(
           noWayBack.isEmpty(),
           pause,

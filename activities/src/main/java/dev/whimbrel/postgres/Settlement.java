@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Settlement {
   /** Connecting, waiting for blockers, and advancing the base slot, before the pause. */
-  private static final Duration APPROACH = Duration.ofMinutes(3);
+  static final Duration APPROACH = Duration.ofMinutes(3);
 
   private static final Duration AGAIN = Duration.ofMillis(200);
 

@@ -48,6 +48,11 @@ final class SnapshotSides implements ComparedSides {
   }
 
   @Override
+  public boolean goesOn() {
+    return false;
+  }
+
+  @Override
   public Pair open() throws SQLException {
     Connection source = Pinned.open(databases, move.source(), application);
     try {

@@ -39,7 +39,7 @@ final class TableChecks {
     identityByAllColumns();
     generatedIdentity();
     notCarried();
-    largeObjects("stream");
+    new LargeObjectChecks(look, findings, selection).run();
     triggers();
     new EventTriggerChecks(look, findings).run();
     indexes();
@@ -54,10 +54,10 @@ final class TableChecks {
    */
   void runForClone(boolean standby) throws SQLException {
     if (standby) {
-      unlogged("is unlogged: a standby has its definition only, and the clone has no rows of it.");
+      new UnloggedChecks(look, findings, selection).runForStandby();
     }
     foreignTables("what is behind it.");
-    largeObjects("clone");
+    new LargeObjectChecks(look, findings, selection).runForClone();
     new EventTriggerChecks(look, findings).run();
     indexes();
     sequences(standby);
@@ -160,19 +160,6 @@ final class TableChecks {
     }
   }
 
-  private void unlogged(String message) throws SQLException {
-    for (Look.Row row :
-        look.rows(
-            Side.SOURCE,
-            NAME + CLASSES + moving + "c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1")) {
-      findings.warning(
-          "unlogged",
-          Look.shortName(row.text(1)),
-          message,
-          "ALTER TABLE " + row.text(1) + " SET LOGGED;");
-    }
-  }
-
   private void foreignTables(String reached) throws SQLException {
     for (Look.Row row :
         look.rows(Side.SOURCE, NAME + CLASSES + moving + "c.relkind = 'f' ORDER BY 1")) {
@@ -186,7 +173,7 @@ final class TableChecks {
   }
 
   private void notCarried() throws SQLException {
-    unlogged("is unlogged: the table is carried, its rows are not.");
+    new UnloggedChecks(look, findings, selection).run();
     foreignTables("what is behind it, and writes to it pass the fence.");
     for (Look.Row row :
         look.rows(
@@ -220,18 +207,6 @@ final class TableChecks {
           "temporary-tables",
           "source",
           temporary + " temporary tables are in use: sessions lose theirs at the switchover");
-    }
-  }
-
-  private void largeObjects(String carrier) throws SQLException {
-    long count = look.number(Side.SOURCE, "SELECT count(*) FROM pg_largeobject_metadata");
-    if (count > 0) {
-      findings.blocker(
-          "large-objects",
-          "source",
-          "holds %d large objects, which no %s carries.".formatted(count, carrier),
-          "move them into a column, for example: UPDATE t SET data = lo_get(t.lob_oid); then SELECT"
-              + " lo_unlink(oid) FROM pg_largeobject_metadata;");
     }
   }
 

@@ -39,6 +39,7 @@ final class WayBackWatch {
   private final Names names;
   private final Set<String> closedLate = new LinkedHashSet<>();
   private final Duration every;
+  private final KeepingUp objects;
   private Deadline sequences = new Deadline(Duration.ZERO);
   private @Nullable String obstacle;
   private long looks;
@@ -48,6 +49,7 @@ final class WayBackWatch {
     this.move = move;
     this.every = pace.of(Pace.Watcher.WAY_BACK);
     this.names = new Names(move.migration());
+    this.objects = new KeepingUp(move.migration());
   }
 
   /** Never returns by itself. */
@@ -55,7 +57,7 @@ final class WayBackWatch {
     Deadline broken = new Deadline(Duration.ofMinutes(2));
     while (true) {
       try {
-        Progress seen = lookOrKnowItLost();
+        Progress seen = lookOrKnowItLost(EarlyLargeObjects.saying(pulse));
         looks++;
         pulse.say(seen.after(looks));
         broken = new Deadline(Duration.ofMinutes(2));
@@ -82,9 +84,9 @@ final class WayBackWatch {
   }
 
   /** A source that a person gave up may stay away for as long as it likes. */
-  private Progress lookOrKnowItLost() throws SQLException {
+  private Progress lookOrKnowItLost(LargeObjectPass.Step objects) throws SQLException {
     try {
-      return look();
+      return look(objects);
     } catch (Sessions.Unreachable e) {
       if (e.side() != Side.SOURCE) {
         throw e;
@@ -95,8 +97,17 @@ final class WayBackWatch {
     }
   }
 
-  /** One look. */
+  /** As {@link #look(LargeObjectPass.Step)}, with nobody to tell. */
   Progress look() throws SQLException {
+    return look(rows -> {});
+  }
+
+  /**
+   * One look.
+   *
+   * @param step told while large objects are brought
+   */
+  Progress look(LargeObjectPass.Step step) throws SQLException {
     try (Sessions sessions =
         Sessions.openPolitely(databases, move, "watch-way-back", Duration.ofMinutes(1))) {
       if (!sessions.locked()) {
@@ -134,10 +145,16 @@ final class WayBackWatch {
                           + Quoting.literal(names.liveSlot()),
                       CALL),
                   "0"));
+      String objectsArrived = LastLargeObjects.arrived("; large objects as of ", source);
+      // What people left on the source by hand is theirs to copy first.
+      if (objects.isDue() && !LastLargeObjects.openedByHand(target)) {
+        bringObjects(sessions, step);
+      }
       return new Progress(
               (arrived
                       ? "the way back runs, %d ms behind".formatted(millis)
                       : "the way back is more than %d s behind".formatted(MARKER.toSeconds()))
+                  + objectsArrived
                   + warning(),
               null,
               null,
@@ -147,6 +164,18 @@ final class WayBackWatch {
               null,
               Instant.now().toString())
           .stopping(obstacle);
+    }
+  }
+
+  /** Behind everything else: the sessions are of no use after it where it fails. */
+  private void bringObjects(Sessions sessions, LargeObjectPass.Step step) {
+    try {
+      objects.bring(sessions, Side.TARGET, step);
+    } catch (SQLException e) {
+      LOG.warn(
+          "{}: large objects could not be brought to the source now ({}): a rollback would have more to do",
+          move.migration(),
+          e.getSQLState());
     }
   }
 
@@ -199,6 +228,10 @@ final class WayBackWatch {
           source.rows(Sequences.LIST, CALL).get(0));
     } catch (ApplicationFailure e) {
       return e.getOriginalMessage();
+    }
+    String objects = EarlyLargeObjects.obstacle(target, source);
+    if (objects != null) {
+      return objects;
     }
     List<String> unfenced = Fence.installInPassing(losing);
     return unfenced.isEmpty()

@@ -47,16 +47,11 @@ final class Carriage {
         return;
       }
       for (Finding finding : blockers) {
-        pair.source().execute(move.migration(), sql(finding));
+        pair.source()
+            .execute(move.migration(), Objects.requireNonNull(finding.fix(), finding.toString()));
       }
     }
     assertThat(preflight.preflight(move).blockers()).isEmpty();
-  }
-
-  /** A fix is SQL, but for large objects, where it tells what to do before. */
-  private static String sql(Finding finding) {
-    String fix = Objects.requireNonNull(finding.fix(), finding.toString());
-    return fix.replaceFirst("^move them into a column.* then (?=SELECT )", "");
   }
 
   /** Carries schema, rows, indexes and sequences, with the stream behind them, and compares. */

@@ -36,7 +36,11 @@ class CloneFromStandbyTest {
   @Test
   void holdsOneSnapshotOfAStandbyWhosePrimaryIsWrittenTo() throws Exception {
     Move move = bank("bank");
-    pair.source().execute("bank", "CREATE UNLOGGED TABLE counted (id serial PRIMARY KEY)");
+    pair.source()
+        .execute(
+            "bank",
+            "CREATE UNLOGGED TABLE counted (id serial PRIMARY KEY)",
+            "SELECT lo_from_bytea(7, 'from the primary')");
     awaitReplay();
     CloneLook look = new PostgresCloning(new Secrets()).lookBeforeCloning(move);
     VerificationReport verification;
@@ -63,6 +67,8 @@ class CloneFromStandbyTest {
     assertThat(onTarget("bank", "SELECT nextval('debit_id_seq') > max(id) FROM debit"))
         .isEqualTo("t");
     assertThat(onTarget("bank", "SELECT count(*) FROM quick")).isEqualTo("0");
+    assertThat(onTarget("bank", "SELECT convert_from(lo_get(7), 'UTF8')"))
+        .isEqualTo("from the primary");
     assertThat(
             Pairs.value(
                 standby,

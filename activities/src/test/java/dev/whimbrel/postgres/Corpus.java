@@ -49,6 +49,7 @@ final class Corpus {
         .filter(line -> !line.startsWith("--") && !line.isBlank())
         .filter(line -> !line.matches("\\\\(un)?restrict .*"))
         .filter(line -> !line.matches("CREATE TRIGGER whimbrel_fence.*"))
+        .filter(line -> !line.matches("(REVOKE|GRANT) .* ON FUNCTION pg_catalog\\.lo(_|write).*"))
         .filter(line -> !line.matches("ALTER TABLE .* (ENABLE|DISABLE) .*TRIGGER whimbrel_fence.*"))
         .reduce("", (all, line) -> all + line + "\n");
   }
@@ -60,18 +61,18 @@ final class Corpus {
 
   /**
    * The rows of each table as {@code pg_dump} writes them, in an order of their own: a table's
-   * lines under the line that begins it. Without Whimbrel's own, unlogged tables, large objects and
-   * what sequences say.
+   * lines under the line that begins it, and large objects with their owners and rights under a
+   * heading of their own. Without Whimbrel's own, unlogged tables and what sequences say.
    */
   static Map<String, List<String>> rows(PostgresServer server, String database) throws IOException {
     Map<String, List<String>> tables = new TreeMap<>();
     List<String> rows = null;
+    String object = "";
     String dump =
         run(
             List.of(
                 tool("pg_dump", server.version()),
                 "--data-only",
-                "--no-blobs",
                 "--no-unlogged-table-data",
                 "--exclude-schema=whimbrel",
                 "--dbname=" + Conninfo.withoutPassword(server.url(database))));
@@ -82,6 +83,12 @@ final class Corpus {
         rows = null;
       } else if (rows != null) {
         rows.add(line);
+      } else if (line.matches("SELECT pg_catalog\\.lo_open.*")) {
+        object = line;
+      } else if (line.matches("(SELECT pg_catalog\\.lo(write|_create)|[A-Z].* LARGE OBJECT ).*")) {
+        tables
+            .computeIfAbsent("large objects", name -> new ArrayList<>())
+            .add((line.contains("lowrite") ? object : "") + line);
       }
     }
     tables.values().forEach(Collections::sort);
@@ -95,7 +102,7 @@ final class Corpus {
 
   /** The rows as they are after {@code pg_dump | psql} into the target's server. */
   static Map<String, List<String>> referenceRows(Pairs pair, String database) throws IOException {
-    return reference(pair, database, List.of("--no-blobs"), Corpus::rows);
+    return reference(pair, database, List.of(), Corpus::rows);
   }
 
   /** What is seen where a dump was restored: what a correct copy has to look like. */

@@ -20,6 +20,11 @@ record MeddledSides(ComparedSides sides, Meddling meddling) implements ComparedS
   }
 
   @Override
+  public boolean goesOn() {
+    return sides.goesOn();
+  }
+
+  @Override
   public Pair open() throws SQLException {
     return sides.open();
   }

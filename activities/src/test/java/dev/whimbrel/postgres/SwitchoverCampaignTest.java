@@ -89,6 +89,7 @@ class SwitchoverCampaignTest {
       throws Exception {
     try (World world = new World(pair).prepared();
         Load load = world.load(4);
+        ObjectLoad objects = new ObjectLoad(world, writersOfObjects(point));
         Prober prober = new Prober(pair, world.name())) {
       Wait.until("writes flow", Duration.ofSeconds(20), () -> load.acknowledged() > 100);
       for (Side to : new Side[] {Side.TARGET, Side.SOURCE}) {
@@ -111,11 +112,21 @@ class SwitchoverCampaignTest {
         System.out.printf("campaign %s %s: %s%n", point, to, end.line());
       }
       load.stop();
+      objects.stop();
 
       try (Connection source = world.connect(Side.SOURCE)) {
         assertThat(load.faults(source)).isEmpty();
+        assertThat(objects.faults(source)).isEmpty();
       }
     }
+  }
+
+  /** Where it makes a difference for them. */
+  private static int writersOfObjects(Checkpoints.Point point) {
+    return point.compareTo(Checkpoints.Point.READY) >= 0
+            && point.compareTo(Checkpoints.Point.OPENED) <= 0
+        ? 2
+        : 0;
   }
 
   private static void frozen(World world, SwitchoverProcess child, Side to) throws Exception {

@@ -128,6 +128,7 @@ class VerificationLimitsTest {
     String[] mend = {
       "select lo_put(4711, 0, 'h')",
       "select lo_from_bytea(4712, 'world')",
+      "grant select on large object 4712 to reader",
       "update odd.child set more = 'm'",
       "alter table odd.checked add constraint later check (s <> 'c') not valid",
       "alter database shop set work_mem = '8MB'",

@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param throttle what the copy may take, or null for as much as the servers give
  * @param wal how much of its log a server may keep for the slots; nulls in it are defaults
  * @param tables which tables move, or null for all, as in histories of before there was a choice
+ * @param pauseBudget how long writes may be held up by one attempt at a switchover; 5 s
  */
 public record Move(
     String migration,
@@ -36,7 +37,22 @@ public record Move(
     Duration maxLag,
     @Nullable ThrottleSpec throttle,
     @Nullable WalSpec wal,
-    @Nullable TablesSpec tables) {
+    @Nullable TablesSpec tables,
+    @Nullable Duration pauseBudget) {
+
+  /** As a runbook's default; histories of before have none. */
+  private static final Duration PAUSE_BUDGET = Duration.ofSeconds(5);
+
+  /** Fills in what was not written. */
+  public Move {
+    pauseBudget = pauseBudget == null ? PAUSE_BUDGET : pauseBudget;
+  }
+
+  /** How long writes may be held up by one attempt at a switchover. */
+  @Override
+  public Duration pauseBudget() {
+    return pauseBudget == null ? PAUSE_BUDGET : pauseBudget;
+  }
 
   /**
    * A move of everything, without throttle, and with the limit for the log that follows by itself.
@@ -52,6 +68,32 @@ public record Move(
     this(migration, source, target, connect, leftBehind, jobs, maxLag, null, null, null);
   }
 
+  /** A move with the usual pause budget. */
+  public Move(
+      String migration,
+      PostgresSpec source,
+      PostgresSpec target,
+      List<Connect> connect,
+      List<LeftBehind> leftBehind,
+      int jobs,
+      Duration maxLag,
+      @Nullable ThrottleSpec throttle,
+      @Nullable WalSpec wal,
+      @Nullable TablesSpec tables) {
+    this(
+        migration,
+        source,
+        target,
+        connect,
+        leftBehind,
+        jobs,
+        maxLag,
+        throttle,
+        wal,
+        tables,
+        PAUSE_BUDGET);
+  }
+
   /** The databases of a runbook. */
   public static Move of(Runbook runbook) {
     return new Move(
@@ -64,13 +106,24 @@ public record Move(
         runbook.replicate().maxLag(),
         runbook.replicate().throttle(),
         runbook.replicate().wal(),
-        runbook.replicate().tables());
+        runbook.replicate().tables(),
+        runbook.cutover().pauseBudget());
   }
 
   /** The same with another choice of tables. */
   public Move choosing(@Nullable TablesSpec choice) {
     return new Move(
-        migration, source, target, connect, leftBehind, jobs, maxLag, throttle, wal, choice);
+        migration,
+        source,
+        target,
+        connect,
+        leftBehind,
+        jobs,
+        maxLag,
+        throttle,
+        wal,
+        choice,
+        pauseBudget);
   }
 
   /** The database on one side. */

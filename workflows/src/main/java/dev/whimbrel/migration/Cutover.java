@@ -120,7 +120,7 @@ final class Cutover {
   }
 
   private Readiness prepare(Step step) {
-    Readiness found = catalog(step).prepareSwitchover(move);
+    Readiness found = call(Switchover.class, Timeouts.WORK, step).prepareSwitchover(move);
     Judgement.refuseBlockers("the rehearsal of the way back", found.findings());
     return found;
   }

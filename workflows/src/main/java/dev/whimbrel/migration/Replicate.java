@@ -41,7 +41,9 @@ final class Replicate {
     steps.run(Step.INDEXES, step -> schema(step).createRest(move));
     steps.run(Step.CATCH_UP, step -> watching(step).awaitCaughtUp(move));
     steps.run(Step.ANALYZE, step -> schema(step).analyze(move));
-    steps.run(Step.SEQUENCES, step -> replication(step).carrySequences(move));
+    // With large objects, all of them.
+    steps.run(
+        Step.SEQUENCES, step -> call(Replication.class, Timeouts.WORK, step).carrySequences(move));
 
     migration.comparisons.begin();
     SoakReport soaked =
