@@ -62,6 +62,13 @@ final class UnloggedRows {
     Map<String, Long> sizes = new LinkedHashMap<>();
     Set<String> chosen = names(losing, "true");
     chosen.removeAll(withoutRows());
+    if (attempt.to() == Side.TARGET) {
+      UnloggedTables.beginRecord(gaining);
+    } else {
+      Set<String> went = UnloggedTables.recorded(losing);
+      chosen.stream().filter(name -> !went.contains(name)).forEach(left::add);
+      chosen.retainAll(went);
+    }
     for (String name : chosen) {
       sizes.put(name, looking.passed() ? Long.MAX_VALUE : measured(name));
     }
@@ -189,7 +196,8 @@ final class UnloggedRows {
     return left.isEmpty()
         ? ""
         : "; rows of unlogged tables stay on the %s: %s"
-            .formatted(losing.side().word(), String.join(", ", left));
+                .formatted(losing.side().word(), String.join(", ", left))
+            + (attempt.to() == Side.SOURCE ? "; the source has those of before" : "");
   }
 
   /**
@@ -239,7 +247,7 @@ final class UnloggedRows {
   }
 
   /** What cannot be filled is left behind, as it would be if it were large. */
-  private static String fill(String table, List<Column> columns, List<String> lines) {
+  private String fill(String table, List<Column> columns, List<String> lines) {
     List<String> written =
         columns.stream().filter(column -> !column.generated()).map(Column::name).toList();
     String insert =
@@ -257,11 +265,15 @@ final class UnloggedRows {
         """
         BEGIN
           DELETE FROM ONLY %1$s;
-          %2$s
+          %2$s %4$s
         EXCEPTION WHEN OTHERS THEN
           PERFORM set_config('whimbrel.unlogged_left', concat_ws(', ', nullif(current_setting('whimbrel.unlogged_left', true), ''), %3$s || ' (' || SQLERRM || ')'), false);
         END"""
-            .formatted(table, insert, Quoting.literal(table));
+            .formatted(
+                table,
+                insert,
+                Quoting.literal(table),
+                attempt.to() == Side.TARGET ? UnloggedTables.recording(table) : "");
     return "DO " + Quoting.literal(body);
   }
 }

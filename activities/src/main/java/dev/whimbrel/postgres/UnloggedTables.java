@@ -1,8 +1,13 @@
 package dev.whimbrel.postgres;
 
+import java.sql.SQLException;
+import java.time.Duration;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Which unlogged tables there are, and which of them are small enough for the pause. */
 final class UnloggedTables {
@@ -19,7 +24,45 @@ final class UnloggedTables {
          AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
          AND\s""";
 
+  private static final String RECORD = "whimbrel.unlogged_carried";
+
+  private static final String IS_THERE = "SELECT to_regclass('" + RECORD + "') IS NOT NULL";
+
+  private static final Duration CALL = Duration.ofSeconds(10);
+
   private UnloggedTables() {}
+
+  /** Forgets, on a target that is about to open, what an attempt before has written down. */
+  static void beginRecord(Session target) throws SQLException {
+    if (!isRecorded(target)) {
+      target.run("CREATE TABLE IF NOT EXISTS " + RECORD + " (name text PRIMARY KEY)", CALL);
+    }
+    target.run("DELETE FROM " + RECORD, CALL);
+  }
+
+  /** Whether this engine has opened the target: nobody else begins a record. */
+  static boolean isRecorded(Session target) throws SQLException {
+    return "t".equals(target.value(IS_THERE, CALL));
+  }
+
+  /** A statement that writes down that the rows of a table went to the target. */
+  static String recording(String table) {
+    return "INSERT INTO " + RECORD + " VALUES (" + Quoting.literal(table) + ");";
+  }
+
+  /**
+   * The tables whose rows went to the target: only these come back. What stayed behind is on the
+   * source alone, and must not give way to what little the target may have.
+   */
+  static Set<String> recorded(Session target) throws SQLException {
+    Set<String> names = new HashSet<>();
+    if (isRecorded(target)) {
+      for (List<@Nullable String> row : target.rows("SELECT name FROM " + RECORD, CALL).get(0)) {
+        names.add(Objects.requireNonNull(row.get(0)));
+      }
+    }
+    return names;
+  }
 
   /**
    * Names of unlogged tables, for which a condition on {@code pg_class c} holds. To ask for the

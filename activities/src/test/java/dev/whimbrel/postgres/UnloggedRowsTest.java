@@ -86,9 +86,13 @@ class UnloggedRowsTest {
               "DELETE FROM \"Naïve \"\"queue\"\" \" WHERE n = 1",
               ROWS);
       String after = value(world, Side.TARGET, ALL);
-      world.switchover().settle(world.to(Side.SOURCE));
+      HandOver back = world.switchover().settle(world.to(Side.SOURCE));
       assertThat(value(world, Side.SOURCE, ALL)).isEqualTo(after);
       assertThat(value(world, Side.SOURCE, "SELECT count(*) FROM empty, child")).isEqualTo("0");
+      // They are nowhere else.
+      assertThat(back.line())
+          .contains("rows of unlogged tables stay on the target: public.large; the source has");
+      assertThat(value(world, Side.SOURCE, "SELECT count(*) FROM large")).isEqualTo("3000");
     }
   }
 
@@ -164,6 +168,23 @@ class UnloggedRowsTest {
           .contains("rows of unlogged tables stay on the source: public.empty (new row for");
       assertThat(value(world, Side.TARGET, ALL)).isEqualTo(value(world, Side.SOURCE, ALL));
       assertThat(value(world, Side.TARGET, "SELECT count(*) FROM empty")).isEqualTo("0");
+      world.switchover().settle(world.to(Side.SOURCE));
+      assertThat(value(world, Side.SOURCE, "SELECT count(*) FROM empty")).isEqualTo("2");
+    }
+  }
+
+  /** Nobody has written down that they went: by hand, or by a worker of before. */
+  @Test
+  void ofTheSourceAreLeftAloneByARollbackWhereNothingIsKnownOfThem() throws Exception {
+    try (World world = world()) {
+      pair.source().execute(world.name(), "INSERT INTO empty VALUES (1)");
+      world.prepared().switchover().handOver(world.to(Side.TARGET));
+      pair.target()
+          .execute(world.name(), "DROP TABLE whimbrel.unlogged_carried", "DELETE FROM empty");
+
+      world.switchover().settle(world.to(Side.SOURCE));
+
+      assertThat(value(world, Side.SOURCE, "SELECT count(*) FROM empty")).isEqualTo("1");
     }
   }
 
