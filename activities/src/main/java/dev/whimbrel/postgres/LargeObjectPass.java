@@ -146,10 +146,10 @@ final class LargeObjectPass {
         // The side that opened keeps the number from which on the other one lacks something.
         since =
             number(
-                first(
-                    truth.ask(
+                last(truth.ask(
                         "SELECT max(below) FROM whimbrel.large_object_pass WHERE server = "
-                            + Quoting.literal(server))));
+                            + Quoting.literal(server)))
+                    .get(0));
       }
       if (since != null && (since > number || next - since > HALF)) {
         since = null;
@@ -202,7 +202,7 @@ final class LargeObjectPass {
 
   /** As the first pass does, in the open transaction of the follower. */
   void remember() throws SQLException {
-    follower.ask("DO $$ BEGIN\n" + turn.remembering() + "END $$");
+    follower.ask("DO $$ BEGIN\n" + turn.remembering() + FROM_HERE_ON + "END $$");
   }
 
   /** What the follower knows: the server, the number, and how many objects it has. */
@@ -240,14 +240,22 @@ final class LargeObjectPass {
           bring(null, false, opening, closing, "CLOSE whimbrel_objects; ");
           return;
         }
+        List<@Nullable String> now = here;
         for (int i = 0; i < 2; i++) {
-          if (removing && !there.get(i).equals(here.get(i))) {
-            new RemovedObjects(truth, follower, opening, closing)
-                .run(
-                    i == 1,
-                    Long.parseLong(Objects.requireNonNull(there.get(i))),
-                    () -> step.at(rows));
+          if (removing && !same(there, now, i)) {
+            now =
+                Objects.requireNonNullElse(
+                    new RemovedObjects(truth, follower, opening, closing)
+                        .run(
+                            i == 1,
+                            Long.parseLong(Objects.requireNonNull(there.get(i))),
+                            () -> step.at(rows)),
+                    now);
           }
+        }
+        if (since != null && removing && !there.equals(now)) {
+          // What is missing here was hidden by what was gone there.
+          bring(null, false, opening, closing, "CLOSE whimbrel_objects; ");
         }
         return;
       }
@@ -262,6 +270,13 @@ final class LargeObjectPass {
             && kept.replaceFirst("/.*/", "/").equals(server.replaceFirst("/.*/", "/")));
   }
 
+  /** The same objects, or the same comments: as many, with the same sum of their numbers. */
+  private static boolean same(
+      List<@Nullable String> here, List<@Nullable String> there, int column) {
+    return Objects.equals(here.get(column), there.get(column))
+        && Objects.equals(here.get(column + 2), there.get(column + 2));
+  }
+
   private static boolean fewer(
       List<@Nullable String> here, List<@Nullable String> there, int column) {
     return Long.parseLong(Objects.requireNonNull(here.get(column)))
@@ -274,10 +289,6 @@ final class LargeObjectPass {
 
   private static List<@Nullable String> last(List<List<List<@Nullable String>>> answer) {
     return answer.get(answer.size() - 1).get(0);
-  }
-
-  private static @Nullable String first(List<List<List<@Nullable String>>> answer) {
-    return last(answer).get(0);
   }
 
   /** The only statement of a message that has rows. */

@@ -25,12 +25,14 @@ final class LargeObjectRows {
   private static final int FIRST_NORMAL = 16384;
 
   /**
-   * How many there are: what a row version cannot tell is an object, or a comment, that is gone.
+   * How many objects and comments there are, and the sums of their numbers: what a row version
+   * cannot tell is one that is gone.
    */
   static final String COUNT =
-      "SELECT (SELECT count(*) FROM pg_largeobject_metadata), (SELECT count(*) FROM pg_description WHERE classoid = "
+      "SELECT o.n, c.n, o.sum, c.sum FROM (SELECT count(*) AS n, coalesce(sum(oid::bigint), 0) AS sum FROM pg_largeobject_metadata) AS o,"
+          + " (SELECT count(*) AS n, coalesce(sum(objoid::bigint), 0) AS sum FROM pg_description WHERE classoid = "
           + CLASS
-          + ")";
+          + ") AS c";
 
   /** Labels of security providers, which are not carried. */
   static final String LABELS = "EXISTS (SELECT FROM pg_seclabel WHERE classoid = " + CLASS + ")";
@@ -196,9 +198,9 @@ final class LargeObjectRows {
         .formatted(CLASS, ROLES, values, FIRST_NORMAL);
   }
 
-  /** How many there are in each range of 16,384 numbers. */
+  /** How many there are in each range of 16,384 numbers, and their sum. */
   static String ranges(boolean ofComments) {
-    return "SELECT %1$s::bigint >> 14, count(*) FROM %2$s GROUP BY 1"
+    return "SELECT %1$s::bigint >> 14, count(*), sum(%1$s::bigint) FROM %2$s GROUP BY 1"
         .formatted(column(ofComments), all(ofComments));
   }
 

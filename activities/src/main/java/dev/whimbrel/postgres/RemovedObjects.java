@@ -10,13 +10,15 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Removes from the follower what is gone on the truth. The follower has everything of the truth, so
- * that ranges with as many numbers on both sides hold the same ones: only the others travel. Two
- * trips to each side, or one where there are few objects, however many there are.
+ * Removes from the follower what is gone on the truth. Ranges with as many numbers, and the same
+ * sum of them, on both sides hold the same ones: only the others travel. Two trips to each side, or
+ * one where there are few objects, however many there are.
  */
 final class RemovedObjects {
   /** Numbers that travel at once. */
   static final long NUMBERS = 20_000;
+
+  private static final Range NOTHING = new Range(0, 0);
 
   private final Server truth;
   private final Server follower;
@@ -41,53 +43,67 @@ final class RemovedObjects {
    *
    * @param count how many the truth has
    * @param done told after each message
+   * @return how many there are on the follower now, as {@link LargeObjectRows#COUNT} tells it; null
+   *     where nothing was to be removed
    */
-  void run(boolean ofComments, long count, Runnable done) throws SQLException {
+  @Nullable List<@Nullable String> run(boolean ofComments, long count, Runnable done)
+      throws SQLException {
     if (count <= NUMBERS) {
-      remove(List.of(), ofComments);
+      List<@Nullable String> now = remove(List.of(), ofComments);
       done.run();
-      return;
+      return now;
     }
     String asking = LargeObjectRows.ranges(ofComments);
-    Map<Long, Long> here = ranges(truth.ask(asking));
-    Map<Long, Long> there = ranges(follower.ask(opening + asking + closing));
+    Map<Long, Range> here = ranges(truth.ask(asking));
+    Map<Long, Range> there = ranges(follower.ask(opening + asking + closing));
+    List<@Nullable String> now = null;
     List<Long> some = new ArrayList<>();
     long numbers = 0;
     for (Long range : there.keySet().stream().sorted().toList()) {
-      long right = here.getOrDefault(range, 0L);
-      if (right == Objects.requireNonNull(there.get(range))) {
+      Range right = here.getOrDefault(range, NOTHING);
+      if (right.equals(there.get(range))) {
         continue;
       }
-      if (!some.isEmpty() && numbers + right > NUMBERS) {
-        remove(some, ofComments);
+      if (!some.isEmpty() && numbers + right.count() > NUMBERS) {
+        now = remove(some, ofComments);
         done.run();
         some.clear();
         numbers = 0;
       }
       some.add(range);
-      numbers += right;
+      numbers += right.count();
     }
     if (!some.isEmpty()) {
-      remove(some, ofComments);
+      now = remove(some, ofComments);
       done.run();
     }
+    return now;
   }
 
+  /** The numbers of a range: how many, and their sum. */
+  private record Range(long count, long sum) {}
+
   /** In some ranges, or in all where none is given. */
-  private void remove(List<Long> ranges, boolean ofComments) throws SQLException {
+  private List<@Nullable String> remove(List<Long> ranges, boolean ofComments) throws SQLException {
     String numbers =
         Objects.requireNonNull(
             last(truth.ask(LargeObjectRows.numbers(ranges, ofComments))).get(0).get(0));
-    follower.ask(
-        opening + LargeObjectRows.removeOthers(ranges, numbers, ofComments) + "SELECT 1" + closing);
+    return last(follower.ask(
+            opening
+                + LargeObjectRows.removeOthers(ranges, numbers, ofComments)
+                + LargeObjectRows.COUNT
+                + closing))
+        .get(0);
   }
 
-  private static Map<Long, Long> ranges(List<List<List<@Nullable String>>> answer) {
-    Map<Long, Long> ranges = new HashMap<>();
+  private static Map<Long, Range> ranges(List<List<List<@Nullable String>>> answer) {
+    Map<Long, Range> ranges = new HashMap<>();
     for (List<@Nullable String> row : last(answer)) {
       ranges.put(
           Long.valueOf(Objects.requireNonNull(row.get(0))),
-          Long.valueOf(Objects.requireNonNull(row.get(1))));
+          new Range(
+              Long.parseLong(Objects.requireNonNull(row.get(1))),
+              Long.parseLong(Objects.requireNonNull(row.get(2)))));
     }
     return ranges;
   }

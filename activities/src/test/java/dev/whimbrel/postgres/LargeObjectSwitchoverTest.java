@@ -229,6 +229,9 @@ class LargeObjectSwitchoverTest {
         assertThat(end.roundTrips()).isEqualTo(8);
         assertThat(value(world, Side.TARGET, "SELECT convert_from(lo_get(7), 'UTF8')"))
             .isEqualTo("first");
+        pair.target().execute(world.name(), "SELECT lo_from_bytea(8, 'second')");
+        new WayBackWatch(new Databases(new Secrets()), world.move(), Pace.USUAL).look();
+        assertThat(numbers(world, Side.SOURCE)).isEqualTo("7,8");
       }
     }
   }
