@@ -17,6 +17,9 @@ final class BaseSlot {
   /** A slot that was left behind for hours decodes for minutes. */
   private static final Duration LONGEST = Duration.ofMinutes(10);
 
+  /** What its sessions are called while it brings large objects. */
+  static final String KEEPING = "keep-objects";
+
   private final Databases databases;
   private final Move move;
   private final Duration every;
@@ -75,10 +78,10 @@ final class BaseSlot {
   /** A switchover that is at work is left alone, and one that begins ends this. */
   private void keepUp(Pulse pulse) throws SQLException {
     try (Sessions sessions =
-        Sessions.openPolitely(databases, move, "keep-objects", Duration.ofMinutes(1))) {
+        Sessions.openPolitely(databases, move, KEEPING, Duration.ofMinutes(1))) {
       Truth truth = sessions.locked() ? sessions.truth() : null;
       if (truth != null && truth.open() && truth.side() == Side.SOURCE) {
-        objects.bring(sessions, Side.SOURCE, EarlyLargeObjects.saying(pulse));
+        objects.bring(sessions, Side.SOURCE, progress -> progress, EarlyLargeObjects.saying(pulse));
       }
     }
   }

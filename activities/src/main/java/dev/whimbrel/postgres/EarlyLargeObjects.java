@@ -3,6 +3,7 @@ package dev.whimbrel.postgres;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -14,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** Large objects long before a switchover: with the early sequences, and when one is prepared. */
@@ -56,9 +58,14 @@ final class EarlyLargeObjects {
 
   /** Tells a pulse how far a pass is, and ends the pass where the activity is cancelled. */
   static LargeObjectPass.Step saying(Pulse pulse) {
+    return saying(pulse, progress -> progress);
+  }
+
+  /** The same, with more to be said. */
+  static LargeObjectPass.Step saying(Pulse pulse, UnaryOperator<Progress> words) {
     return rows -> {
       pulse.check();
-      pulse.say(LargeObjectPass.progress(rows));
+      pulse.say(words.apply(LargeObjectPass.progress(rows)));
     };
   }
 

@@ -191,7 +191,8 @@ final class Fence {
   /**
    * A figure of the catalog that differs when a table, partition, column, sequence or enum label is
    * added, dropped or changed. What does not move may change, but not become part of something that
-   * does. Comparable only with one of the same database.
+   * does. Comparable only with one of the same database. A worker that knows nothing of large
+   * objects has another figure, and hands nothing over that was prepared with them.
    */
   static String fingerprint(Connection database, Selection selection) throws SQLException {
     try (Statement statement = database.createStatement();
@@ -225,7 +226,7 @@ final class Fence {
         ),
              e AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', enumtypid,
                           enumsortorder, enumlabel), 0)::numeric), 0) AS h FROM pg_enum)
-        SELECT concat_ws('/', (SELECT count(*) FROM t), a.n, a.h, s.n, s.h, e.n, e.h%s) FROM a, s, e"""
+        SELECT concat_ws('/', 'objects', (SELECT count(*) FROM t), a.n, a.h, s.n, s.h, e.n, e.h%s) FROM a, s, e"""
             .formatted(selection.heirsWithoutRows());
   }
 

@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 final class Finishing {
   private static final Duration CALL = Duration.ofSeconds(5);
 
+  /** Listing tables, and reading one that takes long. */
+  private static final Duration UNLOGGED = Duration.ofSeconds(30);
+
   private final Attempt attempt;
   private final Session losing;
   private final Session gaining;
@@ -57,9 +60,12 @@ final class Finishing {
     // good. G's own COMMIT waits, and stands behind all of it in the log.
     gaining.run("SET synchronous_commit = local", CALL);
     if (marker != null) {
+      attempt.sessions().pinger().until(patience.plus(CALL));
       left = new LargeObjects(attempt).finish();
+      attempt.sessions().pinger().until(patience.plus(UNLOGGED));
       rows = unlogged.list().readNowOrLeave();
     }
+    attempt.sessions().pinger().until(patience.plus(CALL));
     opening.prepare(marker, sequences, rows, decided.epoch(), CALL);
     attempt.checkpoints().at(Checkpoints.Point.READY);
     opening.commit();

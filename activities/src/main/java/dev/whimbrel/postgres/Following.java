@@ -41,7 +41,11 @@ final class Following {
       followers.follow(attempt.to());
       attempt.checkpoints().at(Checkpoints.Point.FOLLOWED);
     } finally {
-      late.run();
+      try {
+        late.run();
+      } catch (SQLException e) {
+        // It goes away with its session; the stream back is worth more, and what failed before.
+      }
       // Also where an application does not follow: others write already.
       back = attempt.wayBackWanted() && opening.startStream(attempt.gaining(), attempt.losing());
     }

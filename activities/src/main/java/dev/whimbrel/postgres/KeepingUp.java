@@ -1,9 +1,11 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.UnaryOperator;
 
 /**
  * Keeps the side that follows near the truth in its large objects, while something else is watched:
@@ -30,13 +32,16 @@ final class KeepingUp {
   /**
    * Makes one, where there are large objects and the rights suffice. Whoever waits for the watch to
    * end does not wait for a message of it: its sessions end with it.
+   *
+   * @param words adds to what is said meanwhile
    */
-  void bring(Sessions sessions, Side from, LargeObjectPass.Step step) throws SQLException {
+  void bring(Sessions sessions, Side from, UnaryOperator<Progress> words, LargeObjectPass.Step step)
+      throws SQLException {
     Deadline clock = new Deadline(LargeObjectPass.MESSAGE);
     next = new Deadline(BETWEEN);
     AtomicLong so = new AtomicLong();
     Heartbeats.during(
-        () -> LargeObjectPass.progress(so.get()),
+        () -> words.apply(LargeObjectPass.progress(so.get())),
         sessions::close,
         () ->
             EarlyLargeObjects.bring(

@@ -5,6 +5,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 
 /**
  * What stops writes to large objects, on which no trigger can stand: the functions that write them
@@ -111,6 +112,17 @@ final class LargeObjectFence {
     run(database, "DO $$ BEGIN IF " + condition + " THEN\n" + TAKING + "END IF; END $$");
   }
 
+  /** Takes them on a side that is closed, whoever has closed it. Again is harmless. */
+  static void takeNow(Session closed, Duration limit) throws SQLException {
+    closed.run(
+        "SET LOCAL synchronous_commit = local; "
+            + (LastLargeObjects.isLaid(closed) ? "" : TABLES)
+            + "DO $$ BEGIN\n"
+            + TAKING
+            + "END $$",
+        limit);
+  }
+
   /** Gives back what was taken and forgets everything. Again is harmless. */
   static void remove(Connection database) throws SQLException {
     run(database, "DO $$ BEGIN\n" + GIVING_BACK + "END $$");
@@ -124,6 +136,18 @@ final class LargeObjectFence {
     run(
         database,
         "DROP TABLE IF EXISTS whimbrel.large_object_pass, whimbrel.large_object_function");
+  }
+
+  /**
+   * Whether a dump of that side shows rights as they are while it is closed. Only a superuser takes
+   * them, and looks.
+   */
+  static boolean isTaken(Connection side) throws SQLException {
+    try (Statement statement = side.createStatement();
+        ResultSet role =
+            statement.executeQuery("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")) {
+      return role.next() && role.getBoolean(1) && staysTaken(side);
+    }
   }
 
   /** Whether something is taken still, on a side that was opened. */

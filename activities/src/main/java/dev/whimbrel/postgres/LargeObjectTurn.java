@@ -90,7 +90,7 @@ final class LargeObjectTurn {
     return SqlFailures.is(e, OVERTAKEN)
         ? Optional.of(
             Failures.transientFailure(
-                "Another attempt brings the large objects now, or writes go to the "
+                "Another attempt brings the large objects now, or the preparation was taken back, or writes go to the "
                     + from.other().word()
                     + " already"))
         : Optional.empty();
@@ -98,7 +98,7 @@ final class LargeObjectTurn {
 
   /** The lock on the row keeps a hand-over out until this is committed. */
   private String mustFollow() {
-    return "IF NOT EXISTS (SELECT FROM whimbrel.authority WHERE writable = '%s' FOR SHARE) THEN RAISE EXCEPTION 'this side does not follow' USING ERRCODE = '%s'; END IF;"
+    return "IF NOT EXISTS (SELECT FROM whimbrel.authority WHERE writable = '%s' AND NOT withdrawn FOR SHARE) THEN RAISE EXCEPTION 'this side does not follow' USING ERRCODE = '%s'; END IF;"
         .formatted(from.word(), OVERTAKEN);
   }
 }

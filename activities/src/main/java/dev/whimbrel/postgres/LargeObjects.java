@@ -19,11 +19,20 @@ final class LargeObjects {
   /** How long others are waited for where an earlier attempt has handed over. */
   private static final Duration ENDING = Duration.ofSeconds(10);
 
+  /** Of one message before the pause: a host that dies silently is noticed as soon as that. */
+  private static final Duration LOOKING = Duration.ofMinutes(2);
+
+  /** What is brought before the pause: the attempt is cut off a little later, and asks nobody. */
+  private static final Duration LONGEST = Duration.ofMinutes(12);
+
   /** Whoever let the attempt begin did not reckon with more. */
   private static final Duration AGAIN = Duration.ofMinutes(1);
 
   /** Passes until one is short: each brings what was written during the one before. */
   private static final int PASSES = 3;
+
+  /** Whether a transaction may have written an object that nobody sees yet. */
+  private static final String LONGER = "SELECT pg_relation_size('pg_largeobject_metadata') > 0";
 
   private final Attempt attempt;
   private final Session losing;
@@ -32,6 +41,8 @@ final class LargeObjects {
   private boolean present;
   private boolean labelled;
   private boolean ignored;
+  private boolean keeping;
+  private Deadline bringing = new Deadline(LONGEST);
 
   LargeObjects(Attempt attempt) {
     this.attempt = attempt;
@@ -46,6 +57,12 @@ final class LargeObjects {
    *     and the rights do not suffice, {@code Transient} where it has taken long
    */
   void bring() throws SQLException {
+    for (Session side : List.of(losing, gaining)) {
+      if (!LastLargeObjects.isLaid(side)) {
+        LargeObjectFence.lay(side.connection(CALL)); // A worker of before has prepared it.
+      }
+    }
+    bringing = new Deadline(LONGEST);
     look();
     if (present && !(able && !labelled) && attempt.from() == Side.TARGET && lossIsAccepted()) {
       present = false;
@@ -106,7 +123,7 @@ final class LargeObjects {
 
   private LastLargeObjects last(@Nullable Long since, Duration took) {
     return new LastLargeObjects(
-        attempt, new LastLargeObjects.Known(able, present, ignored, since, took));
+        attempt, new LastLargeObjects.Known(able, present, ignored, keeping, since, took));
   }
 
   /**
@@ -123,14 +140,19 @@ final class LargeObjects {
           ? ""
           : "; %s LARGE OBJECTS STAY ON THE %s".formatted(count, attempt.from().word());
     }
+    LargeObjectFence.takeNow(losing, CALL);
     if (!present) {
       try {
-        losing.run(OpenTransactions.ending(LargeObjectPass.SHORT), ENDING);
+        losing.run(OpenTransactions.ending(LargeObjectPass.SHORT, attempt.from()), ENDING);
       } catch (SQLException e) {
         if (!SqlFailures.is(e, OpenTransactions.STUCK)) {
           throw e;
         }
-        losing.run("ROLLBACK", CALL); // Who has no object yet is not waited for.
+        losing.run("ROLLBACK", CALL);
+        // Nobody sees what he has written, but the table is longer for it; else he is let be.
+        if ("t".equals(losing.value(LONGER, CALL))) {
+          throw e;
+        }
       }
       look();
     }
@@ -138,7 +160,7 @@ final class LargeObjects {
       Duration limit = finishing();
       Deadline all = new Deadline(limit);
       attempt.sessions().pinger().until(limit);
-      losing.run(OpenTransactions.ending(ENDING), ENDING.plus(CALL));
+      losing.run(OpenTransactions.ending(ENDING, attempt.from()), ENDING.plus(CALL));
       pass(
               limit,
               rows -> {
@@ -180,6 +202,7 @@ final class LargeObjects {
     able = "t".equals(here.get(0)) && "t".equals(there.get(0));
     present = "t".equals(here.get(1)) || (able && "t".equals(there.get(1)));
     labelled = "t".equals(here.get(2));
+    keeping = attempt.from() == Side.TARGET && LastLargeObjects.mayHaveLeft(losing, gaining);
   }
 
   private boolean lossIsAccepted() {
@@ -209,7 +232,7 @@ final class LargeObjects {
 
   private void awaitOpenTransactions() throws SQLException {
     Deadline limit = new Deadline(OPEN_TRANSACTIONS);
-    String open = OpenTransactions.old(losing);
+    String open = stillOpen();
     while (!open.isEmpty()) {
       if (limit.passed()) {
         throw Failures.transientFailure(
@@ -217,18 +240,32 @@ final class LargeObjects {
                 + open);
       }
       attempt.pulse().rest(Duration.ofMillis(250));
-      open = OpenTransactions.old(losing);
+      open = stillOpen();
     }
   }
 
+  /**
+   * Nobody is ended before the pause of a hand-over to the target. A rollback has no time to wait:
+   * they are ended behind it anyway, and who cannot be ended has to be known before it.
+   */
+  private String stillOpen() throws SQLException {
+    if (attempt.to() == Side.SOURCE) {
+      losing.run(OpenTransactions.END_OLD, CALL);
+    }
+    return OpenTransactions.inTheWay(losing, true);
+  }
+
   private long passBefore() throws SQLException {
+    Duration patience = attempt.request().patience();
+    Duration limit = patience.compareTo(LOOKING) > 0 ? patience : LOOKING;
     attempt.sessions().pinger().until(LargeObjectPass.MESSAGE);
     long below =
         pass(
-                LargeObjectPass.MESSAGE,
+                limit,
                 rows -> {
                   attempt.sessions().pinger().until(LargeObjectPass.MESSAGE);
                   attempt.pulse().check();
+                  mustEnd(rows);
                   attempt.pulse().say(LargeObjectPass.progress(rows));
                 })
             .run();
@@ -236,8 +273,23 @@ final class LargeObjects {
     return below;
   }
 
+  /** A pass keeps how far it got at its end only: cut off, it would begin again, unseen. */
+  private void mustEnd(long rows) {
+    if (bringing.passed()) {
+      throw Failures.needsHelp(
+          "Large objects were brought for %d min before the hand-over, %,d rows so far, which is as long as an attempt may take"
+              .formatted(bringing.elapsed().toMinutes(), rows),
+          attempt.to() == Side.TARGET
+              ? "wait until cutover.keep-base has brought them (inspect both sides), then retry"
+              : "move what is large out of the database first: a retry begins with all of it again. Nothing is lost while this waits, writes stay on the target",
+          "whimbrel retry " + attempt.request().move().migration());
+    }
+  }
+
   private LargeObjectPass pass(Duration limit, LargeObjectPass.Step step) {
-    return LargeObjectPass.between(
-        attempt.sessions(), attempt.from(), attempt.request().move().migration(), limit, step);
+    LargeObjectPass pass =
+        LargeObjectPass.between(
+            attempt.sessions(), attempt.from(), attempt.request().move().migration(), limit, step);
+    return keeping ? pass.keepingOthers() : pass;
   }
 }

@@ -1,6 +1,7 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Objects;
@@ -35,11 +36,17 @@ final class LastLargeObjects {
    * @param able whether both roles may carry large objects
    * @param present whether there are any
    * @param ignored whether they stay by a person's word
+   * @param keeping whether the gaining side's own stay where they are
    * @param since the number that the pass before has returned
    * @param took how long that pass took
    */
   record Known(
-      boolean able, boolean present, boolean ignored, @Nullable Long since, Duration took) {}
+      boolean able,
+      boolean present,
+      boolean ignored,
+      boolean keeping,
+      @Nullable Long since,
+      Duration took) {}
 
   LastLargeObjects(Attempt attempt, Known known) {
     this.attempt = attempt;
@@ -80,8 +87,11 @@ final class LastLargeObjects {
              OR EXISTS (SELECT FROM pg_stat_activity a WHERE %s) THEN
             RAISE EXCEPTION 'a transaction that may write large objects is open' USING ERRCODE = '%s';
           END IF;
+          IF NOT EXISTS (SELECT FROM whimbrel.large_object_function) THEN
+            RAISE EXCEPTION 'the functions that write large objects were not taken';
+          END IF;
           """
-            .formatted(OpenTransactions.OLD, BUSY)
+            .formatted(waitsForOld() ? OpenTransactions.OLD : "false", BUSY)
         : """
           IF pg_relation_size('pg_largeobject_metadata') > 0 AND EXISTS (SELECT FROM pg_prepared_xacts WHERE database = current_database()) THEN
             RAISE EXCEPTION 'a transaction that may write large objects is prepared' USING ERRCODE = '%2$s';
@@ -97,7 +107,8 @@ final class LastLargeObjects {
     if (!SqlFailures.is(e, BUSY)) {
       return null;
     }
-    String open = OpenTransactions.old(attempt.sessions().besideOn(attempt.from()));
+    String open =
+        OpenTransactions.inTheWay(attempt.sessions().besideOn(attempt.from()), waitsForOld());
     return Failures.transientFailure(
         "A transaction that may write large objects stayed open: "
             + (open.isEmpty() ? "it has ended by now" : open));
@@ -135,11 +146,32 @@ final class LastLargeObjects {
             sql -> gaining.rows(sql, deadline.left()),
             LargeObjectPass.NO_FLUSH,
             rows -> attempt.pulse().say(LargeObjectPass.progress(rows)));
+    if (known.keeping()) {
+      pass.keepingOthers();
+    }
     if (!known.present()) {
       pass.remember();
     }
-    pass.runInto(OpenTransactions.ending(ENDING), known.since());
+    pass.runInto(OpenTransactions.ending(ENDING, attempt.from()), known.since());
     carried = true;
+  }
+
+  /** Nobody would ever look at them otherwise. */
+  private String kept() throws SQLException {
+    if (!known.keeping()) {
+      return "";
+    }
+    String asking = "SELECT count(*) FROM pg_largeobject_metadata";
+    long more =
+        Long.parseLong(Objects.requireNonNull(gaining.value(asking, CALL)))
+            - Long.parseLong(Objects.requireNonNull(losing.value(asking, CALL)));
+    return more > 0
+        ? "; %d large objects that only the %s has were kept".formatted(more, attempt.to().word())
+        : "";
+  }
+
+  private boolean waitsForOld() {
+    return attempt.to() == Side.TARGET;
   }
 
   /** The pass before took less than half of the budget, unless nobody could wait for better. */
@@ -174,6 +206,20 @@ final class LastLargeObjects {
                     CALL));
   }
 
+  /** Whether a side has what passes and the fence of large objects need. */
+  static boolean isLaid(Session side) throws SQLException {
+    return "t".equals(side.value(PASSED, CALL));
+  }
+
+  /**
+   * Whether the source may have objects that never went over: where people opened the target, or a
+   * worker of before, who knew of none.
+   */
+  static boolean mayHaveLeft(Session target, Session source) throws SQLException {
+    return openedByHand(target)
+        || (!UnloggedTables.isRecorded(target) && "t".equals(source.value(FOUND, CALL)));
+  }
+
   /** Ends what the last pass has left open on the losing side; nobody shall wait for it. */
   void end() throws SQLException {
     if (carried) {
@@ -188,7 +234,7 @@ final class LastLargeObjects {
             ? "0"
             : losing.value("SELECT count(*) FROM pg_largeobject_metadata", CALL);
     return "0".equals(count)
-        ? ""
+        ? kept()
         : "; %s LARGE OBJECTS STAY ON THE %s: %s"
             .formatted(
                 count,

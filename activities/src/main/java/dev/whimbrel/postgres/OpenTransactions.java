@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Objects;
@@ -31,10 +32,14 @@ final class OpenTransactions {
           + YOUNG
           + "'";
 
+  /** A statement that ends the old ones, and does not wait. */
+  static final String END_OLD =
+      "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a WHERE " + OLD;
+
   private OpenTransactions() {}
 
-  /** The old ones, and those that are prepared, by name, or an empty text. */
-  static String old(Session session) throws SQLException {
+  /** Those that are prepared, and the old ones where these count too, by name, or an empty text. */
+  static String inTheWay(Session session, boolean old) throws SQLException {
     return session
         .rows(
             """
@@ -43,7 +48,7 @@ final class OpenTransactions {
                FROM pg_stat_activity a WHERE %s ORDER BY a.xact_start)
             UNION ALL SELECT format('prepared transaction %%1$L (%%2$s). Fix: COMMIT PREPARED %%1$L; or ROLLBACK PREPARED %%1$L;', gid, owner)
               FROM pg_prepared_xacts WHERE database = current_database()"""
-                .formatted(OLD),
+                .formatted(old ? OLD : "false"),
             CALL)
         .get(0)
         .stream()
@@ -59,8 +64,11 @@ final class OpenTransactions {
    * <p>Who has not written anything is waited for two seconds only: it has been told to end, and a
    * server's code looks for that almost everywhere, so that hardly one could still commit; waiting
    * for code that does not look would keep both sides closed.
+   *
+   * @param from the side that it is told to: only a hand-over of the source can be taken back
    */
-  static String ending(Duration limit) {
+  static String ending(Duration limit, Side from) {
+    String orBack = from == Side.SOURCE ? "; or take the hand-over back: whimbrel rollback" : "";
     return """
         BEGIN; DO $$ DECLARE moment timestamptz := clock_timestamp(); left_over int; who text; BEGIN
           LOOP
@@ -75,17 +83,17 @@ final class OpenTransactions {
                AND a.backend_type NOT LIKE 'autovacuum%%' AND a.backend_type NOT LIKE 'logical replication%%';
             EXIT WHEN left_over = 0;
             IF clock_timestamp() > moment + interval '%d milliseconds' THEN
-              RAISE EXCEPTION 'transactions that may hold large objects do not end: %%. Fix: kill -9 on that server; or take the hand-over back: whimbrel rollback', who
+              RAISE EXCEPTION 'transactions that may hold large objects do not end: %%. Fix: kill -9 on that server%s', who
                 USING ERRCODE = '%s';
             END IF;
             PERFORM pg_sleep(0.002);
           END LOOP;
           SELECT string_agg(format('%%L', gid), ', ') INTO who FROM pg_prepared_xacts WHERE database = current_database();
           IF who IS NOT NULL THEN
-            RAISE EXCEPTION 'prepared transactions may hold large objects: %%. Fix: there, COMMIT PREPARED or ROLLBACK PREPARED each; or take the hand-over back: whimbrel rollback', who
+            RAISE EXCEPTION 'prepared transactions may hold large objects: %%. Fix: there, COMMIT PREPARED or ROLLBACK PREPARED each%s', who
               USING ERRCODE = '%s';
           END IF;
         END $$; COMMIT;\s"""
-        .formatted(limit.toMillis(), STUCK, STUCK);
+        .formatted(limit.toMillis(), orBack, STUCK, orBack, STUCK);
   }
 }

@@ -21,7 +21,10 @@ final class SlotRelease {
   private static final Duration CALL = Duration.ofSeconds(10);
   private static final Duration LONG = Duration.ofMinutes(5);
 
-  /** The watch over the way back holds the lock for some seconds of each round. */
+  /**
+   * A watch holds the lock for some seconds of each round, or longer, while it brings large
+   * objects.
+   */
   private static final Duration PATIENCE = Duration.ofSeconds(15);
 
   private static final Duration AGAIN = Duration.ofMillis(200);
@@ -50,6 +53,7 @@ final class SlotRelease {
    */
   boolean run(long limit, String why) throws SQLException {
     Deadline patience = new Deadline(PATIENCE);
+    boolean ended = false;
     while (true) {
       try (Sessions sessions =
           Sessions.openPolitely(databases, move, "release-slots", LONG, side)) {
@@ -57,12 +61,30 @@ final class SlotRelease {
           pulse.mustNotHaveFrozen();
           return release(sessions.on(side), limit, why);
         }
+        if (patience.passed() && !ended) {
+          endWatches(sessions.on(side));
+          ended = true;
+          patience = new Deadline(PATIENCE);
+        }
       }
       if (patience.passed()) {
         return false;
       }
       pulse.rest(AGAIN);
     }
+  }
+
+  /** They come again; the disk does not wait for a pass of theirs. */
+  private void endWatches(Session here) throws SQLException {
+    here.run(
+        "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+            + " WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted AND l.classid::bigint = %d AND l.objid::bigint = %d"
+                .formatted(Sessions.KEY >>> 32, Sessions.KEY & 0xFFFF_FFFFL)
+            + " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND a.application_name IN (left(%s, 63), left(%s, 63))"
+                .formatted(
+                    Quoting.literal(Names.applicationName(move.migration(), BaseSlot.KEEPING)),
+                    Quoting.literal(Names.applicationName(move.migration(), WayBackWatch.LOOKING))),
+        CALL);
   }
 
   private boolean release(Session here, long limit, String why) throws SQLException {

@@ -32,6 +32,9 @@ final class WayBackWatch {
   /** The opening has long been on disk: nobody needs the stream that came any more. */
   private static final Duration OPEN_FOR = Duration.ofSeconds(60);
 
+  /** What its sessions are called. */
+  static final String LOOKING = "watch-way-back";
+
   private static final Duration BETWEEN_SEQUENCES = Duration.ofSeconds(10);
 
   private final Databases databases;
@@ -41,6 +44,7 @@ final class WayBackWatch {
   private final Duration every;
   private final KeepingUp objects;
   private Deadline sequences = new Deadline(Duration.ZERO);
+  private boolean taken;
   private @Nullable String obstacle;
   private long looks;
 
@@ -57,7 +61,7 @@ final class WayBackWatch {
     Deadline broken = new Deadline(Duration.ofMinutes(2));
     while (true) {
       try {
-        Progress seen = lookOrKnowItLost(EarlyLargeObjects.saying(pulse));
+        Progress seen = lookOrKnowItLost(EarlyLargeObjects.saying(pulse, this::withObstacle));
         looks++;
         pulse.say(seen.after(looks));
         broken = new Deadline(Duration.ofMinutes(2));
@@ -109,7 +113,7 @@ final class WayBackWatch {
    */
   Progress look(LargeObjectPass.Step step) throws SQLException {
     try (Sessions sessions =
-        Sessions.openPolitely(databases, move, "watch-way-back", Duration.ofMinutes(1))) {
+        Sessions.openPolitely(databases, move, LOOKING, Duration.ofMinutes(1))) {
       if (!sessions.locked()) {
         return Progress.of("a switchover is at work").stopping(obstacle);
       }
@@ -120,6 +124,11 @@ final class WayBackWatch {
       Session source = sessions.on(Side.SOURCE);
       Session target = sessions.on(Side.TARGET);
       closeNewTables(source);
+      if (!taken) {
+        // A worker of before may have closed it, who knew of no large objects.
+        LargeObjectFence.takeNow(source, CALL);
+        taken = true;
+      }
       if (LostSource.acceptedOn(truth.on(Side.TARGET)).isPresent()) {
         return Progress.of("the source has come back after its loss was accepted, and is closed");
       }
@@ -167,10 +176,14 @@ final class WayBackWatch {
     }
   }
 
+  private Progress withObstacle(Progress progress) {
+    return progress.stopping(obstacle);
+  }
+
   /** Behind everything else: the sessions are of no use after it where it fails. */
   private void bringObjects(Sessions sessions, LargeObjectPass.Step step) {
     try {
-      objects.bring(sessions, Side.TARGET, step);
+      objects.bring(sessions, Side.TARGET, this::withObstacle, step);
     } catch (SQLException e) {
       LOG.warn(
           "{}: large objects could not be brought to the source now ({}): a rollback would have more to do",
