@@ -15,6 +15,7 @@
 --   REPLICATION            the slots of the way back
 --   not given: CREATEDB, which only `validate.suite` needs, for the clone in which a suite writes
 --   pg_monitor, pg_signal_backend   as on the source
+-- Not enough for large objects, which only a superuser may carry, nor for rows of unlogged tables.
 \set ON_ERROR_STOP on
 
 SELECT format('CREATE ROLE %I NOLOGIN', :'owner')

@@ -30,10 +30,15 @@ final class SchemaCopy implements AutoCloseable {
   private final SourceCatalog catalog;
   private final SchemaArchive archive;
 
-  private SchemaCopy(SchemaSession target, SourceCatalog catalog, SchemaArchive archive) {
+  /** The source is closed, and the functions that write large objects are taken there. */
+  private final boolean taken;
+
+  private SchemaCopy(
+      SchemaSession target, SourceCatalog catalog, SchemaArchive archive, boolean taken) {
     this.target = target;
     this.catalog = catalog;
     this.archive = archive;
+    this.taken = taken;
   }
 
   /**
@@ -73,7 +78,7 @@ final class SchemaCopy implements AutoCloseable {
             snapshot);
     try {
       DumpChoice.check(archive, Selection.of(move, source));
-      return new SchemaCopy(target, catalog, archive);
+      return new SchemaCopy(target, catalog, archive, LargeObjectFence.isTaken(source));
     } catch (SQLException | RuntimeException e) {
       archive.close();
       throw e;
@@ -231,6 +236,9 @@ final class SchemaCopy implements AutoCloseable {
         .filter(entry -> !(entry.isType("TRIGGER") && own.contains(entry.oid())))
         .filter(entry -> !(entry.isType("EVENT TRIGGER") && own.contains(entry.oid())))
         .filter(entry -> !entry.label().startsWith("COMMENT - EXTENSION "))
+        .filter(
+            entry ->
+                !(taken && entry.label().matches("ACL pg_catalog FUNCTION (lo_|lowrite\\().*")))
         .filter(
             entry ->
                 !entry.isType("EXTENSION")

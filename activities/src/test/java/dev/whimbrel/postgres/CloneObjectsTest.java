@@ -9,6 +9,7 @@ import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
+import java.sql.Connection;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
@@ -98,6 +99,28 @@ class CloneObjectsTest {
       clone.drop();
     }
     assertThat(onTarget("dropped", LEFT)).isEqualTo("0");
+  }
+
+  /** As a suite's clone does, which is made of a target that follows. */
+  @Test
+  void ofAClosedSideLetsObjectsBeWritten() throws Exception {
+    Move move = bank("taken");
+    try (Connection source = pair.source().connect("taken")) {
+      LargeObjectFence.lay(source);
+      LargeObjectFence.take(source, "true");
+    }
+    try (CloneByHand clone = new CloneByHand(move)) {
+      clone.claim();
+      clone.keepNext();
+      clone.open();
+      clone.copy(1);
+      clone.complete();
+      clone.release();
+    }
+
+    assertThat(onTarget("taken", LargeObjectSwitchoverTest.RIGHTS))
+        .isEqualTo(onTarget("postgres", LargeObjectSwitchoverTest.RIGHTS))
+        .contains("default");
   }
 
   @Test
