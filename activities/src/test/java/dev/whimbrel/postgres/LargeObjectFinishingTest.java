@@ -59,8 +59,9 @@ class LargeObjectFinishingTest {
       // Two messages of the pass wait, each for less than it may.
       run(row, "SELECT FROM whimbrel.large_object_pass FOR UPDATE");
       run(pages, "LOCK TABLE pg_largeobject");
-      releaseLate(world, Side.TARGET, row);
-      releaseLate(world, Side.SOURCE, pages);
+      CompletableFuture<Void> released =
+          CompletableFuture.allOf(
+              releaseLate(world, Side.TARGET, row), releaseLate(world, Side.SOURCE, pages));
 
       if (toGoOn) {
         HandOver there = world.switchover().handOver(request.toFinish());
@@ -80,6 +81,7 @@ class LargeObjectFinishingTest {
         assertThat(help.remedy()).contains("whimbrel rollback " + world.name());
         world.switchover().handOver(request.toFinish());
       }
+      released.join();
       assertThat(value(world, Side.TARGET, FINAL)).isEqualTo("final");
     }
   }
@@ -189,8 +191,8 @@ class LargeObjectFinishingTest {
   }
 
   /** Lets go six seconds after somebody has begun to wait. */
-  private static void releaseLate(World world, Side side, Connection holder) {
-    CompletableFuture.runAsync(() -> awaitWaiter(world, side))
+  private static CompletableFuture<Void> releaseLate(World world, Side side, Connection holder) {
+    return CompletableFuture.runAsync(() -> awaitWaiter(world, side))
         .thenRunAsync(
             () -> run(holder, "ROLLBACK"), CompletableFuture.delayedExecutor(6, TimeUnit.SECONDS));
   }
