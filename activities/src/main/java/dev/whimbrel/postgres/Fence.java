@@ -29,6 +29,9 @@ final class Fence {
        WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
          AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'whimbrel')""";
 
+  /** What a figure of the catalog begins with where large objects are known of. */
+  static final String OF_OBJECTS = "objects/";
+
   private static final String FUNCTION =
       """
       CREATE SCHEMA IF NOT EXISTS whimbrel;
@@ -226,8 +229,8 @@ final class Fence {
         ),
              e AS (SELECT count(*) AS n, coalesce(sum(hashtextextended(concat_ws('|', enumtypid,
                           enumsortorder, enumlabel), 0)::numeric), 0) AS h FROM pg_enum)
-        SELECT concat_ws('/', 'objects', (SELECT count(*) FROM t), a.n, a.h, s.n, s.h, e.n, e.h%s) FROM a, s, e"""
-            .formatted(selection.heirsWithoutRows());
+        SELECT '%s' || concat_ws('/', (SELECT count(*) FROM t), a.n, a.h, s.n, s.h, e.n, e.h%s) FROM a, s, e"""
+            .formatted(OF_OBJECTS, selection.heirsWithoutRows());
   }
 
   private static void change(Connection database, String table, String sql) throws SQLException {

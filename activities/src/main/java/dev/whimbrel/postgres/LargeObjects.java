@@ -5,6 +5,7 @@ import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +22,9 @@ final class LargeObjects {
 
   /** Of one message before the pause: a host that dies silently is noticed as soon as that. */
   private static final Duration LOOKING = Duration.ofMinutes(2);
+
+  /** And this for as much as a slow disk reads in a second: a message reads all pages. */
+  private static final String SLOWLY = "SELECT pg_relation_size('pg_largeobject') / 20000000";
 
   /** What is brought before the pause: the attempt is cut off a little later, and asks nobody. */
   private static final Duration LONGEST = Duration.ofMinutes(12);
@@ -43,6 +47,7 @@ final class LargeObjects {
   private boolean ignored;
   private boolean keeping;
   private Deadline bringing = new Deadline(LONGEST);
+  private Duration looking = LOOKING;
 
   LargeObjects(Attempt attempt) {
     this.attempt = attempt;
@@ -57,13 +62,9 @@ final class LargeObjects {
    *     and the rights do not suffice, {@code Transient} where it has taken long
    */
   void bring() throws SQLException {
-    for (Session side : List.of(losing, gaining)) {
-      if (!LastLargeObjects.isLaid(side)) {
-        LargeObjectFence.lay(side.connection(CALL)); // A worker of before has prepared it.
-      }
-    }
     bringing = new Deadline(LONGEST);
     look();
+    layWhatAWorkerOfBeforeHasNot();
     if (present && !(able && !labelled) && attempt.from() == Side.TARGET && lossIsAccepted()) {
       present = false;
       able = false;
@@ -71,10 +72,21 @@ final class LargeObjects {
     }
     if (present) {
       mustBeAble();
+      long reading = Long.parseLong(Objects.requireNonNull(losing.value(SLOWLY, CALL)));
+      looking = least(LOOKING.plusSeconds(reading), LargeObjectPass.MESSAGE);
       Deadline clock = new Deadline(AGAIN);
       passBefore();
       if (clock.passed() && attempt.to() == Side.TARGET) {
         beginAnewWhereThatHelps(clock.elapsed());
+      }
+    }
+  }
+
+  /** Without the rights nothing is carried and nobody kept out. */
+  private void layWhatAWorkerOfBeforeHasNot() throws SQLException {
+    for (Session side : able ? List.of(losing, gaining) : List.<Session>of()) {
+      if (!LastLargeObjects.isLaid(side)) {
+        LargeObjectFence.lay(side.connection(CALL));
       }
     }
   }
@@ -257,7 +269,7 @@ final class LargeObjects {
 
   private long passBefore() throws SQLException {
     Duration patience = attempt.request().patience();
-    Duration limit = patience.compareTo(LOOKING) > 0 ? patience : LOOKING;
+    Duration limit = patience.compareTo(looking) > 0 ? patience : looking;
     attempt.sessions().pinger().until(LargeObjectPass.MESSAGE);
     long below =
         pass(
@@ -284,6 +296,10 @@ final class LargeObjects {
               : "move what is large out of the database first: a retry begins with all of it again. Nothing is lost while this waits, writes stay on the target",
           "whimbrel retry " + attempt.request().move().migration());
     }
+  }
+
+  private static Duration least(Duration a, Duration b) {
+    return a.compareTo(b) < 0 ? a : b;
   }
 
   private LargeObjectPass pass(Duration limit, LargeObjectPass.Step step) {

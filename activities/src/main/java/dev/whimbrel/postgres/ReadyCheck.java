@@ -121,7 +121,14 @@ final class ReadyCheck {
           "whimbrel retry " + request.move().migration());
     }
     if (to == Side.TARGET) {
-      if (!looked.fingerprint().equals(truth.on(from).fingerprint())) {
+      String prepared = truth.on(from).fingerprint();
+      if (looked.fingerprint().equals(Fence.OF_OBJECTS + prepared)) {
+        throw Failures.needsHelp(
+            "The switchover was prepared by a worker of an older version",
+            "retry, which prepares again",
+            "whimbrel retry " + request.move().migration());
+      }
+      if (!looked.fingerprint().equals(prepared)) {
         throw catalogChanged();
       }
       return;

@@ -47,6 +47,7 @@ final class UnloggedRows {
   private final Session gaining;
   private final Map<String, List<Column>> carried = new LinkedHashMap<>();
   private final TreeSet<String> left = new TreeSet<>();
+  private final TreeSet<String> emptied = new TreeSet<>();
 
   UnloggedRows(Attempt attempt) {
     this.attempt = attempt;
@@ -71,6 +72,11 @@ final class UnloggedRows {
     }
     for (String name : chosen) {
       sizes.put(name, looking.passed() ? Long.MAX_VALUE : measured(name));
+    }
+    if (attempt.to() == Side.SOURCE && UnloggedTables.wereEmptied(losing)) {
+      // The source has the last rows of what nobody has filled since.
+      sizes.forEach((name, size) -> emptied.addAll(size == 0 ? Set.of(name) : Set.of()));
+      sizes.keySet().removeAll(emptied);
     }
     Set<String> small = UnloggedTables.small(sizes);
     for (String name : sizes.keySet()) {
@@ -193,11 +199,17 @@ final class UnloggedRows {
         left.add(refused);
       }
     }
-    return left.isEmpty()
-        ? ""
-        : "; rows of unlogged tables stay on the %s: %s"
-                .formatted(losing.side().word(), String.join(", ", left))
-            + (attempt.to() == Side.SOURCE ? "; the source has those of before" : "");
+    String stay =
+        left.isEmpty()
+            ? ""
+            : "; rows of unlogged tables stay on the %s: %s"
+                    .formatted(losing.side().word(), String.join(", ", left))
+                + (attempt.to() == Side.SOURCE ? "; the source has those of before" : "");
+    return emptied.isEmpty()
+        ? stay
+        : stay
+            + "; a crash of the target has emptied unlogged tables, of which the source has the rows of before: "
+            + String.join(", ", emptied);
   }
 
   /**

@@ -26,6 +26,9 @@ final class UnloggedTables {
 
   private static final String RECORD = "whimbrel.unlogged_carried";
 
+  /** Is emptied by what empties them: a crash of the target, or a standby that takes its place. */
+  private static final String WITNESS = "whimbrel.unlogged_alive";
+
   private static final String IS_THERE = "SELECT to_regclass('" + RECORD + "') IS NOT NULL";
 
   private static final Duration CALL = Duration.ofSeconds(10);
@@ -35,9 +38,21 @@ final class UnloggedTables {
   /** Forgets, on a target that is about to open, what an attempt before has written down. */
   static void beginRecord(Session target) throws SQLException {
     if (!isRecorded(target)) {
-      target.run("CREATE TABLE IF NOT EXISTS " + RECORD + " (name text PRIMARY KEY)", CALL);
+      target.run(
+          "CREATE UNLOGGED TABLE IF NOT EXISTS %s (alive boolean); CREATE TABLE IF NOT EXISTS %s (name text PRIMARY KEY)"
+              .formatted(WITNESS, RECORD),
+          CALL);
     }
-    target.run("DELETE FROM " + RECORD, CALL);
+    target.run(
+        "DELETE FROM %1$s; DELETE FROM %2$s; INSERT INTO %2$s VALUES (true)"
+            .formatted(RECORD, WITNESS),
+        CALL);
+  }
+
+  /** Whether a crash has emptied the target's unlogged tables since the record was begun. */
+  static boolean wereEmptied(Session target) throws SQLException {
+    return isRecorded(target)
+        && "t".equals(target.value("SELECT NOT EXISTS (SELECT FROM " + WITNESS + ")", CALL));
   }
 
   /** Whether this engine has opened the target: nobody else begins a record. */

@@ -141,7 +141,7 @@ class LargeObjectRollbackTest {
               "UPDATE whimbrel.authority SET fingerprint = regexp_replace(fingerprint, '^objects/', '')");
 
       assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
-          .hasMessageContaining("no longer the one that the switchover was prepared for");
+          .hasMessageContaining("prepared by a worker of an older version");
 
       assertThat(world.prepared().switchover().handOver(world.to(Side.TARGET)).handedOver())
           .isTrue();

@@ -188,6 +188,30 @@ class UnloggedRowsTest {
     }
   }
 
+  /** A crash empties them there, and only there. */
+  @Test
+  void ofTheSourceOutliveACrashOfTheTarget() throws Exception {
+    try (World world = world()) {
+      pair.source().execute(world.name(), ROWS, "INSERT INTO empty VALUES (1)");
+      world.prepared().switchover().handOver(world.to(Side.TARGET));
+      String before = value(world, Side.SOURCE, ALL);
+      assertThat(value(world, Side.TARGET, ALL)).isEqualTo(before);
+      pair.target().stopImmediate();
+      pair.target().start();
+      pair.target().execute(world.name(), "INSERT INTO empty VALUES (2)");
+
+      HandOver back = world.switchover().settle(world.to(Side.SOURCE));
+
+      assertThat(back.line())
+          .contains("a crash of the target has emptied unlogged tables")
+          .contains("queue")
+          .doesNotContain("public.empty");
+      assertThat(value(world, Side.SOURCE, ALL)).isEqualTo(before);
+      assertThat(value(world, Side.SOURCE, "SELECT string_agg(id::text, ',') FROM empty"))
+          .isEqualTo("2");
+    }
+  }
+
   /** What is small on the disk may be large on the wire. */
   @Test
   void leavesWhatIsSmallOnTheDiskAlone() throws Exception {
