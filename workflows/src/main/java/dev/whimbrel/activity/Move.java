@@ -4,6 +4,7 @@ import dev.whimbrel.runbook.Connect;
 import dev.whimbrel.runbook.LeftBehind;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.runbook.Runbook;
+import dev.whimbrel.runbook.StageSpec;
 import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.runbook.ThrottleSpec;
 import dev.whimbrel.runbook.WalSpec;
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param wal how much of its log a server may keep for the slots; nulls in it are defaults
  * @param tables which tables move, or null for all, as in histories of before there was a choice
  * @param pauseBudget how long writes may be held up by one attempt at a switchover; 5 s
+ * @param stages which tables are copied first, stage by stage; empty where all come together
  */
 public record Move(
     String migration,
@@ -38,14 +40,16 @@ public record Move(
     @Nullable ThrottleSpec throttle,
     @Nullable WalSpec wal,
     @Nullable TablesSpec tables,
-    @Nullable Duration pauseBudget) {
+    @Nullable Duration pauseBudget,
+    List<StageSpec> stages) {
 
   /** As a runbook's default; histories of before have none. */
   private static final Duration PAUSE_BUDGET = Duration.ofSeconds(5);
 
-  /** Fills in what was not written. */
+  /** Fills in what was not written; histories of before there were stages have none. */
   public Move {
     pauseBudget = pauseBudget == null ? PAUSE_BUDGET : pauseBudget;
+    stages = stages == null ? List.of() : List.copyOf(stages);
   }
 
   /** How long writes may be held up by one attempt at a switchover. */
@@ -68,7 +72,7 @@ public record Move(
     this(migration, source, target, connect, leftBehind, jobs, maxLag, null, null, null);
   }
 
-  /** A move with the usual pause budget. */
+  /** A move of which all tables come together, with the usual pause budget. */
   public Move(
       String migration,
       PostgresSpec source,
@@ -91,7 +95,8 @@ public record Move(
         throttle,
         wal,
         tables,
-        PAUSE_BUDGET);
+        PAUSE_BUDGET,
+        List.of());
   }
 
   /** The databases of a runbook. */
@@ -107,7 +112,8 @@ public record Move(
         runbook.replicate().throttle(),
         runbook.replicate().wal(),
         runbook.replicate().tables(),
-        runbook.cutover().pauseBudget());
+        runbook.cutover().pauseBudget(),
+        runbook.replicate().stages());
   }
 
   /** The same with another choice of tables. */
@@ -123,7 +129,30 @@ public record Move(
         throttle,
         wal,
         choice,
-        pauseBudget);
+        pauseBudget,
+        stages);
+  }
+
+  /** The same with its tables in stages, the most urgent first. */
+  public Move inStages(List<StageSpec> wanted) {
+    return new Move(
+        migration,
+        source,
+        target,
+        connect,
+        leftBehind,
+        jobs,
+        maxLag,
+        throttle,
+        wal,
+        tables,
+        pauseBudget,
+        wanted);
+  }
+
+  /** Whether some tables are live before the others are copied. */
+  public boolean staged() {
+    return !stages.isEmpty();
   }
 
   /** The database on one side. */

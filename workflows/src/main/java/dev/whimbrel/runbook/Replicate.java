@@ -1,6 +1,7 @@
 package dev.whimbrel.runbook;
 
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +13,10 @@ import org.jspecify.annotations.Nullable;
  * @param throttle what the copy may take; absent: as much as the servers give
  * @param wal how much of its log a server may keep for the migration
  * @param tables which tables move; absent: all
+ * @param method {@code online}, the default, copies everything from one snapshot; {@code method:
+ *     staged} copies the tables of {@code stages} one stage after the other, and what is copied is
+ *     live before the next stage begins
+ * @param stages which tables come first; those that no stage names come last
  */
 public record Replicate(
     Integer jobs,
@@ -19,14 +24,29 @@ public record Replicate(
     Duration maxLag,
     @Nullable ThrottleSpec throttle,
     WalSpec wal,
-    @Nullable TablesSpec tables) {
+    @Nullable TablesSpec tables,
+    String method,
+    List<StageSpec> stages) {
+  static final String ONLINE = "online";
+  static final String STAGED = "staged";
+
   static final Replicate DEFAULT =
-      new Replicate(4, Duration.ofHours(24), Duration.ofSeconds(1), null, WalSpec.DEFAULT, null);
+      new Replicate(
+          4,
+          Duration.ofHours(24),
+          Duration.ofSeconds(1),
+          null,
+          WalSpec.DEFAULT,
+          null,
+          ONLINE,
+          List.of());
 
   public Replicate {
     jobs = Defaults.or(jobs, 4);
     soak = Defaults.or(soak, Duration.ofHours(24));
     maxLag = Defaults.or(maxLag, Duration.ofSeconds(1));
     wal = Defaults.or(wal, WalSpec.DEFAULT);
+    method = Defaults.or(method, ONLINE);
+    stages = Defaults.list(stages);
   }
 }

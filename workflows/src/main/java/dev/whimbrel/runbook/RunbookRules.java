@@ -109,6 +109,7 @@ final class RunbookRules {
     if (tables != null) {
       new TableRules(tables, places).check();
     }
+    new StageRules(draft.replicate(), places).check();
   }
 
   private void throttle(ThrottleSpec throttle) {

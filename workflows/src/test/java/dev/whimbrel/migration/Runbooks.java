@@ -14,6 +14,7 @@ import dev.whimbrel.runbook.RetireSpec;
 import dev.whimbrel.runbook.RollbackSpec;
 import dev.whimbrel.runbook.Runbook;
 import dev.whimbrel.runbook.SideSpec;
+import dev.whimbrel.runbook.StageSpec;
 import dev.whimbrel.runbook.SuiteSpec;
 import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.runbook.TrafficSpec;
@@ -40,6 +41,7 @@ final class Runbooks {
   List<QuerySpec> queries = List.of();
   @Nullable TablesSpec tables;
   @Nullable SuiteSpec suite;
+  List<StageSpec> stages = List.of();
   Duration rollbackWindow = Duration.ofDays(3);
   Duration every = Duration.ofMinutes(5);
   Duration evidenceMaxAge = Duration.ofMinutes(10);
@@ -62,7 +64,9 @@ final class Runbooks {
             Duration.ofSeconds(1),
             null,
             new dev.whimbrel.runbook.WalSpec(null, null),
-            tables),
+            tables,
+            stages.isEmpty() ? "online" : "staged",
+            stages),
         new dev.whimbrel.runbook.Validate(
             List.of(
                 new CheckSpec(

@@ -19,6 +19,7 @@ final class RunbookDocs {
           "DecommissionSpec.approval", List.of("required", "none"),
           "GuardSpec.then", List.of("ask", "rollback"),
           "CheckSpec.via", List.of("target", "source"),
+          "Replicate.method", List.of("online", "staged"),
           "RetireSpec.approval", List.of("required", "none"),
           "TrafficSpec.by", List.of("dns", "haproxy", "command"),
           "TrafficSpec.tail", List.of("refuse", "forward"),

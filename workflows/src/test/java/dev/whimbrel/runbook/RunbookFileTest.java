@@ -8,10 +8,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.google.protobuf.ByteString;
+import dev.whimbrel.activity.CopyPlan;
 import dev.whimbrel.activity.Move;
 import io.temporal.api.common.v1.Payload;
 import io.temporal.common.converter.DefaultDataConverter;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -470,6 +473,81 @@ class RunbookFileTest {
     assertThat(mistakesIn(SMALLEST + "replicate: {tables: {exclude: []}}\n"))
         .containsExactly(
             "5:21: replicate.tables: expected at least one of include, exclude, excludeData, found none.");
+  }
+
+  @Test
+  void readsWhichTablesComeFirstAndSaysWhatIsNoStage() {
+    String staged =
+        """
+        replicate:
+          method: staged
+          stages:
+            - {tables: [shop.orders, shop.customers]}
+            - {tables: ['shop."Old Orders"']}
+        """;
+    Replicate read = RunbookFile.parse(SMALLEST + staged).replicate();
+
+    assertThat(read.stages())
+        .extracting(StageSpec::tables)
+        .containsExactly(List.of("shop.orders", "shop.customers"), List.of("shop.\"Old Orders\""));
+    assertThat(RunbookFile.parse(SMALLEST).replicate().method()).isEqualTo("online");
+    assertThat(
+            mistakesIn(
+                SMALLEST
+                    + staged
+                        .replace("shop.customers", "shop.orders, orders")
+                        .replace("'shop.\"Old Orders\"'", "shop.orders, shop.cache")
+                    + "    - {tables: []}\n"
+                    + "  tables: {excludeData: [shop.cache]}\n"))
+        .containsExactly(
+            "8:30: replicate.stages[0].tables[1]: 'shop.orders' stands here already.",
+            "8:43: replicate.stages[0].tables[2]: expected schema.table, such as audit.* or public.\"Old"
+                + " Orders\", found 'orders'.",
+            "9:17: replicate.stages[1].tables[0]: 'shop.orders' stands in stage 1 already.",
+            "9:30: replicate.stages[1].tables[1]: 'shop.cache' stands under replicate.tables: its rows do"
+                + " not move.",
+            "10:7: replicate.stages[2]: expected at least one pattern under tables, found none.");
+    assertThat(mistakesIn(SMALLEST + "replicate: {method: staged}\n"))
+        .containsExactly(
+            "5:21: replicate.method: 'staged' expects replicate.stages, such as [{tables: [shop.orders,"
+                + " shop.customers]}]; tables that no stage names come last.");
+    assertThat(mistakesIn(SMALLEST + "replicate: {stages: [{tables: [shop.orders]}]}\n"))
+        .containsExactly("5:21: replicate.stages: expected only with method: staged.");
+    assertThat(mistakesIn(SMALLEST + "replicate: {method: stages}\n"))
+        .containsExactly(
+            "5:21: replicate.method: expected online or staged, found 'stages'. Did you mean 'staged'?");
+    assertThat(
+            mistakesIn(
+                SMALLEST
+                    + "replicate: {method: staged, stages: ["
+                    + String.join(", ", Collections.nCopies(9, "{tables: [a.b]}"))
+                    + "]}\n"))
+        .first()
+        .asString()
+        .contains("expected at most 8 stages, found 9");
+  }
+
+  @Test
+  void copiesEverythingAtOnceWhereAHistoryKnowsNoStages() throws Exception {
+    Move move = Move.of(RunbookFile.parse(SMALLEST));
+    Move staged = move.inStages(List.of(new StageSpec(List.of("shop.orders"))));
+    ObjectNode json = (ObjectNode) new ObjectMapper().readTree(data(staged));
+    json.remove("stages");
+
+    assertThat(read(json.toString(), Move.class)).isEqualTo(move);
+    assertThat(move.staged()).isFalse();
+    assertThat(read(new String(data(staged), StandardCharsets.UTF_8), Move.class))
+        .isEqualTo(staged);
+    assertThat(read("{\"generations\": 2, \"line\": \"3 tables\"}", CopyPlan.class))
+        .isEqualTo(new CopyPlan(2, "3 tables"));
+  }
+
+  private static <T> T read(String json, Class<T> type) {
+    Payload payload =
+        DefaultDataConverter.STANDARD_INSTANCE.toPayload("").orElseThrow().toBuilder()
+            .setData(ByteString.copyFromUtf8(json))
+            .build();
+    return DefaultDataConverter.STANDARD_INSTANCE.fromPayload(payload, type, type);
   }
 
   @Test
