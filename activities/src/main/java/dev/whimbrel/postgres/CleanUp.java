@@ -57,6 +57,7 @@ final class CleanUp {
       source.run(
           "DROP PUBLICATION IF EXISTS " + Quoting.identifier(names.forwardPublication()), CALL);
       WayBack.dropRole(source, names.role());
+      WayBack.dropRole(source, Names.ofStage(move.migration()).role());
       Fence.close(source.connection(LONG));
       int roles = revokeConnect(source);
       source.run(

@@ -164,6 +164,26 @@ final class CopyGenerations {
     }
   }
 
+  /** Records, in the open transaction, that everything so far is at one position of the log. */
+  void joined(int number, String slot, String lsn) throws SQLException {
+    try (PreparedStatement insert =
+        target.prepareStatement(
+            "INSERT INTO whimbrel.copy_generation (number, slot, lsn, opened_at, bytes_again)"
+                + " SELECT ?, ?, ?::pg_lsn, clock_timestamp(), coalesce(max(bytes_again), 0)"
+                + " FROM whimbrel.copy_generation")) {
+      insert.setInt(1, number);
+      insert.setString(2, slot);
+      insert.setString(3, lsn);
+      insert.executeUpdate();
+    }
+  }
+
+  /** How many snapshots there were. */
+  int snapshots() throws SQLException {
+    return Integer.parseInt(
+        Answers.text(target, "SELECT count(DISTINCT generation) FROM whimbrel.copy_snapshot"));
+  }
+
   /**
    * Whether this is still the snapshot that counts, and the target still this migration's; if so,
    * keeps both so until the open transaction ends.

@@ -167,7 +167,8 @@ final class CopyList {
   void drop() throws SQLException {
     execute(
         "DROP TABLE IF EXISTS whimbrel.copy_touched, whimbrel.copy_piece, whimbrel.copy_table,"
-            + " whimbrel.copy_snapshot, whimbrel.copy_generation");
+            + " whimbrel.copy_snapshot, whimbrel.copy_generation, whimbrel.copy_stage_table,"
+            + " whimbrel.copy_meeting, whimbrel.copy_stage");
   }
 
   /** Takes a piece for as long as the open transaction lasts; empty where none can be taken now. */

@@ -41,7 +41,7 @@ final class CopyOpener {
   private final Move move;
   private final int number;
   private final long smallestRange;
-  private final Names names;
+  private volatile Names names;
   private volatile @Nullable TouchedKeys touched;
   private volatile @Nullable RowSession reading;
 
@@ -62,6 +62,7 @@ final class CopyOpener {
       Heartbeats.beat("waiting for snapshot " + number);
       StepLock.take(target, "copy " + move.migration());
       CopyGenerations generations = new CopyGenerations(target);
+      names = CopyStages.names(move, target);
       mustBeWanted(target, generations);
       // Before the wait: in one cluster, the slot waits for whatever has not ended.
       CopySessions.endAll(target, move);
@@ -159,8 +160,9 @@ final class CopyOpener {
       return relations(target, "SELECT relation FROM whimbrel.copy_table");
     }
     Set<String> anew = new LinkedHashSet<>();
-    UUID marker = Markers.write(source, Side.SOURCE, "copy");
-    TouchedKeys changed = new TouchedKeys(target, CopyTables.keyed(source), marker);
+    UUID marker = Markers.write(source, names.forwardMarker(), "copy");
+    TouchedKeys changed =
+        new TouchedKeys(target, CopyTables.keyed(source), names.forwardMarker(), marker);
     touched = changed;
     RowSession replication = sessions.replication();
     reading = replication;

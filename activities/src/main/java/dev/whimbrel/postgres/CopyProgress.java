@@ -37,6 +37,7 @@ final class CopyProgress implements AutoCloseable {
   private volatile Progress latest = Progress.of("beginning to copy");
   private volatile boolean stopped;
   private int builds;
+  private String stage = "";
   private final Thread looking = new Thread(this::keepLooking, "copy-looks");
 
   CopyProgress(CopySessions sessions, Move move, RowPipe pipe, Throttle throttle) {
@@ -166,7 +167,7 @@ final class CopyProgress implements AutoCloseable {
                 totals.tables(),
                 totals.builtIndexes(),
                 totals.indexes());
-    return line + rate(totals) + "; " + now();
+    return stage + line + rate(totals) + "; " + now();
   }
 
   private String rate(Totals totals) {
@@ -224,11 +225,17 @@ final class CopyProgress implements AutoCloseable {
     try {
       CopyList list = new CopyList(open);
       builds = piece == null ? list.builds(move) : 0;
-      return list.totals();
+      Totals totals = list.totals();
+      return move.staged() ? inStages(new CopyStages(open), totals) : totals;
     } catch (SQLException e) {
       target.close();
       return null;
     }
+  }
+
+  private Totals inStages(CopyStages stages, Totals totals) throws SQLException {
+    stage = stages.current().map(now -> now.words() + ": ").orElse("");
+    return stages.totals(totals);
   }
 
   /**

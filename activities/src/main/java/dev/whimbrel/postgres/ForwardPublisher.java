@@ -9,6 +9,8 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The source's part of the forward stream: publication and slot. */
 final class ForwardPublisher {
@@ -31,8 +33,21 @@ final class ForwardPublisher {
    *     break its UPDATE and DELETE
    */
   int publish(Move move) throws SQLException {
-    List<String> broken =
-        ofWhatMoves(move, moving -> PublishedTables.withoutIdentity(source, moving));
+    return publish(question -> Settled.ask(Side.SOURCE, move, source, question));
+  }
+
+  /** As {@link #publish(Move)}, of a choice that stands. */
+  int publish(Selection choice) throws SQLException {
+    return publish(question -> question.ask(choice));
+  }
+
+  /** Whose rows move. */
+  private interface Moving {
+    List<String> ask(Settled.Question<List<String>> question) throws SQLException;
+  }
+
+  private int publish(Moving moving) throws SQLException {
+    List<String> broken = moving.ask(choice -> PublishedTables.withoutIdentity(source, choice));
     if (!broken.isEmpty()) {
       throw Failures.needsHelp(
           "Cannot publish: without a primary key, UPDATE and DELETE would fail on the source in "
@@ -43,28 +58,32 @@ final class ForwardPublisher {
               broken.stream().map(t -> "ALTER TABLE " + t + " REPLICA IDENTITY FULL;").toList()));
     }
     String publication = names.forwardPublication();
-    List<String> roots = ofWhatMoves(move, moving -> PublishedTables.roots(source, moving));
-    String tables = String.join(", ", withMarker(roots));
+    List<String> roots = moving.ask(choice -> PublishedTables.roots(source, choice));
     execute("SET lock_timeout = '10s'");
     if (!exists("pg_publication", "pubname", publication)) {
-      execute("CREATE PUBLICATION " + publication + " FOR TABLE " + tables);
-    } else if (!asPublished(publication, move)) {
-      execute("ALTER PUBLICATION " + publication + " SET TABLE " + tables);
+      execute("CREATE PUBLICATION " + publication + " FOR TABLE " + withMarker(roots));
+    } else if (!asPublished(publication, moving)) {
+      execute("ALTER PUBLICATION " + publication + " SET TABLE " + withMarker(roots));
     }
     return PublishedTables.published(source, publication).size() - 1;
   }
 
-  /** One of an earlier migration of this name may have carried less, or more. */
-  private boolean asPublished(String publication, Move move) throws SQLException {
-    return ofWhatMoves(move, moving -> PublishedTables.unpublished(source, publication, moving))
-            .isEmpty()
-        && ofWhatMoves(move, moving -> PublishedTables.publishedThough(source, publication, moving))
-            .isEmpty();
+  /** Publishes these tables and no others, where there is a publication. */
+  void publishAnew(Selection choice) throws SQLException {
+    execute("SET lock_timeout = '10s'");
+    execute(
+        "ALTER PUBLICATION "
+            + names.forwardPublication()
+            + " SET TABLE "
+            + withMarker(PublishedTables.roots(source, choice)));
   }
 
-  private List<String> ofWhatMoves(Move move, Settled.Question<List<String>> question)
-      throws SQLException {
-    return Settled.ask(Side.SOURCE, move, source, question);
+  /** One of an earlier migration of this name may have carried less, or more. */
+  private boolean asPublished(String publication, Moving moving) throws SQLException {
+    return moving.ask(choice -> PublishedTables.unpublished(source, publication, choice)).isEmpty()
+        && moving
+            .ask(choice -> PublishedTables.publishedThough(source, publication, choice))
+            .isEmpty();
   }
 
   /**
@@ -75,7 +94,11 @@ final class ForwardPublisher {
    *     the slot has to wait for
    */
   void createSlot() throws SQLException {
-    String slot = names.forwardSubscription();
+    createSlot(names.forwardSubscription());
+  }
+
+  /** As {@link #createSlot()}, by another name. */
+  void createSlot(String slot) throws SQLException {
     try {
       execute("SET statement_timeout = '45s'");
       execute(
@@ -151,7 +174,8 @@ final class ForwardPublisher {
     execute("DROP PUBLICATION IF EXISTS " + names.forwardPublication());
   }
 
-  private void dropSlot(String slot) throws SQLException {
+  /** Drops a slot, whoever uses it. Again is harmless. */
+  void dropSlot(String slot) throws SQLException {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (exists("pg_replication_slots", "slot_name", slot)) {
       try {
@@ -172,10 +196,11 @@ final class ForwardPublisher {
     }
   }
 
-  private static List<String> withMarker(List<String> tables) {
-    List<String> all = new java.util.ArrayList<>(tables);
-    all.add(Markers.table(Side.SOURCE));
-    return all;
+  /** Each by itself: what inherits from a table is listed, or belongs to another stream. */
+  private String withMarker(List<String> tables) {
+    return Stream.concat(tables.stream(), Stream.of(names.forwardMarker()))
+        .map(table -> "ONLY " + table)
+        .collect(Collectors.joining(", "));
   }
 
   private List<String> openTransactions() throws SQLException {

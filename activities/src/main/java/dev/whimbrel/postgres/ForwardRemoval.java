@@ -17,11 +17,13 @@ final class ForwardRemoval {
   private final Databases databases;
   private final Move move;
   private final Names names;
+  private final Names ofStage;
 
   ForwardRemoval(Databases databases, Move move) {
     this.databases = databases;
     this.move = move;
     this.names = new Names(move.migration());
+    this.ofStage = Names.ofStage(move.migration());
   }
 
   /**
@@ -39,6 +41,7 @@ final class ForwardRemoval {
       ForwardSubscriber subscriber = new ForwardSubscriber(target, names);
       endCopy(target);
       subscriber.drop();
+      new ForwardSubscriber(target, ofStage).drop();
       system = ForwardSubscriber.system(target);
       subscriptions = subscriber.all();
     } catch (SQLException e) {
@@ -52,8 +55,12 @@ final class ForwardRemoval {
       StepLock.take(source, "slot " + move.migration());
       CopySessions.endAll(source, move);
       publisher.dropSlots(system, subscriptions);
+      publisher.dropSlot(ofStage.forwardSubscription());
+      publisher.dropSlot(names.meetingSlot());
       publisher.dropCopySlots();
       publisher.dropPublication();
+      new ForwardPublisher(source, ofStage).dropPublication();
+      new StreamRole(source, ofStage.role()).drop();
       boolean dropped = new StreamRole(source, names.role()).drop();
       return new Outcome(
           "the forward stream is removed"

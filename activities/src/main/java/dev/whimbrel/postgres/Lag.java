@@ -14,6 +14,7 @@ final class Lag {
 
   private final Connection source;
   private final Connection target;
+  private final String table;
   private final String writer;
   private final Duration slice;
   private @Nullable UUID underWay;
@@ -31,8 +32,18 @@ final class Lag {
    * @param slice how long one look may take
    */
   Lag(Connection source, Connection target, String writer, Duration slice) {
+    this(source, target, Markers.table(Side.SOURCE), writer, slice);
+  }
+
+  /**
+   * As {@link #Lag(Connection, Connection, String, Duration)}.
+   *
+   * @param table the marker's table of the stream that is measured
+   */
+  Lag(Connection source, Connection target, String table, String writer, Duration slice) {
     this.source = source;
     this.target = target;
+    this.table = table;
     this.writer = writer;
     this.slice = slice;
   }
@@ -45,10 +56,10 @@ final class Lag {
     UUID marker = underWay;
     if (marker == null) {
       written = System.nanoTime();
-      marker = Markers.write(source, Side.SOURCE, writer);
+      marker = Markers.write(source, table, writer);
       underWay = marker;
     }
-    arrived = Markers.await(target, Side.SOURCE, marker, slice);
+    arrived = Markers.await(target, table, marker, slice);
     Duration age = Duration.ofNanos(System.nanoTime() - written);
     if (arrived) {
       underWay = null;

@@ -29,6 +29,13 @@ final class Markers {
         written_at timestamptz NOT NULL DEFAULT clock_timestamp());
       """;
 
+  /** The marker of a stage's own stream, on both databases while there is one. */
+  private static final String CREATE_OF_STAGE =
+      """
+      CREATE TABLE IF NOT EXISTS whimbrel.marker_stage (
+        id uuid PRIMARY KEY, writer text NOT NULL,
+        written_at timestamptz NOT NULL DEFAULT clock_timestamp())""";
+
   /** Long enough for a marker to be looked for; short enough for a soak of days to stay small. */
   private static final String KEPT = "10 minutes";
 
@@ -38,6 +45,20 @@ final class Markers {
   static void create(Connection database) throws SQLException {
     try (Statement statement = database.createStatement()) {
       statement.execute(CREATE);
+    }
+  }
+
+  /** Creates the table of a stage's own stream. Again is harmless. */
+  static void createOfStage(Connection database) throws SQLException {
+    try (Statement statement = database.createStatement()) {
+      statement.execute(CREATE_OF_STAGE);
+    }
+  }
+
+  /** Drops it. Again is harmless. */
+  static void dropOfStage(Connection database) throws SQLException {
+    try (Statement statement = database.createStatement()) {
+      statement.execute("DROP TABLE IF EXISTS whimbrel.marker_stage");
     }
   }
 
@@ -63,23 +84,36 @@ final class Markers {
    * @param writer who writes it; markers of {@link #HAND_OVER} are kept
    */
   static UUID write(Connection database, Side from, String writer) throws SQLException {
+    return write(database, table(from), writer);
+  }
+
+  /** As {@link #write(Connection, Side, String)}, by the stream's own table. */
+  static UUID write(Connection database, String table, String writer) throws SQLException {
     UUID id = UUID.randomUUID();
     try (Statement statement = database.createStatement()) {
-      statement.execute(writeSql(from, id, writer));
+      statement.execute(writeSql(table, id, writer));
     }
     return id;
   }
 
   /** As {@link #write}, as one statement. */
   static String writeSql(Side from, UUID id, String writer) {
+    return writeSql(table(from), id, writer);
+  }
+
+  private static String writeSql(String table, UUID id, String writer) {
     String purge =
         writer.equals(HAND_OVER)
             ? ""
             : "WITH old AS (DELETE FROM %s WHERE writer = %s AND written_at < clock_timestamp() - interval '%s') "
-                .formatted(table(from), Quoting.literal(writer), KEPT);
-    return purge
-        + "INSERT INTO %s (id, writer) VALUES ('%s', %s)"
-            .formatted(table(from), id, Quoting.literal(writer));
+                .formatted(table, Quoting.literal(writer), KEPT);
+    return purge + insertSql(table, id, writer);
+  }
+
+  /** A statement that inserts a marker and drops none. */
+  static String insertSql(String table, UUID id, String writer) {
+    return "INSERT INTO %s (id, writer) VALUES ('%s', %s)"
+        .formatted(table, id, Quoting.literal(writer));
   }
 
   /** Whether the marker of the stream that leaves {@code from} has arrived in this database. */
@@ -101,8 +135,14 @@ final class Markers {
    */
   static boolean await(Connection database, Side from, UUID id, Duration limit)
       throws SQLException {
+    return await(database, table(from), id, limit);
+  }
+
+  /** As {@link #await(Connection, Side, UUID, Duration)}, by the stream's own table. */
+  static boolean await(Connection database, String table, UUID id, Duration limit)
+      throws SQLException {
     try (Statement statement = database.createStatement()) {
-      statement.execute(awaitSql(from, id, limit));
+      statement.execute(awaitSql(table, id, limit));
       return true;
     } catch (SQLException e) {
       if (SqlFailures.is(e, NOT_ARRIVED)) {
@@ -117,6 +157,10 @@ final class Markers {
 
   /** A statement that returns when the marker is there, and fails when it is not in time. */
   static String awaitSql(Side from, UUID id, Duration limit) {
+    return awaitSql(table(from), id, limit);
+  }
+
+  private static String awaitSql(String table, UUID id, Duration limit) {
     return """
         DO $$
         DECLARE until timestamptz := clock_timestamp() + interval '%d milliseconds';
@@ -128,6 +172,6 @@ final class Markers {
             PERFORM pg_sleep(0.001);
           END LOOP;
         END $$"""
-        .formatted(limit.toMillis(), table(from), id, id, limit.toMillis(), NOT_ARRIVED);
+        .formatted(limit.toMillis(), table, id, id, limit.toMillis(), NOT_ARRIVED);
   }
 }

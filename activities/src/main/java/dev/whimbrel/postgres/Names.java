@@ -17,20 +17,42 @@ final class Names {
   /** The fence trigger for TRUNCATE; plain {@code ENABLE} when on. */
   static final String FENCE_TRUNCATE_TRIGGER = "whimbrel_fence_truncate";
 
+  private static final String FORWARD = "forward";
+  private static final String STAGE = "stage";
+
   private final String base;
+  private final String forward;
 
   Names(String migration) {
+    this(migration, FORWARD);
+  }
+
+  private Names(String migration, String forward) {
     this.base = "whimbrel_" + migration.replace('-', '_');
+    this.forward = forward;
+  }
+
+  /**
+   * The names where the forward stream is the one of a stage that was copied and has not joined the
+   * others yet.
+   */
+  static Names ofStage(String migration) {
+    return new Names(migration, STAGE);
   }
 
   /** Publication on the source. */
   String forwardPublication() {
-    return base + "_forward";
+    return base + "_" + forward;
   }
 
   /** Subscription on the target, and its slot on the source. */
   String forwardSubscription() {
-    return base + "_forward";
+    return base + "_" + forward;
+  }
+
+  /** Slot on the source that is brought to where two streams meet. */
+  String meetingSlot() {
+    return base + "_meeting";
   }
 
   /** Slot on the source that begins where a snapshot of the copy ends. */
@@ -45,7 +67,7 @@ final class Names {
 
   /** Matches every slot of the migration, on either side, and nothing else. */
   String ownSlots() {
-    return "^" + base + "_(forward|base|live|copy_[0-9]+)$";
+    return "^" + base + "_(forward|stage|meeting|base|live|copy_[0-9]+)$";
   }
 
   /** Publication on the target, for the way back. */
@@ -68,14 +90,17 @@ final class Names {
     return base + "_live";
   }
 
-  /** Role of the migration's own under which the streams run, where the rights allow one. */
+  /**
+   * Role of the migration's own under which the streams run, where the rights allow one. A stage's
+   * stream has another, since a role has one password; no migration's name holds its dollar.
+   */
   String role() {
-    return base;
+    return forward.equals(FORWARD) ? base : base + "$" + forward;
   }
 
   /** Marker table of the forward stream; exists on both databases, published by the source. */
   String forwardMarker() {
-    return SCHEMA + ".marker_forward";
+    return SCHEMA + ".marker_" + forward;
   }
 
   /** Marker table of the reverse stream; exists on both databases, published by the target. */

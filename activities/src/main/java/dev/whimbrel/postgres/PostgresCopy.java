@@ -23,6 +23,7 @@ public final class PostgresCopy implements Copy {
   private final Secrets secrets;
   private final Databases databases;
   private final Pace pace;
+  private final Staging staging;
   private final long smallestRange;
 
   /** A copy whose connections use these secrets. */
@@ -35,6 +36,7 @@ public final class PostgresCopy implements Copy {
     this.pace = pace;
     this.secrets = secrets;
     this.databases = new Databases(secrets);
+    this.staging = new Staging(secrets, databases, pace);
     this.smallestRange = smallestRange;
   }
 
@@ -45,6 +47,10 @@ public final class PostgresCopy implements Copy {
         Connection source = databases.open(move.source(), application, ANSWER)) {
       Markers.create(source);
       Markers.create(target.connection());
+      if (move.staged()) {
+        target.ledger().create();
+        return staging.prepare(move, source, target, smallestRange);
+      }
       new ForwardPublisher(source, new Names(move.migration())).publish(move);
       target.ledger().create();
       CopyList list = new CopyList(target.connection());
@@ -92,6 +98,16 @@ public final class PostgresCopy implements Copy {
   }
 
   @Override
+  public Outcome followStage(Move move) {
+    return staging.follow(move);
+  }
+
+  @Override
+  public Outcome joinStage(Move move) {
+    return staging.join(move);
+  }
+
+  @Override
   public Outcome finishCopy(Move move) {
     try (SchemaSession target = SchemaSession.open(databases, move, "finish-copy");
         Connection source =
@@ -100,28 +116,41 @@ public final class PostgresCopy implements Copy {
         SchemaCopy schema = SchemaCopy.of(source, target, move, secrets)) {
       // Those of partitioned tables, which hold no rows themselves.
       schema.createKeys();
-      CopyList list = new CopyList(target.connection());
-      Totals totals = list.totals();
-      long rows = list.rows();
-      Optional<Generation> opened = new CopyGenerations(target.connection()).opened();
+      Outcome copied = move.staged() ? staged(target.connection()) : copied(target.connection());
       target.connection().commit();
-      int generations = opened.map(Generation::number).orElse(0);
-      return new Outcome(
-          "%,d rows in %d tables, %s, %d keys and indexes%s"
-              .formatted(
-                  rows,
-                  totals.tables(),
-                  Size.words(totals.bytes()),
-                  totals.indexes(),
-                  generations <= 1
-                      ? ""
-                      : "; %d snapshots, %s copied twice"
-                          .formatted(
-                              generations,
-                              Size.words(opened.map(Generation::bytesAgain).orElse(0L)))));
+      return copied;
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot end the copy", e);
     }
+  }
+
+  private static Outcome copied(Connection target) throws SQLException {
+    CopyList list = new CopyList(target);
+    Optional<Generation> opened = new CopyGenerations(target).opened();
+    int generations = opened.map(Generation::number).orElse(0);
+    return new Outcome(
+        words(list.rows(), list.totals()) + (generations <= 1 ? "" : again(generations, opened)));
+  }
+
+  private static Outcome staged(Connection target) throws SQLException {
+    CopyStages stages = new CopyStages(target);
+    CopyGenerations generations = new CopyGenerations(target);
+    int count = stages.count();
+    int snapshots = generations.snapshots();
+    return new Outcome(
+        words(stages.rows(), stages.totals(new CopyList(target).totals()))
+            + (count == 1 ? "" : " in %d stages".formatted(count))
+            + (snapshots <= count ? "" : again(snapshots, generations.opened())));
+  }
+
+  private static String words(long rows, Totals totals) {
+    return "%,d rows in %d tables, %s, %d keys and indexes"
+        .formatted(rows, totals.tables(), Size.words(totals.bytes()), totals.indexes());
+  }
+
+  private static String again(int snapshots, Optional<Generation> opened) {
+    return "; %d snapshots, %s copied twice"
+        .formatted(snapshots, Size.words(opened.map(Generation::bytesAgain).orElse(0L)));
   }
 
   /** The slot with which the stream goes on from the copy; empty where there was no such copy. */

@@ -46,6 +46,7 @@ public final class PostgresPreflight implements Preflight {
     Throttle.check(look, findings);
     Selection selection = Selection.of(look.move(), look.source());
     new SelectionChecks(look, findings, selection).run();
+    new StageChecks(look, findings).run();
     long bytes = SelectionChecks.bytes(look, selection);
     new DatabaseChecks(look, findings).run(bytes);
     new TableChecks(look, findings, selection).run();

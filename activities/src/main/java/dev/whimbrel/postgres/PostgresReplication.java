@@ -1,18 +1,15 @@
 package dev.whimbrel.postgres;
 
-import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Replication;
-import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SoakReport;
 import dev.whimbrel.activity.SoakRequest;
 import dev.whimbrel.secrets.Secrets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.Optional;
 
 /** The forward stream, by PostgreSQL's own logical replication and table synchronisation. */
 public final class PostgresReplication implements Replication {
@@ -36,41 +33,10 @@ public final class PostgresReplication implements Replication {
 
   @Override
   public Outcome subscribe(Move move) {
-    return with(move, "subscribe", this::subscribe);
-  }
-
-  private Outcome subscribe(Move move, Connection source, Connection target) throws SQLException {
-    Names names = new Names(move.migration());
-    lock(move, source, target);
-    requireSourceIsTruth(move, source, target);
-    ReleasedSlots.refuseNew(source, move.migration());
-    Markers.create(source);
-    Markers.create(target);
-    ForwardPublisher publisher = new ForwardPublisher(source, names);
-    ForwardSubscriber subscriber = new ForwardSubscriber(target, names);
-    int tables = publisher.publish(move);
-    if (subscriber.exists()) {
-      new StreamHealth(source, target, move).requireSlot();
-      subscriber.enable();
-      publisher.dropCopySlots();
-      return new Outcome(tables + " tables are subscribed already");
-    }
-    Optional<String> copied = PostgresCopy.slot(target);
-    if (copied.isPresent()) {
-      publisher.copySlot(copied.get());
-    } else {
-      Markers.clear(target, Side.SOURCE);
-      publisher.createSlot();
-    }
-    Optional<String> password = new StreamRole(source, names.role()).ensure();
-    boolean streaming = major(source) >= 14 && major(target) >= 14;
-    ForwardSubscriber.Start start = new ForwardSubscriber.Start(copied.isEmpty(), streaming);
-    String role = subscriber.subscribe(move.source().reachedByPeer(), password, start, secrets);
-    publisher.dropCopySlots();
-    if (!role.equals(names.role())) {
-      new StreamRole(source, names.role()).drop();
-    }
-    return new Outcome(tables + " tables subscribed, the stream runs as " + role);
+    return with(
+        move,
+        "subscribe",
+        (m, source, target) -> StreamStart.of(source, target, m, secrets).begin());
   }
 
   @Override
@@ -125,8 +91,8 @@ public final class PostgresReplication implements Replication {
         move,
         "sequences",
         (m, source, target) -> {
-          lock(m, source, target);
-          requireSourceIsTruth(m, source, target);
+          StreamStart.lock(m, source, target);
+          StreamStart.requireSourceIsTruth(m, source, target);
           return new Outcome(
               SequencePass.carry(source, target, Selection.of(m, source))
                   + " sequences carried"
@@ -145,28 +111,6 @@ public final class PostgresReplication implements Replication {
   @Override
   public Outcome unsubscribe(Move move) {
     return new ForwardRemoval(databases, move).run();
-  }
-
-  private static void lock(Move move, Connection source, Connection target) throws SQLException {
-    StepLock.take(source, "stream " + move.migration());
-    StepLock.take(target, "stream " + move.migration());
-  }
-
-  private static void requireSourceIsTruth(Move move, Connection source, Connection target)
-      throws SQLException {
-    boolean moved =
-        Authority.require(source, move.migration(), Side.SOURCE).writable() != Side.SOURCE
-            || Authority.require(target, move.migration(), Side.TARGET).writable() != Side.SOURCE;
-    if (moved) {
-      throw Failures.needsHelp(
-          "Cannot change the forward stream: writes go to the target already",
-          "roll back first",
-          "whimbrel rollback " + move.migration());
-    }
-  }
-
-  private static int major(Connection connection) throws SQLException {
-    return connection.getMetaData().getDatabaseMajorVersion();
   }
 
   private <T> T with(Move move, String step, Work<T> work) {

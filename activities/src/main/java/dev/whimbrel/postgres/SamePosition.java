@@ -150,7 +150,8 @@ final class SamePosition implements AutoCloseable {
   void take() throws SQLException {
     for (int i = 0; i < TRIES; i++) {
       leave();
-      mustNotBeAwaited();
+      AwaitedStream.refuse(
+          writer, stream, "queries are brought to the same position", "retry, or skip the queries");
       exact = tryOnce();
       if (exact) {
         return;
@@ -162,26 +163,6 @@ final class SamePosition implements AutoCloseable {
   void leave() throws SQLException {
     source.rollback();
     target.rollback();
-  }
-
-  /** A stream that counts as a synchronous standby holds up production wherever it waits. */
-  private void mustNotBeAwaited() throws SQLException {
-    String names =
-        Answers.text(
-            writer,
-            "SELECT current_setting('synchronous_standby_names') WHERE"
-                + " current_setting('synchronous_standby_names') <> ''"
-                + " AND EXISTS (SELECT FROM pg_stat_replication r JOIN pg_replication_slots s"
-                + " ON s.active_pid = r.pid WHERE s.slot_name = "
-                + Quoting.literal(stream.slot())
-                + " AND r.sync_state IS DISTINCT FROM 'async')");
-    if (!names.isEmpty()) {
-      throw Failures.needsHelp(
-          "The stream %s counts as a synchronous standby of the source (synchronous_standby_names = '%s'): every commit there would wait while queries are brought to the same position"
-              .formatted(stream.subscription(), names),
-          "name the real standbys in synchronous_standby_names, so that no commit waits for the stream; then retry, or skip the queries",
-          "ALTER SYSTEM SET synchronous_standby_names = '…'; SELECT pg_reload_conf(); -- on the source");
-    }
   }
 
   private boolean tryOnce() throws SQLException {

@@ -54,8 +54,18 @@ final class Selection {
   private final Map<Long, Relation> byOid;
   private final List<Relation> leftOut;
   private final List<Relation> withoutRows;
+  private final @Nullable List<Relation> only;
 
   private Selection(List<Relation> all, List<Relation> leftOut, List<Relation> withoutRows) {
+    this(all, leftOut, withoutRows, null);
+  }
+
+  private Selection(
+      List<Relation> all,
+      List<Relation> leftOut,
+      List<Relation> withoutRows,
+      @Nullable List<Relation> only) {
+    this.only = only;
     this.all = all;
     this.byOid = all.stream().collect(Collectors.toMap(Relation::oid, relation -> relation));
     this.leftOut = leftOut;
@@ -125,6 +135,26 @@ final class Selection {
       }
     }
     return new Selection(all, List.copyOf(leftOut), List.copyOf(withoutRows));
+  }
+
+  /** As {@link #of}, knowing every relation also where nothing is left out. */
+  static Selection whole(Move move, Connection source) throws SQLException {
+    Selection selection = of(move, source);
+    return selection.all.isEmpty() ? new Selection(read(source), List.of(), List.of()) : selection;
+  }
+
+  /** The same where the rows of these tables alone move, whatever is made behind the look. */
+  Selection onlyRowsOf(Set<Long> tables) {
+    Set<Relation> staying = new HashSet<>(leftOut);
+    Set<Relation> empty = new HashSet<>(withoutRows);
+    Map<Boolean, List<Relation>> moving =
+        all.stream()
+            .filter(each -> each.isTable() && !staying.contains(each))
+            .collect(
+                Collectors.partitioningBy(
+                    each -> tables.contains(each.oid()) && !empty.contains(each)));
+    return new Selection(
+        all, leftOut, List.copyOf(moving.get(false)), List.copyOf(moving.get(true)));
   }
 
   /** Whom a relation goes with at last: a sequence with its partition's root. */
@@ -226,6 +256,9 @@ final class Selection {
 
   /** A condition on a column that holds a table's oid: it moves with its rows. */
   String movesRows(String oid) {
+    if (only != null) {
+      return oid + " IN (SELECT unnest(" + oids(only) + "))";
+    }
     return leftOut.isEmpty() && withoutRows.isEmpty()
         ? "true"
         : "(" + moves(oid) + " AND " + notAmong(oid, withoutRows) + ")";

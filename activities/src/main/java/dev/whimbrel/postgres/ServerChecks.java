@@ -15,6 +15,9 @@ final class ServerChecks {
    */
   private static final Map<Integer, Integer> MINORS = Map.of(13, 21, 14, 18, 15, 13, 16, 9, 17, 5);
 
+  /** Two streams, the slot where they meet, and the one that goes on from there. */
+  private static final int SLOTS_OF_STAGES = 4;
+
   private final Look look;
   private final Findings findings;
 
@@ -156,7 +159,7 @@ final class ServerChecks {
               + ", which no stream can read.",
           "ALTER SYSTEM SET wal_level = logical; -- then restart the server");
     }
-    int streams = 1 + look.move().jobs();
+    int streams = Math.max(1 + look.move().jobs(), look.move().staged() ? SLOTS_OF_STAGES : 0);
     atLeast(
         Side.SOURCE,
         "max_replication_slots",
@@ -170,7 +173,7 @@ final class ServerChecks {
   }
 
   private void roomOnTheTarget() throws SQLException {
-    int workers = 1 + look.move().jobs();
+    int workers = Math.max(1 + look.move().jobs(), look.move().staged() ? 2 : 0);
     atLeast(
         Side.TARGET,
         "max_logical_replication_workers",

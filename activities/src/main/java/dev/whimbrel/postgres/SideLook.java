@@ -30,12 +30,14 @@ final class SideLook {
   private final Secrets secrets;
   private final String migration;
   private final Names names;
+  private final Names ofStage;
 
   SideLook(Databases databases, Secrets secrets, String migration) {
     this.databases = databases;
     this.secrets = secrets;
     this.migration = migration;
     this.names = new Names(migration);
+    this.ofStage = Names.ofStage(migration);
   }
 
   /**
@@ -116,11 +118,12 @@ final class SideLook {
                    max(w.latest_end_lsn)::text
               FROM pg_subscription s
               LEFT JOIN pg_stat_subscription w ON w.subname = s.subname AND w.relid IS NULL
-             WHERE s.subname IN (?, ?)
+             WHERE s.subname IN (?, ?, ?)
                AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
              GROUP BY 1, 2 ORDER BY 1""")) {
       select.setString(1, names.forwardSubscription());
       select.setString(2, names.reverseSubscription());
+      select.setString(3, ofStage.forwardSubscription());
       try (ResultSet row = select.executeQuery()) {
         while (row.next()) {
           found.add(
@@ -143,10 +146,8 @@ final class SideLook {
             "SELECT slot_name, active, wal_status, confirmed_flush_lsn::text, greatest(0, "
                 + (inRecovery ? "pg_last_wal_replay_lsn()" : "pg_current_wal_insert_lsn()")
                 + " - confirmed_flush_lsn)::bigint FROM pg_replication_slots"
-                + " WHERE slot_name IN (?, ?, ?) AND database = current_database() ORDER BY 1")) {
-      select.setString(1, names.forwardSubscription());
-      select.setString(2, names.baseSlot());
-      select.setString(3, names.liveSlot());
+                + " WHERE slot_name ~ ? AND database = current_database() ORDER BY 1")) {
+      select.setString(1, names.ownSlots());
       try (ResultSet row = select.executeQuery()) {
         while (row.next()) {
           found.add(

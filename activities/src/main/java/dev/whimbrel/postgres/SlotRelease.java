@@ -151,10 +151,14 @@ final class SlotRelease {
     try (Session there = Session.open(databases, place, new RoundTrips())) {
       if (side == Side.TARGET) {
         WayBack.dropSubscription(there, names.reverseSubscription());
-      } else if (new ForwardSubscriber(there.connection(CALL), names).exists()) {
-        there.run(
-            "ALTER SUBSCRIPTION " + Quoting.identifier(names.forwardSubscription()) + " DISABLE",
-            CALL);
+      } else {
+        for (Names each : List.of(names, Names.ofStage(move.migration()))) {
+          if (new ForwardSubscriber(there.connection(CALL), each).exists()) {
+            there.run(
+                "ALTER SUBSCRIPTION " + Quoting.identifier(each.forwardSubscription()) + " DISABLE",
+                CALL);
+          }
+        }
       }
     } catch (SQLException e) {
       LOG.warn(

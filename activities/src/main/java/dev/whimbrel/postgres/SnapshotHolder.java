@@ -45,13 +45,20 @@ final class SnapshotHolder {
       // One holder at a time, whatever an older one that woke up again may still have in mind.
       StepLock.take(session, "snapshot " + move.migration());
       begin(session);
-      AtomicReference<String> kept = new AtomicReference<>("");
+      LiveStream live = new LiveStream(session, move);
+      AtomicReference<Progress> seen =
+          new AtomicReference<>(Progress.of("snapshot %d is held".formatted(generation)));
       Heartbeats.during(
-          () -> Progress.of("snapshot %d is held%s".formatted(generation, kept.get())),
+          seen::get,
           () -> Heartbeats.abort(session),
           () -> {
             while (true) {
-              kept.set(", %s of WAL kept".formatted(kept(session)));
+              String line =
+                  "snapshot %d is held, %s of WAL kept".formatted(generation, kept(session));
+              if (move.staged()) {
+                live.look();
+              }
+              seen.set(live.saidWith(line));
               Pause.of(LOOK);
             }
           });

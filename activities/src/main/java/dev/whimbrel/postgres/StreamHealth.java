@@ -32,10 +32,19 @@ final class StreamHealth {
   private final WorkerDeaths deaths;
 
   StreamHealth(Connection source, Connection target, Move move) {
+    this(source, target, move, new Names(move.migration()));
+  }
+
+  /**
+   * As {@link #StreamHealth(Connection, Connection, Move)}.
+   *
+   * @param names those of the stream that is watched
+   */
+  StreamHealth(Connection source, Connection target, Move move, Names names) {
     this.source = source;
     this.target = target;
     this.move = move;
-    this.names = new Names(move.migration());
+    this.names = names;
     this.deaths = new WorkerDeaths(target, names);
   }
 

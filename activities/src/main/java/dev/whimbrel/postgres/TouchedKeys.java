@@ -30,6 +30,7 @@ final class TouchedKeys {
   private final Map<Integer, Relation> relations = new HashMap<>();
   private final Map<String, CopyTables.Keyed> tables;
   private final Set<String> anew = new HashSet<>();
+  private final String markers;
   private final String marker;
   private final AtomicLong changes = new AtomicLong();
   private int waiting;
@@ -40,10 +41,13 @@ final class TouchedKeys {
    *
    * @param target a session in whose open transaction the keys are written
    * @param tables every table that is copied, by schema and name
+   * @param markers the table of the stream's markers
    * @param marker the last change to be read
    */
-  TouchedKeys(Connection target, Map<String, CopyTables.Keyed> tables, UUID marker) {
+  TouchedKeys(
+      Connection target, Map<String, CopyTables.Keyed> tables, String markers, UUID marker) {
     this.target = target;
+    this.markers = markers;
     this.tables = tables;
     this.marker = marker.toString();
   }
@@ -109,7 +113,7 @@ final class TouchedKeys {
   private Relation relation(ChangeStream message) throws SQLException {
     PgOutput.Relation sent = PgOutput.relation(message);
     List<String> columns = sent.columns().stream().map(PgOutput.Column::name).toList();
-    if (Quoting.shown(sent.schema(), sent.name()).equals(Markers.table(Side.SOURCE))) {
+    if (Quoting.shown(sent.schema(), sent.name()).equals(markers)) {
       return new Relation("", columns, List.of("id"), true);
     }
     CopyTables.Keyed table = tables.get(CopyTables.name(sent.schema(), sent.name()));

@@ -95,7 +95,8 @@ class TouchedKeysTest {
     try (Connection source = new Databases(new Secrets()).open(move.source(), "test", LIMIT);
         Connection target = sessions.target()) {
       target.setAutoCommit(false);
-      TouchedKeys touched = new TouchedKeys(target, CopyTables.keyed(source), marker);
+      TouchedKeys touched =
+          new TouchedKeys(target, CopyTables.keyed(source), Markers.table(Side.SOURCE), marker);
       touched.read(replication, slot, "p");
       target.commit();
       return touched.changes() + " changes, anew: " + touched.anew().stream().sorted().toList();

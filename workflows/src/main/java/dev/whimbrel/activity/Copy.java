@@ -11,6 +11,9 @@ import io.temporal.activity.ActivityMethod;
  * <p>A <em>generation</em> is one snapshot with the slot that begins where it ends. A snapshot
  * lives as long as the session that holds it; when that dies, the next generation brings what was
  * copied to its own snapshot, by the changes that the old slot has kept, and goes on from there.
+ *
+ * <p>A <em>stage</em> is the tables that are copied together. Where there is more than one, each
+ * has snapshots of its own, and what the stages before it hold is live meanwhile.
  */
 @ActivityInterface
 public interface Copy {
@@ -38,6 +41,19 @@ public interface Copy {
    * the whole copy is.
    */
   CopyShare copyPieces(CopyRequest request);
+
+  /**
+   * Starts the stream of the stage that is copied, and waits until it has caught up with what was
+   * written meanwhile. Again is harmless.
+   */
+  Outcome followStage(Move move);
+
+  /**
+   * Makes one stream of that one and the one of earlier stages, at one position of the source's
+   * log: nothing is left out and nothing comes twice. From then on the stage is live, and the next
+   * one can be listed. Again is harmless.
+   */
+  Outcome joinStage(Move move);
 
   /** Says what was copied, and lets go of whatever only the copy needed except its slot. */
   Outcome finishCopy(Move move);

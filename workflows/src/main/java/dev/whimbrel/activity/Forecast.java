@@ -26,7 +26,7 @@ public record Forecast(
   /** How many tables are told one by one. */
   public static final int LARGEST = 5;
 
-  /** The one method that there is. */
+  /** The service goes on meanwhile, whether all comes at once or in stages. */
   public static final String ONLINE = "online";
 
   /** Names the check in the findings. */

@@ -21,18 +21,41 @@ public final class CopyRun implements CopyWorkflow {
 
   @Override
   public Outcome copy(Move move) {
-    CopyPlan plan = call(Copy.class, CopyTimeouts.LIST, "list what to copy").prepareCopy(move);
+    CopyPlan plan = prepare(move);
+    if (plan.stages() == 0) {
+      bring(move, plan);
+    }
+    while (plan.hasStage()) {
+      bring(move, plan);
+      makeLive(move, plan);
+      plan = prepare(move);
+    }
+    return call(Copy.class, CopyTimeouts.LIST, "end the copy").finishCopy(move);
+  }
+
+  private static CopyPlan prepare(Move move) {
+    return call(Copy.class, CopyTimeouts.LIST, "list what to copy").prepareCopy(move);
+  }
+
+  /** Copies what is listed, from as many snapshots as it takes. */
+  private static void bring(Move move, CopyPlan plan) {
     int fruitless = 0;
-    for (int number = plan.generations() + 1; ; number++) {
+    for (int number = plan.generations() + 1; !plan.copied(); number++) {
       Generation generation = new Generation(new CopyRequest(move, number), plan.line());
       generation.run();
       if (generation.isComplete()) {
-        return call(Copy.class, CopyTimeouts.LIST, "end the copy").finishCopy(move);
+        return;
       }
       fruitless = generation.pieces() > 0 ? 0 : fruitless + 1;
       askForHelp(generation.holderFailure(), fruitless);
       rest(fruitless);
     }
+  }
+
+  private static void makeLive(Move move, CopyPlan plan) {
+    String stage = "stage %d of %d: ".formatted(plan.stage(), plan.stages());
+    call(Copy.class, CopyTimeouts.PIECES, stage + "let its stream catch up").followStage(move);
+    call(Copy.class, CopyTimeouts.JOIN, stage + "make one stream").joinStage(move);
   }
 
   /** A holder that died costs a generation; what cannot go away by itself is said at once. */

@@ -61,6 +61,16 @@ final class CopyTimeouts {
           .build();
 
   /**
+   * The joining of two streams: seconds, behind a slot's creation, which waits for open
+   * transactions. A dozen attempts, like the other steps that make slots.
+   */
+  static final ActivityOptions JOIN =
+      ActivityOptions.newBuilder(LIST)
+          .setStartToCloseTimeout(Duration.ofMinutes(15))
+          .setHeartbeatTimeout(Duration.ofSeconds(10))
+          .build();
+
+  /**
    * What grows with the data besides its rows, such as the keys of a clone: two days for one
    * attempt, half a minute of silence.
    */

@@ -10,7 +10,8 @@ import io.temporal.workflow.WorkflowMethod;
  * cannot go on; started again, it goes on from what is finished.
  *
  * <p>Its history holds {@link Move#jobs()} and three activities a generation, whatever the size of
- * the database: some sixty events with four jobs. Pieces are handed out on the target.
+ * the database: some sixty events with four jobs, and some eighty for each stage of its own. Pieces
+ * are handed out on the target.
  */
 @WorkflowInterface
 public interface CopyWorkflow {

@@ -221,6 +221,16 @@ final class CloneWorld implements Cloning, Copy, Schema {
   }
 
   @Override
+  public Outcome followStage(Move move) {
+    throw new AssertionError("a clone has no stages");
+  }
+
+  @Override
+  public Outcome joinStage(Move move) {
+    throw new AssertionError("a clone has no stages");
+  }
+
+  @Override
   public Outcome finishCopy(Move move) {
     throw new UnsupportedOperationException();
   }

@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.runbook.StageSpec;
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -78,5 +81,127 @@ class CopyTest {
       assertThat(Collections.frequency(stage.world.journal(), "list what to copy")).isEqualTo(2);
       assertThat(Collections.frequency(stage.world.journal(), "subscribe")).isEqualTo(1);
     }
+  }
+
+  @Test
+  void makesOneStageLiveBeforeTheNextBegins() {
+    try (Stage stage = new Stage(inStages("shop.orders", "shop.*"))) {
+      MigrationResult result = stage.result();
+
+      assertThat(result.ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(ofTheCopy(stage))
+          .containsExactly(
+              "list what to copy",
+              "open snapshot 1",
+              "copy from snapshot 1",
+              "follow stage 1",
+              "join stage 1",
+              "list what to copy",
+              "open snapshot 2",
+              "copy from snapshot 2",
+              "follow stage 2",
+              "join stage 2",
+              "list what to copy",
+              "open snapshot 3",
+              "copy from snapshot 3",
+              "follow stage 3",
+              "join stage 3",
+              "list what to copy",
+              "copied",
+              "subscribe");
+    }
+  }
+
+  @Test
+  void goesOnWithTheStageWhoseSnapshotIsLost() {
+    try (Stage stage =
+        new Stage(
+            inStages("shop.orders"), world -> world.lostSnapshots.addAll(java.util.Set.of(1, 3)))) {
+      MigrationResult result = stage.result();
+
+      assertThat(result.ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(ofTheCopy(stage))
+          .containsExactly(
+              "list what to copy",
+              "open snapshot 1",
+              "copy from snapshot 1",
+              "open snapshot 2",
+              "copy from snapshot 2",
+              "follow stage 1",
+              "join stage 1",
+              "list what to copy",
+              "open snapshot 3",
+              "copy from snapshot 3",
+              "open snapshot 4",
+              "copy from snapshot 4",
+              "follow stage 2",
+              "join stage 2",
+              "list what to copy",
+              "copied",
+              "subscribe");
+    }
+  }
+
+  @Test
+  void goesBackBetweenTwoStages() {
+    try (Stage stage = new Stage(inStages("shop.orders"))) {
+      stage.world.during("joinStage", () -> stage.untyped().signal("rollback", "because"));
+      MigrationResult result = stage.result();
+
+      assertThat(result.ending()).isEqualTo(Ending.ROLLED_BACK);
+      assertThat(stage.world.journal())
+          .containsSubsequence("join stage 1", "unsubscribe", "drop the copy")
+          .doesNotContain("open snapshot 2");
+    }
+  }
+
+  @Test
+  void endsTheStagesBeforeItPauses() {
+    try (Stage stage = new Stage(inStages("shop.orders"))) {
+      stage.world.beside(
+          "joinStage", () -> stage.workflow().pause(new Decision("ana@example.com", "let us see")));
+      stage.awaitState(State.PAUSED);
+
+      assertThat(stage.world.journal()).contains("join stage 2").doesNotContain("subscribe");
+      stage.workflow().resume(new Decision("ana@example.com", null));
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+    }
+  }
+
+  @Test
+  void copiesNothingAgainWhenOnlyTheStreamsDidNotMeet() {
+    try (Stage stage = new Stage(inStages("shop.orders"))) {
+      stage.world.fail("joinStage", Failures.needsHelp("no slot is free", "free one", null));
+      MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
+      stage.workflow().retry(new StepDecision("ana@example.com", null, null));
+
+      assertThat(parked.waitingFor()).isEqualTo("replicate.copy: no slot is free");
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(ofTheCopy(stage))
+          .startsWith(
+              "list what to copy",
+              "open snapshot 1",
+              "copy from snapshot 1",
+              "follow stage 1",
+              "join stage 1",
+              "list what to copy",
+              "follow stage 1",
+              "join stage 1",
+              "list what to copy",
+              "open snapshot 2");
+    }
+  }
+
+  private static Runbooks inStages(String... stages) {
+    Runbooks runbooks = new Runbooks();
+    runbooks.stages = Arrays.stream(stages).map(tables -> new StageSpec(List.of(tables))).toList();
+    return runbooks;
+  }
+
+  /** What happened from the list to the stream. */
+  private static List<String> ofTheCopy(Stage stage) {
+    List<String> journal = stage.world.journal();
+    return journal.subList(
+        journal.indexOf("list what to copy"), journal.lastIndexOf("subscribe") + 1);
   }
 }

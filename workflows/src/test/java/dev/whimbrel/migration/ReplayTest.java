@@ -14,6 +14,7 @@ import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.runbook.ProvisionSpec;
 import dev.whimbrel.runbook.QuerySpec;
 import dev.whimbrel.runbook.RetireSpec;
+import dev.whimbrel.runbook.StageSpec;
 import io.temporal.common.WorkflowExecutionHistory;
 import io.temporal.testing.TestWorkflowEnvironment;
 import io.temporal.testing.WorkflowReplayer;
@@ -58,6 +59,9 @@ class ReplayTest {
         "queried",
         "suite",
         "suite-rolled-back",
+        "staged",
+        "staged-copy",
+        "staged-rolled-back",
         "clone"
       })
   void carriesOnWhatWasRecorded(String recording) {
@@ -204,6 +208,27 @@ class ReplayTest {
       stage.world.during("copyPieces", () -> stage.untyped().signal("rollback", "because"));
       stage.result();
       write("copied-rolled-back", stage.history());
+    }
+  }
+
+  /** Stage by stage; the second loses a snapshot, and a join is tried again by a person. */
+  @Test
+  @EnabledIfSystemProperty(named = "whimbrel.record", matches = "staged")
+  void recordStages() throws IOException {
+    Runbooks runbooks = new Runbooks();
+    runbooks.stages = List.of(new StageSpec(List.of("shop.orders")));
+    try (Stage stage = new Stage(runbooks, world -> world.lostSnapshots.add(2))) {
+      stage.world.fail("joinStage", Failures.needsHelp("no slot is free", "free one", null));
+      stage.awaitState(State.NEEDS_HELP);
+      stage.workflow().retry(new StepDecision("ana@example.com", null, null));
+      stage.result();
+      write("staged", stage.history());
+      write("staged-copy", stage.history(Stage.ID + CopyWorkflow.ID_SUFFIX));
+    }
+    try (Stage stage = new Stage(runbooks)) {
+      stage.world.during("joinStage", () -> stage.untyped().signal("rollback", "because"));
+      stage.result();
+      write("staged-rolled-back", stage.history());
     }
   }
 

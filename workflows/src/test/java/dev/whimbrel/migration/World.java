@@ -82,6 +82,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
@@ -154,6 +155,9 @@ final class World
   volatile @Nullable RetireRequest terminated;
 
   private final Set<Integer> copied = ConcurrentHashMap.newKeySet();
+  private final AtomicInteger snapshots = new AtomicInteger();
+  private final AtomicInteger liveStages = new AtomicInteger();
+  private volatile boolean stageIsCopied;
 
   /** Generations of the copy whose snapshot is gone when its rows are copied. */
   final Set<Integer> lostSnapshots = ConcurrentHashMap.newKeySet();
@@ -221,6 +225,11 @@ final class World
     reactions.put(activity, reaction);
     toBeCancelled.add(activity);
     toBeCancelled.add(activity + " too");
+  }
+
+  /** Does something from inside an activity that goes on behind it, once. */
+  void beside(String activity, Runnable reaction) {
+    reactions.put(activity, reaction);
   }
 
   /** Lets an activity watch for ever. */
@@ -362,7 +371,10 @@ final class World
   @Override
   public CopyPlan prepareCopy(Move move) {
     inTheCopy("prepareCopy", "list what to copy");
-    return new CopyPlan(0, "3 tables");
+    int stages = move.stages().size() + 1;
+    return move.staged()
+        ? new CopyPlan(snapshots.get(), "a stage", liveStages.get() + 1, stages, stageIsCopied)
+        : new CopyPlan(0, "3 tables");
   }
 
   @Override
@@ -381,6 +393,7 @@ final class World
   @Override
   public CopyOpening openGeneration(CopyRequest request) {
     inTheCopy("openGeneration", "open snapshot " + request.generation());
+    snapshots.set(request.generation());
     return new CopyOpening(0, "everything is to be copied");
   }
 
@@ -391,6 +404,20 @@ final class World
     inTheCopy(
         first ? "copyPieces" : "copyPieces too", "copy from snapshot " + request.generation());
     return new CopyShare(1, lostSnapshots.remove(request.generation()));
+  }
+
+  @Override
+  public Outcome followStage(Move move) {
+    stageIsCopied = true;
+    inTheCopy("followStage", "follow stage " + (liveStages.get() + 1));
+    return new Outcome("caught up");
+  }
+
+  @Override
+  public Outcome joinStage(Move move) {
+    inTheCopy("joinStage", "join stage " + (liveStages.get() + 1));
+    stageIsCopied = false;
+    return new Outcome("stage %d is live".formatted(liveStages.incrementAndGet()));
   }
 
   @Override

@@ -1,0 +1,239 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.CopyPlan;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Progress;
+import dev.whimbrel.postgres.CopyList.Totals;
+import dev.whimbrel.postgres.CopyStages.Stage;
+import dev.whimbrel.secrets.Secrets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Copies in stages: the list of work holds one stage, whose stream begins where its snapshot ends
+ * and then joins the one of the stages before it, so that in the end there is one stream.
+ */
+final class Staging {
+  private static final Duration ANSWER = Duration.ofSeconds(90);
+
+  private final Secrets secrets;
+  private final Databases databases;
+  private final Pace pace;
+
+  Staging(Secrets secrets, Databases databases, Pace pace) {
+    this.secrets = secrets;
+    this.databases = databases;
+    this.pace = pace;
+  }
+
+  /**
+   * Lists the stage that comes next, in the open transaction of the target. Again is harmless.
+   *
+   * @param smallestRange bytes of the smallest range into which a table is cut
+   */
+  CopyPlan prepare(Move move, Connection source, SchemaSession session, long smallestRange)
+      throws SQLException {
+    Connection target = session.connection();
+    CopyList list = new CopyList(target);
+    CopyStages stages = new CopyStages(target);
+    if (!stages.exist()) {
+      list.create();
+      stages.create(Stages.of(move, source).stages());
+    }
+    Optional<Stage> next = stages.current();
+    int generations = new CopyGenerations(target).last();
+    if (next.isEmpty()) {
+      target.commit();
+      int count = stages.count();
+      return new CopyPlan(generations, "all stages are live", count + 1, count, true);
+    }
+    Stage stage = next.get();
+    if (!stage.listed()) {
+      Selection selection = Selection.whole(move, source).onlyRowsOf(stages.tables(stage.number()));
+      publish(move, source, target, stage, selection);
+      try (SchemaCopy schema = SchemaCopy.of(source, session, move, secrets)) {
+        String ofStage = PublishedTables.OF_THE_SERVICE + " AND " + selection.movesRows();
+        new CopyPlanner(source, target, smallestRange, ofStage, move).plan(schema.ofTables());
+      }
+      stages.listed(stage);
+    }
+    Totals totals = list.totals();
+    boolean copied = list.isFinished() && stages.hasSnapshot(stage);
+    target.commit();
+    return new CopyPlan(
+        generations,
+        "%s, %d tables, %s".formatted(stage.words(), totals.tables(), Size.words(totals.bytes())),
+        stage.number(),
+        stage.stages(),
+        copied);
+  }
+
+  /** A slot sends changes of tables that were published before it was made. */
+  private static void publish(
+      Move move, Connection source, Connection target, Stage stage, Selection selection)
+      throws SQLException {
+    Names names = stage.isFirst() ? new Names(move.migration()) : Names.ofStage(move.migration());
+    if (!stage.isFirst()) {
+      Markers.createOfStage(source);
+      Markers.createOfStage(target);
+    }
+    new ForwardPublisher(source, names).publish(selection);
+  }
+
+  /** Starts the stream of the stage that is copied, and waits until everything has caught up. */
+  Outcome follow(Move move) {
+    String application = Names.applicationName(move.migration(), "follow-stage");
+    Stage stage;
+    try (Connection source = databases.open(move.source(), application, ANSWER);
+        Connection target = databases.open(move.target(), application, ANSWER)) {
+      Optional<Stage> started = start(move, source, target);
+      if (started.isEmpty()) {
+        return new Outcome("its stream has joined the others");
+      }
+      stage = started.get();
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot start the stream of what was copied", e);
+    }
+    // Without the lock: whoever ends the streams need not wait for this.
+    try (Connection source = databases.open(move.source(), application, ANSWER);
+        Connection target = databases.open(move.target(), application, ANSWER)) {
+      return catchUp(move, stage, source, target);
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot wait for the stream of what was copied", e);
+    }
+  }
+
+  /** Empty where there is nothing to wait for. */
+  private Optional<Stage> start(Move move, Connection source, Connection target)
+      throws SQLException {
+    StreamStart start = StreamStart.of(source, target, move, secrets);
+    CopyStages stages = new CopyStages(target);
+    Optional<Stage> current = stages.current();
+    if (current.isEmpty() || current.get().joined() || stages.meeting().isPresent()) {
+      return Optional.empty();
+    }
+    Stage stage = current.get();
+    requireCopied(target, stage);
+    start.begin(
+        CopyStages.names(move, target),
+        Selection.whole(move, source).onlyRowsOf(stages.tables(stage.number())));
+    return current;
+  }
+
+  /** A late attempt finds the next stage. */
+  private static void requireCopied(Connection target, Stage stage) throws SQLException {
+    if (!new CopyStages(target).hasSnapshot(stage) || !new CopyList(target).isFinished()) {
+      throw Failures.transientFailure(
+          "Cannot start the stream of %s: it is not copied yet".formatted(stage.words()));
+    }
+  }
+
+  private Outcome catchUp(Move move, Stage stage, Connection source, Connection target)
+      throws SQLException {
+    List<Following> streams = new ArrayList<>();
+    streams.add(following(move, new Names(move.migration()), source, target));
+    if (!stage.isFirst()) {
+      streams.add(following(move, Names.ofStage(move.migration()), source, target));
+    }
+    for (long looks = 1; ; looks++) {
+      long slowest = 0;
+      long bytes = 0;
+      boolean arrived = true;
+      for (Following stream : streams) {
+        stream.health().look();
+        slowest = Math.max(slowest, stream.lag().look().toMillis());
+        arrived &= stream.lag().arrived();
+        bytes = Math.max(bytes, Lag.bytes(source, stream.names().forwardSubscription()));
+      }
+      String line = "a marker takes %d ms, %s behind".formatted(slowest, Size.words(bytes));
+      if (arrived && slowest <= move.maxLag().toMillis()) {
+        return new Outcome(line);
+      }
+      Heartbeats.beat(
+          new Progress(
+                  stage.words() + " is copied, and its stream catches up: " + line,
+                  null,
+                  null,
+                  slowest,
+                  bytes,
+                  null,
+                  null,
+                  null)
+              .after(looks));
+    }
+  }
+
+  /** A stream that is waited for. */
+  private record Following(Names names, StreamHealth health, Lag lag) {}
+
+  private Following following(Move move, Names names, Connection source, Connection target) {
+    return new Following(
+        names,
+        new StreamHealth(source, target, move, names),
+        new Lag(source, target, names.forwardMarker(), "catch-up", pace.of(Pace.Watcher.CATCH_UP)));
+  }
+
+  /** Makes one stream of the stage's and the one before it. Again is harmless. */
+  Outcome join(Move move) {
+    String application = Names.applicationName(move.migration(), "join-stage");
+    try (Connection source = databases.open(move.source(), application, ANSWER);
+        Connection target = databases.open(move.target(), application, ANSWER)) {
+      Outcome[] joined = new Outcome[1];
+      Heartbeats.during(
+          () -> Progress.of("the stream of what was copied joins the one before it"),
+          () -> {
+            Heartbeats.abort(source);
+            Heartbeats.abort(target);
+          },
+          () -> joined[0] = join(move, source, target));
+      return joined[0];
+    } catch (SQLException e) {
+      throw SqlFailures.of("Cannot make one stream of what was copied", e);
+    }
+  }
+
+  private Outcome join(Move move, Connection source, Connection target) throws SQLException {
+    StreamStart start = StreamStart.of(source, target, move, secrets);
+    CopyStages stages = new CopyStages(target);
+    Optional<Stage> current = stages.current();
+    if (current.isEmpty()) {
+      return new Outcome("all stages are live");
+    }
+    Stage stage = current.get();
+    requireCopied(target, stage);
+    Selection all = Selection.whole(move, source);
+    Selection soFar = all.onlyRowsOf(stages.tablesUpTo(stage.number()));
+    if (!stage.isFirst() && !stage.joined()) {
+      new StreamMeeting(source, target, move, stage)
+          .run(all.onlyRowsOf(stages.tablesUpTo(stage.number() - 1)), soFar);
+    }
+    Outcome streams = start.begin(new Names(move.migration()), soFar);
+    if (!stage.isFirst()) {
+      tidy(move, source);
+    }
+    if (stage.number() == stage.stages()) {
+      Markers.dropOfStage(source);
+      Markers.dropOfStage(target);
+    }
+    target.setAutoCommit(false);
+    new CopyGenerations(target).closeOlder();
+    stages.live(stage);
+    target.commit();
+    return new Outcome("%s is live: %s".formatted(stage.words(), streams.line()));
+  }
+
+  /** What only the meeting needed. */
+  private static void tidy(Move move, Connection source) throws SQLException {
+    Names ofStage = Names.ofStage(move.migration());
+    ForwardPublisher publisher = new ForwardPublisher(source, ofStage);
+    publisher.dropSlot(ofStage.meetingSlot());
+    publisher.dropPublication();
+    new StreamRole(source, ofStage.role()).drop();
+  }
+}

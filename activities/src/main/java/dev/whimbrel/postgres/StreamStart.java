@@ -1,0 +1,116 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.secrets.Secrets;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.Optional;
+
+/**
+ * Starts a forward stream where the copy's snapshot ends, or lets it go on. Both sessions hold the
+ * stream's lock, so that an older attempt is ended before anything is done.
+ */
+final class StreamStart {
+  private final Connection source;
+  private final Connection target;
+  private final Move move;
+  private final Secrets secrets;
+
+  private StreamStart(Connection source, Connection target, Move move, Secrets secrets) {
+    this.source = source;
+    this.target = target;
+    this.move = move;
+    this.secrets = secrets;
+  }
+
+  /**
+   * Takes the lock on both sides, in autocommit mode.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where writes go to the target
+   *     already, or where no slot is to be made any more
+   */
+  static StreamStart of(Connection source, Connection target, Move move, Secrets secrets)
+      throws SQLException {
+    lock(move, source, target);
+    requireSourceIsTruth(move, source, target);
+    ReleasedSlots.refuseNew(source, move.migration());
+    Markers.create(source);
+    Markers.create(target);
+    return new StreamStart(source, target, move, secrets);
+  }
+
+  static void lock(Move move, Connection source, Connection target) throws SQLException {
+    StepLock.take(source, "stream " + move.migration());
+    StepLock.take(target, "stream " + move.migration());
+  }
+
+  static void requireSourceIsTruth(Move move, Connection source, Connection target)
+      throws SQLException {
+    boolean moved =
+        Authority.require(source, move.migration(), Side.SOURCE).writable() != Side.SOURCE
+            || Authority.require(target, move.migration(), Side.TARGET).writable() != Side.SOURCE;
+    if (moved) {
+      throw Failures.needsHelp(
+          "Cannot change the forward stream: writes go to the target already",
+          "roll back first",
+          "whimbrel rollback " + move.migration());
+    }
+  }
+
+  /**
+   * The stream that stays, of everything that moves. Again is harmless.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where the copy is not complete
+   */
+  Outcome begin() throws SQLException {
+    Names names = new Names(move.migration());
+    CopyStages stages = new CopyStages(target);
+    return stages.exist()
+        ? begin(names, Selection.whole(move, source).onlyRowsOf(stages.tablesUpTo(stages.count())))
+        : begin(names, new ForwardPublisher(source, names).publish(move));
+  }
+
+  /**
+   * As {@link #begin()}.
+   *
+   * @param names those of the stream
+   * @param selection what it carries
+   */
+  Outcome begin(Names names, Selection selection) throws SQLException {
+    return begin(names, new ForwardPublisher(source, names).publish(selection));
+  }
+
+  private Outcome begin(Names names, int tables) throws SQLException {
+    ForwardPublisher publisher = new ForwardPublisher(source, names);
+    ForwardSubscriber subscriber = new ForwardSubscriber(target, names);
+    if (subscriber.exists()) {
+      new StreamHealth(source, target, move, names).requireSlot();
+      subscriber.enable();
+      publisher.dropCopySlots();
+      return new Outcome(tables + " tables are subscribed already");
+    }
+    Optional<String> copied = PostgresCopy.slot(target);
+    if (copied.isPresent()) {
+      publisher.copySlot(copied.get());
+    } else {
+      Markers.clear(target, Side.SOURCE);
+      publisher.createSlot();
+    }
+    Optional<String> password = new StreamRole(source, names.role()).ensure();
+    boolean streaming = major(source) >= 14 && major(target) >= 14;
+    ForwardSubscriber.Start start = new ForwardSubscriber.Start(copied.isEmpty(), streaming);
+    String role = subscriber.subscribe(move.source().reachedByPeer(), password, start, secrets);
+    publisher.dropCopySlots();
+    if (!role.equals(names.role())) {
+      new StreamRole(source, names.role()).drop();
+    }
+    return new Outcome(tables + " tables subscribed, the stream runs as " + role);
+  }
+
+  private static int major(Connection connection) throws SQLException {
+    return connection.getMetaData().getDatabaseMajorVersion();
+  }
+}
