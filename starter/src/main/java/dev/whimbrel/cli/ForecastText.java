@@ -20,7 +20,7 @@ final class ForecastText {
     Times times = forecast.times();
     if (measured == null || times == null) {
       lines.add(
-          "METHOD: %s, the only one there is. How long an offline move would keep the service closed is not known: nothing was measured"
+          "METHOD: %s. How long an offline move would keep the service closed is not known: nothing was measured"
               .formatted(forecast.method()));
       return lines;
     }
@@ -36,7 +36,7 @@ final class ForecastText {
               .formatted(seconds(times.atLeast()), times.because()));
     }
     lines.add(
-        "METHOD: %s, the only one there is: the service goes on meanwhile. An offline move would keep it closed for about %s, and for as long as a comparison takes"
+        "METHOD: %s: the service goes on meanwhile. An offline move would keep it closed for about %s, and for as long as a comparison takes"
             .formatted(forecast.method(), seconds(times.whole())));
     lines.add("NOT IN THE FORECAST: " + String.join("; ", forecast.leavesOut()));
     return lines;

@@ -77,7 +77,7 @@ class WorkflowVerbsTest {
             "FORECAST: copy about 66 s, indexes about 30 s, foreign keys about 4 s: about 100 s in all",
             "  orders                      2.4 GB  61 %  rows about 40 s, indexes (300.0 MB) about 22 s",
             "NOT SHORTER THAN: about 62 s with any number of jobs, for orders: its index by_day",
-            "METHOD: online, the only one there is: the service goes on meanwhile. An offline move would keep it closed for about 100 s, and for as long as a comparison takes",
+            "METHOD: online: the service goes on meanwhile. An offline move would keep it closed for about 100 s, and for as long as a comparison takes",
             "NOT IN THE FORECAST: what is written to the source meanwhile");
 
     assertThat(shell.run("plan", runbook("shop"), "--card", card, "-o", "json")).isZero();
@@ -98,7 +98,7 @@ class WorkflowVerbsTest {
     assertThat(shell.out())
         .containsPattern("replicate.copy +~ 50 s .*at an assumed 80.0 MB/s")
         .contains(
-            "METHOD: online, the only one there is. How long an offline move would keep the service closed is not known",
+            "METHOD: online. How long an offline move would keep the service closed is not known",
             "NOTE forecast: orders: the copy was not measured, so that its time is an assumption: the largest table holds 8 KB.")
         .doesNotContain("MEASURED", "FORECAST:");
 
