@@ -61,7 +61,7 @@ final class CleanUp {
       Fence.close(source.connection(LONG));
       int roles = revokeConnect(source);
       source.run(
-          "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.prepared_table, whimbrel.prepared_column, whimbrel.prepared_label",
+          "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.marker_stage, whimbrel.prepared_table, whimbrel.prepared_column, whimbrel.prepared_label",
           CALL);
       String clones = new SuiteDatabases(databases, move).dropAllOrSay(target.connection(LONG));
       // The target's authority goes last: until then a second call finds its way.

@@ -165,15 +165,14 @@ final class CopyGenerations {
   }
 
   /** Records, in the open transaction, that everything so far is at one position of the log. */
-  void joined(int number, String slot, String lsn) throws SQLException {
+  void joined(String slot, String lsn) throws SQLException {
     try (PreparedStatement insert =
         target.prepareStatement(
             "INSERT INTO whimbrel.copy_generation (number, slot, lsn, opened_at, bytes_again)"
-                + " SELECT ?, ?, ?::pg_lsn, clock_timestamp(), coalesce(max(bytes_again), 0)"
-                + " FROM whimbrel.copy_generation")) {
-      insert.setInt(1, number);
-      insert.setString(2, slot);
-      insert.setString(3, lsn);
+                + " SELECT coalesce(max(number), 0) + 1, ?, ?::pg_lsn, clock_timestamp(),"
+                + " coalesce(max(bytes_again), 0) FROM whimbrel.copy_generation")) {
+      insert.setString(1, slot);
+      insert.setString(2, lsn);
       insert.executeUpdate();
     }
   }

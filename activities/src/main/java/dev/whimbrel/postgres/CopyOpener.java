@@ -82,6 +82,7 @@ final class CopyOpener {
               target.setAutoCommit(false);
               mustBeWanted(target, generations);
               carryOver(source, target, generations, sessions);
+              mustBeWanted(target, generations);
               target.commit();
               target.setAutoCommit(true);
             });
@@ -156,7 +157,7 @@ final class CopyOpener {
   private Set<String> anew(
       Connection source, Connection target, Generation before, CopySessions sessions)
       throws SQLException {
-    if (!isUsable(source, before.slot())) {
+    if (!isUsable(source, before)) {
       return relations(target, "SELECT relation FROM whimbrel.copy_table");
     }
     Set<String> anew = new LinkedHashSet<>();
@@ -185,11 +186,14 @@ final class CopyOpener {
     return anew;
   }
 
-  private static boolean isUsable(Connection source, String slot) throws SQLException {
+  /** Another one of its name would begin elsewhere. */
+  private static boolean isUsable(Connection source, Generation before) throws SQLException {
     try (PreparedStatement select =
         source.prepareStatement(
-            "SELECT FROM pg_replication_slots WHERE slot_name = ? AND wal_status <> 'lost'")) {
-      select.setString(1, slot);
+            "SELECT FROM pg_replication_slots WHERE slot_name = ? AND wal_status <> 'lost'"
+                + " AND confirmed_flush_lsn = ?::pg_lsn")) {
+      select.setString(1, before.slot());
+      select.setString(2, before.lsn());
       try (ResultSet row = select.executeQuery()) {
         return row.next();
       }

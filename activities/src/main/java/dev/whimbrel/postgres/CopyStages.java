@@ -22,7 +22,7 @@ final class CopyStages {
       """
       CREATE TABLE whimbrel.copy_stage (
         number int PRIMARY KEY, tables int NOT NULL, bytes bigint NOT NULL,
-        listed_at timestamptz, joined_at timestamptz, live_at timestamptz,
+        listed_at timestamptz, generations int, joined_at timestamptz, live_at timestamptz,
         rows bigint NOT NULL DEFAULT 0, indexes int NOT NULL DEFAULT 0);
       CREATE TABLE whimbrel.copy_stage_table (
         source_oid oid PRIMARY KEY, stage int NOT NULL REFERENCES whimbrel.copy_stage);
@@ -145,15 +145,22 @@ final class CopyStages {
     return Answers.text(
             target,
             "SELECT EXISTS (SELECT FROM whimbrel.copy_generation g, whimbrel.copy_stage s"
-                + " WHERE g.opened_at > s.listed_at AND s.number = "
+                + " WHERE g.opened_at IS NOT NULL AND g.number > s.generations AND s.number = "
                 + stage.number()
                 + ")")
         .equals("t");
   }
 
-  /** The list of work holds it from now on. */
-  void listed(Stage stage) throws SQLException {
+  /**
+   * The list of work holds it from now on.
+   *
+   * @param generations how many there have been: those that follow are the stage's own
+   */
+  void listed(Stage stage, int generations) throws SQLException {
     mark(stage, "listed_at");
+    execute(
+        "UPDATE whimbrel.copy_stage SET generations = %d WHERE number = %d"
+            .formatted(generations, stage.number()));
   }
 
   /** Its stream and the one before it are at one position, from which one stream goes on. */

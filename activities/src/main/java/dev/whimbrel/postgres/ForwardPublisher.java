@@ -3,6 +3,7 @@ package dev.whimbrel.postgres;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.postgres.CopyGenerations.Generation;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -68,6 +69,25 @@ final class ForwardPublisher {
     return PublishedTables.published(source, publication).size() - 1;
   }
 
+  /**
+   * As {@link #publish(Selection)}, where a slot has been made already: a table that is published
+   * behind it would hide what was written before.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where a table is missing
+   */
+  int requirePublished(Selection choice) throws SQLException {
+    String publication = names.forwardPublication();
+    List<String> missing = PublishedTables.unpublished(source, publication, choice);
+    if (!missing.isEmpty()) {
+      throw Failures.needsHelp(
+          "Publication %s does not carry %s any more: what was written there since may be lost to the target"
+              .formatted(publication, String.join(", ", missing)),
+          "roll back and start again",
+          null);
+    }
+    return PublishedTables.published(source, publication).size() - 1;
+  }
+
   /** Publishes these tables and no others, where there is a publication. */
   void publishAnew(Selection choice) throws SQLException {
     execute("SET lock_timeout = '10s'");
@@ -100,7 +120,8 @@ final class ForwardPublisher {
   /** As {@link #createSlot()}, by another name. */
   void createSlot(String slot) throws SQLException {
     try {
-      execute("SET statement_timeout = '45s'");
+      // The wait for transactions is one for locks too.
+      execute("SET lock_timeout = 0; SET statement_timeout = '45s'");
       execute(
           "SELECT pg_create_logical_replication_slot(" + Quoting.literal(slot) + ", 'pgoutput')");
     } catch (SQLException e) {
@@ -125,8 +146,11 @@ final class ForwardPublisher {
   /**
    * Creates the slot where the copy's snapshot ends. A copied slot is on disk at once. Again is
    * harmless.
+   *
+   * @param end the snapshot, and where it ends
    */
-  void copySlot(String copied) throws SQLException {
+  void copySlot(Generation end) throws SQLException {
+    String copied = end.slot();
     String slot = names.forwardSubscription();
     try {
       execute(
@@ -140,6 +164,23 @@ final class ForwardPublisher {
         throw SqlFailures.of(
             "Cannot create replication slot " + slot + " from the copy's slot " + copied, e);
       }
+    }
+    requireBegins(slot, end.lsn());
+  }
+
+  /** Another slot of its name would leave out what was written before it. */
+  private void requireBegins(String slot, String lsn) throws SQLException {
+    String begins =
+        Answers.text(
+            source,
+            "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE confirmed_flush_lsn <> %s::pg_lsn AND slot_name = %s"
+                .formatted(Quoting.literal(lsn), Quoting.literal(slot)));
+    if (!begins.isEmpty()) {
+      throw Failures.needsHelp(
+          "Replication slot %s begins at %s, and the copy ends at %s: what was written between would be lost"
+              .formatted(slot, begins, lsn),
+          "roll back and start again",
+          null);
     }
   }
 
@@ -179,10 +220,7 @@ final class ForwardPublisher {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (exists("pg_replication_slots", "slot_name", slot)) {
       try {
-        execute(
-            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = "
-                + Quoting.literal(slot)
-                + " AND active_pid IS NOT NULL");
+        endReader(slot);
         execute("SELECT pg_drop_replication_slot(" + Quoting.literal(slot) + ")");
       } catch (SQLException e) {
         boolean gone = SqlFailures.is(e, SqlFailures.UNDEFINED_OBJECT);
@@ -192,6 +230,20 @@ final class ForwardPublisher {
         }
         Heartbeats.beat("waiting for replication slot " + slot + " to be free");
         Pause.of(Duration.ofMillis(100));
+      }
+    }
+  }
+
+  /** Where the rights do not reach its reader, it goes by itself when its subscription is gone. */
+  private void endReader(String slot) throws SQLException {
+    try {
+      execute(
+          "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = "
+              + Quoting.literal(slot)
+              + " AND active_pid IS NOT NULL");
+    } catch (SQLException e) {
+      if (!SqlFailures.is(e, SqlFailures.INSUFFICIENT_PRIVILEGE)) {
+        throw e;
       }
     }
   }

@@ -57,6 +57,7 @@ final class ForwardRemoval {
       publisher.dropSlots(system, subscriptions);
       publisher.dropSlot(ofStage.forwardSubscription());
       publisher.dropSlot(names.meetingSlot());
+      publisher.dropSlot(names.metSlot());
       publisher.dropCopySlots();
       publisher.dropPublication();
       new ForwardPublisher(source, ofStage).dropPublication();

@@ -28,6 +28,11 @@ final class InspectedFacts {
           "The target may hold rows that are nowhere else. Copy what is wanted, then %s"
               .formatted(KeptTarget.drop(state.url())));
     }
+    if (seen.part() != null) {
+      facts.add(
+          "The %s holds a PART OF THE TABLES: of the copy, %s is not live yet; its tables, and those of later stages, are not whole."
+              .formatted(side, seen.part()));
+    }
     facts.add(fence(side, seen));
     if (seen.inRecovery()) {
       facts.add("The %s is a standby in recovery: nobody can write to it.".formatted(side));
@@ -133,7 +138,7 @@ final class InspectedFacts {
                       : ", has reported up to %s of the %s"
                           .formatted(one.received(), side.other().word())));
     }
-    if (seen.lastMarker() != null) {
+    if (seen.lastMarker() != null && seen.part() == null) {
       facts.add(
           "Everything that the %s had committed before %s has arrived on the %s."
               .formatted(

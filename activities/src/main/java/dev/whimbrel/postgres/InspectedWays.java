@@ -149,6 +149,7 @@ final class InspectedWays {
     Subscription there = seen(read).subscription(stream);
     // Two more: the side that is gone may have handed over once since.
     long epoch = row.epoch() + 2;
+    String part = seen(read).part();
     return List.of(
         new Way(
             "Wait until the %s is back, and inspect again: nothing is lost by waiting"
@@ -158,8 +159,10 @@ final class InspectedWays {
         new Way(
             "Only if the %s is gone for good, and somebody takes it on themselves: open the %s and ACCEPT THE LOSS"
                 .formatted(read.side().other().word(), read.side().word()),
-            null,
-            byHand.acceptLoss(row, epoch, there == null ? null : stream)));
+            part == null ? null : holdsAPart(read.side(), part),
+            part == null
+                ? byHand.acceptLoss(row, epoch, there == null ? null : stream)
+                : List.of()));
   }
 
   /** A target that a rollback has left stands where it was left. */
@@ -171,10 +174,18 @@ final class InspectedWays {
             List.of()));
   }
 
+  private static String holdsAPart(Side side, String part) {
+    return "the %s holds a part of the tables: of the copy, %s is not live yet"
+        .formatted(side.word(), part);
+  }
+
   private @Nullable String missingForward() {
     Seen there = seen(source);
     Seen here = seen(target);
     Subscription forward = here.subscription(names.forwardSubscription());
+    if (here.part() != null) {
+      return holdsAPart(Side.TARGET, here.part());
+    }
     if (forward == null) {
       return "there is no stream to the target (subscription " + names.forwardSubscription() + ")";
     }

@@ -76,7 +76,9 @@ final class LostSource {
       new WayBack(secrets, move).removeFromTarget(target);
       WayBack.dropSubscription(target, new Names(move.migration()).forwardSubscription());
       String clones = new SuiteDatabases(databases, move).dropAllOrSay(target.connection(LONG));
-      target.run("DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse", CALL);
+      target.run(
+          "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.marker_stage",
+          CALL);
       Fence.uninstall(target.connection(LONG));
       // As the last: until then a second call finds what was left, and names it.
       target.run("DROP TABLE IF EXISTS whimbrel.suite_clone", CALL);

@@ -55,6 +55,11 @@ final class Names {
     return base + "_meeting";
   }
 
+  /** Slot on the source that begins there, from which one stream goes on. */
+  String metSlot() {
+    return base + "_met";
+  }
+
   /** Slot on the source that begins where a snapshot of the copy ends. */
   String copySlot(int generation) {
     return base + "_copy_" + generation;
@@ -67,7 +72,7 @@ final class Names {
 
   /** Matches every slot of the migration, on either side, and nothing else. */
   String ownSlots() {
-    return "^" + base + "_(forward|stage|meeting|base|live|copy_[0-9]+)$";
+    return "^" + base + "_(forward|stage|meeting|met|base|live|copy_[0-9]+)$";
   }
 
   /** Publication on the target, for the way back. */

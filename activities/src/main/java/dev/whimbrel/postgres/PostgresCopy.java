@@ -98,6 +98,11 @@ public final class PostgresCopy implements Copy {
   }
 
   @Override
+  public Outcome startStage(Move move) {
+    return staging.start(move);
+  }
+
+  @Override
   public Outcome followStage(Move move) {
     return staging.follow(move);
   }
@@ -153,8 +158,8 @@ public final class PostgresCopy implements Copy {
         .formatted(snapshots, Size.words(opened.map(Generation::bytesAgain).orElse(0L)));
   }
 
-  /** The slot with which the stream goes on from the copy; empty where there was no such copy. */
-  static Optional<String> slot(Connection target) throws SQLException {
+  /** Where the stream goes on from the copy; empty where there was no such copy. */
+  static Optional<Generation> end(Connection target) throws SQLException {
     CopyList list = new CopyList(target);
     if (!list.exists()) {
       return Optional.empty();
@@ -165,6 +170,6 @@ public final class PostgresCopy implements Copy {
           "let it end first; if this comes again, roll back and start again",
           null);
     }
-    return new CopyGenerations(target).opened().map(Generation::slot);
+    return new CopyGenerations(target).opened();
   }
 }

@@ -96,7 +96,8 @@ final class SideLook {
         underWay(connection),
         text(
             connection,
-            inRecovery ? "SELECT pg_last_wal_replay_lsn()" : "SELECT pg_current_wal_insert_lsn()"));
+            inRecovery ? "SELECT pg_last_wal_replay_lsn()" : "SELECT pg_current_wal_insert_lsn()"),
+        part(connection));
   }
 
   private static String server(Connection connection) throws SQLException {
@@ -161,6 +162,17 @@ final class SideLook {
       }
     }
     return List.copyOf(found);
+  }
+
+  /** The stage of a copy that is not live yet; null where there is none. */
+  private static @Nullable String part(Connection connection) throws SQLException {
+    String mayLook =
+        text(
+            connection, "SELECT has_table_privilege(to_regclass('whimbrel.copy_stage'), 'SELECT')");
+    if ("f".equals(mayLook)) {
+      return "a stage that this role may not look at";
+    }
+    return new CopyStages(connection).current().map(CopyStages.Stage::words).orElse(null);
   }
 
   private static @Nullable Instant lastMarker(Connection connection, Side from)

@@ -43,6 +43,8 @@ record SideState(
    * @param engine what Whimbrel's own sessions call themselves
    * @param underWay whether a switchover holds its lock here now
    * @param position where its write-ahead log stands
+   * @param part the stage of a copy that is not live yet: before the last one is, a target holds a
+   *     part of the tables; null where it holds all of them
    */
   record Seen(
       Authority.@Nullable Row row,
@@ -60,7 +62,8 @@ record SideState(
       int clients,
       List<String> engine,
       boolean underWay,
-      @Nullable String position) {
+      @Nullable String position,
+      @Nullable String part) {
 
     /** Whether every table takes writes as far as the fence goes. */
     boolean open() {

@@ -39,6 +39,9 @@ final class Staging {
    */
   CopyPlan prepare(Move move, Connection source, SchemaSession session, long smallestRange)
       throws SQLException {
+    // Behind it, and behind the lock of the target's session, no older attempt can publish any
+    // more: what it read of the stages is yesterday's.
+    StepLock.take(source, "stream " + move.migration());
     Connection target = session.connection();
     CopyList list = new CopyList(target);
     CopyStages stages = new CopyStages(target);
@@ -61,7 +64,7 @@ final class Staging {
         String ofStage = PublishedTables.OF_THE_SERVICE + " AND " + selection.movesRows();
         new CopyPlanner(source, target, smallestRange, ofStage, move).plan(schema.ofTables());
       }
-      stages.listed(stage);
+      stages.listed(stage, generations);
     }
     Totals totals = list.totals();
     boolean copied = list.isFinished() && stages.hasSnapshot(stage);
@@ -86,44 +89,59 @@ final class Staging {
     new ForwardPublisher(source, names).publish(selection);
   }
 
-  /** Starts the stream of the stage that is copied, and waits until everything has caught up. */
-  Outcome follow(Move move) {
-    String application = Names.applicationName(move.migration(), "follow-stage");
-    Stage stage;
+  /** Starts the stream of the stage that is copied. Again is harmless. */
+  Outcome start(Move move) {
+    String application = Names.applicationName(move.migration(), "start-stage");
     try (Connection source = databases.open(move.source(), application, ANSWER);
         Connection target = databases.open(move.target(), application, ANSWER)) {
-      Optional<Stage> started = start(move, source, target);
-      if (started.isEmpty()) {
-        return new Outcome("its stream has joined the others");
+      StreamStart start = StreamStart.of(source, target, move, secrets);
+      CopyStages stages = new CopyStages(target);
+      Optional<Stage> current = apart(stages);
+      if (current.isEmpty()) {
+        return new Outcome("its stream has met the others");
       }
-      stage = started.get();
+      Stage stage = current.get();
+      endCopiers(move, source, target);
+      requireCopied(target, stage);
+      return start.begin(
+          CopyStages.names(move, target),
+          Selection.whole(move, source).onlyRowsOf(stages.tables(stage.number())));
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot start the stream of what was copied", e);
     }
-    // Without the lock: whoever ends the streams need not wait for this.
+  }
+
+  /** Waits until the stream of the stage that is copied has caught up. */
+  Outcome follow(Move move) {
+    String application = Names.applicationName(move.migration(), "follow-stage");
     try (Connection source = databases.open(move.source(), application, ANSWER);
         Connection target = databases.open(move.target(), application, ANSWER)) {
-      return catchUp(move, stage, source, target);
+      Optional<Stage> stage = apart(new CopyStages(target));
+      return stage.isEmpty()
+          ? new Outcome("its stream has met the others")
+          : catchUp(move, stage.get(), source, target);
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot wait for the stream of what was copied", e);
     }
   }
 
-  /** Empty where there is nothing to wait for. */
-  private Optional<Stage> start(Move move, Connection source, Connection target)
-      throws SQLException {
-    StreamStart start = StreamStart.of(source, target, move, secrets);
-    CopyStages stages = new CopyStages(target);
+  /** The listed stage whose stream has not met the others; empty where there is none. */
+  private static Optional<Stage> apart(CopyStages stages) throws SQLException {
     Optional<Stage> current = stages.current();
-    if (current.isEmpty() || current.get().joined() || stages.meeting().isPresent()) {
-      return Optional.empty();
-    }
-    Stage stage = current.get();
-    requireCopied(target, stage);
-    start.begin(
-        CopyStages.names(move, target),
-        Selection.whole(move, source).onlyRowsOf(stages.tables(stage.number())));
-    return current;
+    boolean apart =
+        current.isPresent()
+            && current.get().listed()
+            && !current.get().joined()
+            && stages.meeting().isEmpty();
+    return apart ? current : Optional.empty();
+  }
+
+  /** Whoever still copies, or opens a snapshot, was given up: he would do it under the stream. */
+  private static void endCopiers(Move move, Connection source, Connection target)
+      throws SQLException {
+    StepLock.take(target, "copy " + move.migration());
+    CopySessions.endAll(target, move);
+    CopySessions.endAll(source, move);
   }
 
   /** A late attempt finds the next stage. */
@@ -202,16 +220,15 @@ final class Staging {
     StreamStart start = StreamStart.of(source, target, move, secrets);
     CopyStages stages = new CopyStages(target);
     Optional<Stage> current = stages.current();
-    if (current.isEmpty()) {
-      return new Outcome("all stages are live");
+    if (current.isEmpty() || !current.get().listed()) {
+      return new Outcome("the stages so far are live");
     }
     Stage stage = current.get();
+    endCopiers(move, source, target);
     requireCopied(target, stage);
-    Selection all = Selection.whole(move, source);
-    Selection soFar = all.onlyRowsOf(stages.tablesUpTo(stage.number()));
+    Selection soFar = Selection.whole(move, source).onlyRowsOf(stages.tablesUpTo(stage.number()));
     if (!stage.isFirst() && !stage.joined()) {
-      new StreamMeeting(source, target, move, stage)
-          .run(all.onlyRowsOf(stages.tablesUpTo(stage.number() - 1)), soFar);
+      new StreamMeeting(source, target, move, stage, new CopySessions(databases, move)).run(soFar);
     }
     Outcome streams = start.begin(new Names(move.migration()), soFar);
     if (!stage.isFirst()) {
@@ -233,6 +250,7 @@ final class Staging {
     Names ofStage = Names.ofStage(move.migration());
     ForwardPublisher publisher = new ForwardPublisher(source, ofStage);
     publisher.dropSlot(ofStage.meetingSlot());
+    publisher.dropSlot(ofStage.metSlot());
     publisher.dropPublication();
     new StreamRole(source, ofStage.role()).drop();
   }

@@ -9,7 +9,9 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -91,6 +93,16 @@ final class StreamHealth {
             move,
             source,
             moving -> PublishedTables.unpublished(source, names.forwardPublication(), moving));
+    Set<String> known = new HashSet<>(subscribed());
+    if (left.stream().anyMatch(known::contains)) {
+      throw Failures.needsHelp(
+          "The forward stream does not carry %s any more: somebody took it out of publication %s, and what was written there since is not on the target"
+              .formatted(
+                  String.join(", ", left.stream().filter(known::contains).toList()),
+                  names.forwardPublication()),
+          "roll back and start again",
+          "whimbrel rollback " + move.migration());
+    }
     if (!left.isEmpty()) {
       throw Failures.needsHelp(
           "The forward stream does not carry "
@@ -106,6 +118,17 @@ final class StreamHealth {
               + names.forwardSubscription()
               + " REFRESH PUBLICATION;");
     }
+  }
+
+  /** Tables of the subscription: to add one of them to the publication again brings no row. */
+  private List<String> subscribed() throws SQLException {
+    return PublishedTables.names(
+        target,
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_subscription_rel r"
+            + " JOIN pg_subscription s ON s.oid = r.srsubid JOIN pg_class c ON c.oid = r.srrelid"
+            + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE s.subname = "
+            + Quoting.literal(names.forwardSubscription())
+            + " AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())");
   }
 
   void requireSlot() throws SQLException {

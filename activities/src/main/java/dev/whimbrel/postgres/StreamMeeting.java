@@ -2,6 +2,7 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.postgres.CopyStages.Meeting;
 import dev.whimbrel.postgres.CopyStages.Stage;
@@ -53,9 +54,12 @@ final class StreamMeeting {
   private final Names ofStage;
   private final CopyStages stages;
   private final ForwardPublisher publisher;
+  private final CopySessions sessions;
 
   /** Works through the sessions that hold the stream's lock, in autocommit mode. */
-  StreamMeeting(Connection source, Connection target, Move move, Stage stage) {
+  StreamMeeting(
+      Connection source, Connection target, Move move, Stage stage, CopySessions sessions) {
+    this.sessions = sessions;
     this.source = source;
     this.target = target;
     this.move = move;
@@ -69,32 +73,29 @@ final class StreamMeeting {
   /**
    * Lets both meet, and drops both. Again is harmless.
    *
-   * @param before what the stream of the stages before carries
    * @param soFar what the one stream will carry
    */
-  void run(Selection before, Selection soFar) throws SQLException {
+  void run(Selection soFar) throws SQLException {
     Optional<Meeting> noted = stages.meeting();
-    Meeting meeting = noted.isPresent() ? noted.get() : meet(before, soFar);
+    Meeting meeting = noted.isPresent() ? noted.get() : meet(soFar);
     String lsn = meeting.lsn();
     if (lsn == null) {
       lsn = locate(meeting);
       stages.located(lsn);
     }
-    CopyGenerations generations = new CopyGenerations(target);
-    int number = generations.last() + 1;
-    keepSlot(names.copySlot(number), lsn);
+    keepSlot(names.metSlot(), lsn);
     for (Names each : List.of(ofStage, names)) {
       new ForwardSubscriber(target, each).drop();
       publisher.dropSlot(each.forwardSubscription());
     }
     target.setAutoCommit(false);
-    generations.joined(number, names.copySlot(number), lsn);
+    new CopyGenerations(target).joined(names.metSlot(), lsn);
     stages.joined(stage);
     target.commit();
     target.setAutoCommit(true);
   }
 
-  private Meeting meet(Selection before, Selection soFar) throws SQLException {
+  private Meeting meet(Selection soFar) throws SQLException {
     for (Names each : List.of(names, ofStage)) {
       AwaitedStream.refuse(
           source,
@@ -105,23 +106,42 @@ final class StreamMeeting {
     try {
       publisher.publishAnew(soFar);
       publisher.dropSlot(names.meetingSlot());
-      publisher.createSlot(names.meetingSlot());
+      createSlot();
       target.setAutoCommit(false);
       Meeting meeting = hold();
       target.commit();
       target.setAutoCommit(true);
       return meeting;
     } catch (SQLException | RuntimeException e) {
-      letGo(before);
+      letGo();
       throw e;
     }
   }
 
+  /** Waits for the transactions that are open, as long as it takes. */
+  private void createSlot() throws SQLException {
+    try (Connection creator =
+        sessions.creator(Names.applicationName(move.migration(), "join-stage"))) {
+      // So that whoever ends the stream ends a slot's creation too.
+      StepLock.take(creator, "slot " + move.migration());
+      Heartbeats.during(
+          Progress.of(
+              "creating slot " + names.meetingSlot() + ", which waits for open transactions"),
+          creator,
+          () ->
+              Verbatim.execute(
+                  creator,
+                  "CREATE_REPLICATION_SLOT %s LOGICAL pgoutput NOEXPORT_SNAPSHOT"
+                      .formatted(Quoting.identifier(names.meetingSlot()))));
+    }
+  }
+
   /**
-   * Lets both streams go on as they were, and keeps no log for an attempt that may be long in
-   * coming. Where the commit may have been done, only what it has noted counts.
+   * Lets both streams go on, and keeps no log for an attempt that may be long in coming. What the
+   * first one is sent beyond its tables it passes by. Where the commit may have been done, only
+   * what it has noted counts.
    */
-  private void letGo(Selection before) {
+  private void letGo() {
     try {
       for (Connection each : List.of(target, source)) {
         if (!each.getAutoCommit()) {
@@ -130,7 +150,6 @@ final class StreamMeeting {
         }
       }
       if (stages.meeting().isEmpty()) {
-        publisher.publishAnew(before);
         publisher.dropSlot(names.meetingSlot());
       }
     } catch (SQLException | RuntimeException again) {

@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.postgres.CopyGenerations.Generation;
 import dev.whimbrel.secrets.Secrets;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -74,13 +75,13 @@ final class StreamStart {
   }
 
   /**
-   * As {@link #begin()}.
+   * As {@link #begin()}, of a choice that was published before the copy's slot was made.
    *
    * @param names those of the stream
    * @param selection what it carries
    */
   Outcome begin(Names names, Selection selection) throws SQLException {
-    return begin(names, new ForwardPublisher(source, names).publish(selection));
+    return begin(names, new ForwardPublisher(source, names).requirePublished(selection));
   }
 
   private Outcome begin(Names names, int tables) throws SQLException {
@@ -92,7 +93,7 @@ final class StreamStart {
       publisher.dropCopySlots();
       return new Outcome(tables + " tables are subscribed already");
     }
-    Optional<String> copied = PostgresCopy.slot(target);
+    Optional<Generation> copied = PostgresCopy.end(target);
     if (copied.isPresent()) {
       publisher.copySlot(copied.get());
     } else {

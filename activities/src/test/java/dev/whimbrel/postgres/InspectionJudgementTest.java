@@ -219,6 +219,31 @@ class InspectionJudgementTest {
   }
 
   @Test
+  void offersNoWayToATargetThatHoldsAPartOfTheTables() {
+    source.closed();
+    target.closed().streams().part("stage 2 of 3");
+
+    Inspected both = judge();
+    source.gone("no route (08001)");
+    Inspected alone = judge();
+
+    for (Inspected found : List.of(both, alone)) {
+      assertThat(found.facts())
+          .contains(
+              "The target holds a PART OF THE TABLES: of the copy, stage 2 of 3 is not live yet; its tables, and those of later stages, are not whole.")
+          .noneMatch(fact -> fact.startsWith("Everything that the source had committed"));
+      assertThat(found.ways())
+          .anySatisfy(
+              way ->
+                  assertThat(way.impossible())
+                      .isEqualTo(
+                          "the target holds a part of the tables: of the copy, stage 2 of 3 is not live yet"));
+    }
+    assertThat(titles(alone)).hasSize(2);
+    assertThat(alone.ways().get(1).steps()).isEmpty();
+  }
+
+  @Test
   void neverOffersToOpenTheClosedSideWithoutSayingWhatItCosts() {
     source.says(Side.TARGET, 2).closed().reverse(true);
     target.gone("no route (08001)");
@@ -360,6 +385,7 @@ class InspectionJudgementTest {
     private boolean underWay;
     private @Nullable String gone;
     private @Nullable String note;
+    private @Nullable String part;
 
     FoundSide(Side side) {
       this.side = side;
@@ -373,6 +399,12 @@ class InspectionJudgementTest {
 
     FoundSide notes(String words) {
       note = words;
+      return this;
+    }
+
+    /** Copied up to this stage, with markers that have arrived. */
+    FoundSide part(String stage) {
+      part = stage;
       return this;
     }
 
@@ -460,11 +492,12 @@ class InspectionJudgementTest {
               subscriptions,
               slots,
               null,
-              null,
+              part == null ? null : Instant.EPOCH,
               clients,
               List.of(),
               underWay,
-              "0/1");
+              "0/1",
+              part);
       return new SideState(
           side,
           host + ":5432/shop",

@@ -11,7 +11,11 @@ import dev.whimbrel.runbook.StageSpec;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
+import java.sql.Connection;
+import java.sql.Statement;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -37,6 +41,7 @@ class StagedCopyTest {
       CopyPlan first = shop.copy.prepareCopy(shop.move);
       assertThat(shop.onSource("SELECT count(*) FROM pg_publication_tables")).isEqualTo("5");
       shop.copyFrom(1);
+      shop.copy.startStage(shop.move);
       shop.copy.followStage(shop.move);
       Outcome live = shop.copy.joinStage(shop.move);
 
@@ -53,6 +58,7 @@ class StagedCopyTest {
         assertThat(shop.onTarget("SELECT count(*) < 30000 FROM archive")).isEqualTo("t");
         assertThat(shop.copy.copyPieces(holder.request).snapshotLost()).isFalse();
       }
+      shop.copy.startStage(shop.move);
       shop.copy.followStage(shop.move);
       shop.assertFirstStageIsLive("beside the stream of the archive");
       Outcome both = shop.copy.joinStage(shop.move);
@@ -82,6 +88,7 @@ class StagedCopyTest {
         pieces(shop, 1, 1);
       }
       shop.copyFrom(2);
+      shop.copy.startStage(shop.move);
       shop.copy.followStage(shop.move);
       shop.copy.joinStage(shop.move);
       String stored =
@@ -102,6 +109,7 @@ class StagedCopyTest {
 
       shop.assertFirstStageIsLive("while nobody copies");
       CopyOpening opening = shop.copyFrom(4);
+      shop.copy.startStage(shop.move);
       shop.copy.followStage(shop.move);
       shop.copy.joinStage(shop.move);
       Outcome copied = shop.finish();
@@ -140,9 +148,11 @@ class StagedCopyTest {
     try (StagedShop shop = new StagedShop(pair, "early")) {
       shop.copy.prepareCopy(shop.move);
 
-      assertThatThrownBy(() -> shop.copy.followStage(shop.move))
+      assertThatThrownBy(() -> shop.copy.startStage(shop.move))
           .hasMessageContaining("stage 1 of 2: it is not copied yet");
       shop.carryStage(1);
+      assertThat(shop.copy.joinStage(shop.move).line()).isEqualTo("the stages so far are live");
+      assertThat(shop.copy.startStage(shop.move).line()).isEqualTo("its stream has met the others");
       shop.copy.prepareCopy(shop.move);
       assertThatThrownBy(() -> shop.copy.joinStage(shop.move))
           .hasMessageContaining("stage 2 of 2: it is not copied yet");
@@ -152,12 +162,61 @@ class StagedCopyTest {
     }
   }
 
+  /** What it has read of the stages is yesterday's by the time it goes on. */
+  @Test
+  void aLateAttemptToListDoesNotPublishAnymore() throws Exception {
+    try (StagedShop shop = new StagedShop(pair, "late");
+        Connection held = pair.source().connect("late");
+        Statement statement = held.createStatement()) {
+      held.setAutoCommit(false);
+      // A publication is about to be made of the first stage's tables, and waits for this.
+      statement.execute("LOCK TABLE customer IN SHARE UPDATE EXCLUSIVE MODE");
+      CompletableFuture<CopyPlan> late =
+          CompletableFuture.supplyAsync(() -> shop.copy.prepareCopy(shop.move));
+      String waiting =
+          "SELECT pid FROM pg_stat_activity WHERE application_name = 'whimbrel late prepare-copy' AND wait_event_type = 'Lock'";
+      Wait.until("it waits", Duration.ofSeconds(5), () -> !shop.onSource(waiting).isEmpty());
+      String session = shop.onSource(waiting);
+      CompletableFuture<CopyPlan> next =
+          CompletableFuture.supplyAsync(() -> shop.copy.prepareCopy(shop.move));
+
+      Wait.until(
+          "its session on the source is ended, too",
+          Duration.ofSeconds(4),
+          () ->
+              shop.onSource("SELECT count(*) FROM pg_stat_activity WHERE pid = " + session)
+                  .equals("0"));
+      held.rollback();
+      next.join();
+      assertThatThrownBy(late::join).hasMessageContaining("Cannot list what to copy");
+      shop.carryStage(1);
+      shop.carryStage(2);
+      shop.finish();
+      shop.assertOneStream();
+    }
+  }
+
+  @Test
+  void goesNoFurtherWhereSomebodyTookATableOutOfThePublication() throws Exception {
+    try (StagedShop shop = new StagedShop(pair, "taken")) {
+      shop.carryStage(1);
+      shop.copy.prepareCopy(shop.move);
+      shop.copyFrom(2);
+      pair.source().execute("taken", "ALTER PUBLICATION whimbrel_taken_stage DROP TABLE archive");
+
+      assertThatThrownBy(() -> shop.copy.startStage(shop.move))
+          .hasMessageContaining(
+              "Publication whimbrel_taken_stage does not carry public.archive any more");
+    }
+  }
+
   @Test
   void leavesNothingBehindWhenItIsTakenBackBetweenTheStages() throws Exception {
     try (StagedShop shop = new StagedShop(pair, "back")) {
       shop.carryStage(1);
       shop.copy.prepareCopy(shop.move);
       shop.copyFrom(2);
+      shop.copy.startStage(shop.move);
       shop.copy.followStage(shop.move);
 
       shop.replication.unsubscribe(shop.move);
@@ -173,6 +232,7 @@ class StagedCopyTest {
               shop.onTarget("SELECT count(*) FROM pg_subscription WHERE subname ~ 'whimbrel_back'"))
           .isEqualTo("0");
       assertThat(shop.onTarget("SELECT to_regclass('whimbrel.copy_stage') IS NULL")).isEqualTo("t");
+      shop.copy.startStage(shop.move);
       shop.copy.followStage(shop.move);
       shop.copy.joinStage(shop.move);
       assertThat(shop.onSource("SELECT count(*) FROM pg_publication")).isEqualTo("0");

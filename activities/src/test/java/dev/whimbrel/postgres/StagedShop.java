@@ -81,6 +81,7 @@ final class StagedShop implements AutoCloseable {
   Outcome carryStage(int generation) {
     copy.prepareCopy(move);
     copyFrom(generation);
+    copy.startStage(move);
     copy.followStage(move);
     return copy.joinStage(move);
   }
@@ -114,7 +115,13 @@ final class StagedShop implements AutoCloseable {
             onTarget(
                 "SELECT string_agg(subname, ',' ORDER BY 1) FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE datname = current_database()"))
         .isEqualTo(stream);
+    assertThat(
+            onSource(
+                "SELECT count(*) FROM pg_class c WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+                    + " AND NOT EXISTS (SELECT FROM pg_publication_tables p WHERE p.tablename = c.relname)"))
+        .isEqualTo("0");
     assertThat(onTarget("SELECT to_regclass('whimbrel.marker_stage') IS NULL")).isEqualTo("t");
+    assertThat(onSource("SELECT to_regclass('whimbrel.marker_stage') IS NULL")).isEqualTo("t");
   }
 
   void assertSame(String... tables) throws SQLException {

@@ -42,10 +42,10 @@ public interface Copy {
    */
   CopyShare copyPieces(CopyRequest request);
 
-  /**
-   * Starts the stream of the stage that is copied, and waits until it has caught up with what was
-   * written meanwhile. Again is harmless.
-   */
+  /** Starts the stream of the stage that is copied. Again is harmless. */
+  Outcome startStage(Move move);
+
+  /** Waits until that stream has caught up with what was written meanwhile. */
   Outcome followStage(Move move);
 
   /**

@@ -54,6 +54,7 @@ public final class CopyRun implements CopyWorkflow {
 
   private static void makeLive(Move move, CopyPlan plan) {
     String stage = "stage %d of %d: ".formatted(plan.stage(), plan.stages());
+    call(Copy.class, CopyTimeouts.LIST, stage + "start its stream").startStage(move);
     call(Copy.class, CopyTimeouts.PIECES, stage + "let its stream catch up").followStage(move);
     call(Copy.class, CopyTimeouts.JOIN, stage + "make one stream").joinStage(move);
   }

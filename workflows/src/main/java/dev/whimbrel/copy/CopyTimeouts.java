@@ -62,13 +62,10 @@ final class CopyTimeouts {
 
   /**
    * The joining of two streams: seconds, behind a slot's creation, which waits for open
-   * transactions. A dozen attempts, like the other steps that make slots.
+   * transactions as long as it takes.
    */
   static final ActivityOptions JOIN =
-      ActivityOptions.newBuilder(LIST)
-          .setStartToCloseTimeout(Duration.ofMinutes(15))
-          .setHeartbeatTimeout(Duration.ofSeconds(10))
-          .build();
+      ActivityOptions.newBuilder(OPEN).setHeartbeatTimeout(Duration.ofSeconds(10)).build();
 
   /**
    * What grows with the data besides its rows, such as the keys of a clone: two days for one

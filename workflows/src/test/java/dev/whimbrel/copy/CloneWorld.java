@@ -221,6 +221,11 @@ final class CloneWorld implements Cloning, Copy, Schema {
   }
 
   @Override
+  public Outcome startStage(Move move) {
+    throw new AssertionError("a clone has no stages");
+  }
+
+  @Override
   public Outcome followStage(Move move) {
     throw new AssertionError("a clone has no stages");
   }

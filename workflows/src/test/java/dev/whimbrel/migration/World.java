@@ -407,8 +407,14 @@ final class World
   }
 
   @Override
-  public Outcome followStage(Move move) {
+  public Outcome startStage(Move move) {
     stageIsCopied = true;
+    inTheCopy("startStage", "start stage " + (liveStages.get() + 1));
+    return new Outcome("started");
+  }
+
+  @Override
+  public Outcome followStage(Move move) {
     inTheCopy("followStage", "follow stage " + (liveStages.get() + 1));
     return new Outcome("caught up");
   }
