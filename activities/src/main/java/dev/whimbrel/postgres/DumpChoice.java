@@ -5,9 +5,11 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.runbook.TablePattern;
 import dev.whimbrel.runbook.TablesSpec;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
@@ -24,7 +26,7 @@ final class DumpChoice {
    * because it goes with another table.
    */
   static Set<String> patterns(Move move, Selection selection) {
-    Set<String> patterns = new TreeSet<>(selection.dumpPatterns());
+    Set<String> patterns = new TreeSet<>(ofWhatStays(selection));
     TablesSpec tables = move.tables();
     if (tables == null) {
       return patterns;
@@ -37,6 +39,32 @@ final class DumpChoice {
       }
     }
     return patterns;
+  }
+
+  /** Patterns for what the catalog shows, some names of a schema each. */
+  static List<String> ofWhatStays(Selection selection) {
+    // A pattern is held against every name: many names in one take long.
+    Set<String> mixed =
+        selection.moving().stream().map(Selection.Relation::schema).collect(Collectors.toSet());
+    Map<String, List<String>> schemas = new TreeMap<>();
+    Set<String> patterns = new TreeSet<>();
+    for (Selection.Relation relation : selection.leftOut()) {
+      if (!mixed.contains(relation.schema())) {
+        patterns.add(Quoting.identifier(relation.schema()) + ".*");
+        continue;
+      }
+      schemas
+          .computeIfAbsent(relation.schema(), schema -> new ArrayList<>())
+          .add(Quoting.identifier(relation.name()));
+    }
+    schemas.forEach(
+        (schema, names) -> {
+          for (int from = 0; from < names.size(); from += 200) {
+            List<String> some = names.subList(from, Math.min(names.size(), from + 200));
+            patterns.add(Quoting.identifier(schema) + ".(" + String.join("|", some) + ")");
+          }
+        });
+    return List.copyOf(patterns);
   }
 
   /**

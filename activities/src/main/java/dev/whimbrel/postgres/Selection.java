@@ -13,8 +13,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Selection {
   /** Nothing is left out. */
-  static final Selection EVERYTHING = new Selection(List.of(), List.of(), List.of());
+  static final Selection EVERYTHING = new Selection(List.of(), List.of(), List.of(), null);
 
   private static final String RELATIONS =
       """
@@ -41,13 +39,11 @@ final class Selection {
                                 WHERE c.relkind = 'S' AND d.classid = 'pg_catalog.pg_class'::regclass
                                   AND d.objid = c.oid AND d.refclassid = d.classid AND d.refobjsubid > 0
                                   AND d.deptype IN ('a', 'i')), c.oid)::bigint
-        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        LEFT JOIN tree t ON t.oid = c.oid
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN tree t ON t.oid = c.oid
        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't'
          AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'whimbrel')
-         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
-                          WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid
-                            AND e.deptype = 'e')
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.deptype = 'e'
+                            AND e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid)
        ORDER BY 3, 4""";
 
   private final List<Relation> all;
@@ -55,10 +51,6 @@ final class Selection {
   private final List<Relation> leftOut;
   private final List<Relation> withoutRows;
   private final @Nullable List<Relation> only;
-
-  private Selection(List<Relation> all, List<Relation> leftOut, List<Relation> withoutRows) {
-    this(all, leftOut, withoutRows, null);
-  }
 
   private Selection(
       List<Relation> all,
@@ -134,16 +126,18 @@ final class Selection {
         withoutRows.add(relation);
       }
     }
-    return new Selection(all, List.copyOf(leftOut), List.copyOf(withoutRows));
+    return new Selection(all, List.copyOf(leftOut), List.copyOf(withoutRows), null);
   }
 
   /** As {@link #of}, knowing every relation also where nothing is left out. */
   static Selection whole(Move move, Connection source) throws SQLException {
     Selection selection = of(move, source);
-    return selection.all.isEmpty() ? new Selection(read(source), List.of(), List.of()) : selection;
+    return selection.all.isEmpty()
+        ? new Selection(read(source), List.of(), List.of(), null)
+        : selection;
   }
 
-  /** The same where the rows of these tables alone move, whatever is made behind the look. */
+  /** The same where the rows of these tables, and of their partitions, alone move. */
   Selection onlyRowsOf(Set<Long> tables) {
     Set<Relation> staying = new HashSet<>(leftOut);
     Set<Relation> empty = new HashSet<>(withoutRows);
@@ -152,7 +146,9 @@ final class Selection {
             .filter(each -> each.isTable() && !staying.contains(each))
             .collect(
                 Collectors.partitioningBy(
-                    each -> tables.contains(each.oid()) && !empty.contains(each)));
+                    each ->
+                        (tables.contains(each.oid()) || tables.contains(each.leads()))
+                            && !empty.contains(each)));
     return new Selection(
         all, leftOut, List.copyOf(moving.get(false)), List.copyOf(moving.get(true)));
   }
@@ -274,31 +270,6 @@ final class Selection {
     return relations.stream()
         .map(relation -> Long.toString(relation.oid()))
         .collect(Collectors.joining(",", "'{", "}'::oid[]"));
-  }
-
-  /** Patterns that keep {@code pg_dump} from what does not move, some names of a schema each. */
-  List<String> dumpPatterns() {
-    // A pattern is held against every name: many names in one take long.
-    Set<String> mixed = moving().stream().map(Relation::schema).collect(Collectors.toSet());
-    Map<String, List<String>> schemas = new TreeMap<>();
-    Set<String> patterns = new TreeSet<>();
-    for (Relation relation : leftOut) {
-      if (!mixed.contains(relation.schema())) {
-        patterns.add(Quoting.identifier(relation.schema()) + ".*");
-        continue;
-      }
-      schemas
-          .computeIfAbsent(relation.schema(), schema -> new ArrayList<>())
-          .add(Quoting.identifier(relation.name()));
-    }
-    schemas.forEach(
-        (schema, names) -> {
-          for (int from = 0; from < names.size(); from += 200) {
-            List<String> some = names.subList(from, Math.min(names.size(), from + 200));
-            patterns.add(Quoting.identifier(schema) + ".(" + String.join("|", some) + ")");
-          }
-        });
-    return List.copyOf(patterns);
   }
 
   /** A line of the runbook for these names, which are patterns. */

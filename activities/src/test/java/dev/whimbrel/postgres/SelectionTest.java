@@ -70,7 +70,7 @@ class SelectionTest {
         .extracting(Selection.Relation::label)
         .containsExactly("public.cache", "public.cache_1");
     assertThat(target.leftOut()).isEmpty();
-    assertThat(source.dumpPatterns())
+    assertThat(DumpChoice.ofWhatStays(source))
         .containsExactly("\"audit\".*", "\"public\".(\"Old Orders\"|\"day_1\"|\"day_1_1\")");
     assertThat(findings(move)).noneMatch(line -> line.startsWith("BLOCKER"));
     pair.target().execute("along", "CREATE SCHEMA audit", "CREATE TABLE audit.log (id int)");
