@@ -7,6 +7,7 @@ import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.SuiteClone;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.runbook.StageSpec;
 import dev.whimbrel.runbook.SuiteSpec;
 import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
@@ -53,6 +54,20 @@ class SuiteTest {
                 assertThat(clone.postgres().url())
                     .isEqualTo("postgresql://migrator@198.51.100.20/" + clone.database());
               });
+    }
+  }
+
+  @Test
+  void clonesAllAtOnceWhatCameInStages() {
+    Runbooks runbooks = runbooks();
+    runbooks.stages = List.of(new StageSpec(List.of("shop.orders")));
+    try (Stage stage = new Stage(runbooks)) {
+      MigrationStatus status = stage.awaitState(State.WAITING_FOR_APPROVAL);
+
+      assertThat(outcome(status)).startsWith("the suite is green; on a clone of 42 rows");
+      assertThat(stage.world.journal())
+          .containsSubsequence("join stage 2", "make a clone", "bring rows to the clone")
+          .containsOnlyOnce("join stage 2");
     }
   }
 

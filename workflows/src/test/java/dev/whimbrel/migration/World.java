@@ -609,6 +609,9 @@ final class World
 
   @Override
   public CopyOpening openClone(CopyRequest request) {
+    if (request.move().staged()) {
+      throw new AssertionError("a clone has no stages");
+    }
     inTheCopy("openClone", "bring rows to the clone");
     return new CopyOpening(0, "3 tables");
   }
