@@ -54,6 +54,7 @@ final class CleanUp {
       WayBack.dropSubscription(target, names.forwardSubscription());
       WayBack.dropSlot(source, names.forwardSubscription());
       new ForwardPublisher(source.connection(LONG), names).dropCopySlots();
+      new ForwardPublisher(source.connection(LONG), names).dropMeetingSlots();
       source.run(
           "DROP PUBLICATION IF EXISTS " + Quoting.identifier(names.forwardPublication()), CALL);
       WayBack.dropRole(source, names.role());

@@ -117,12 +117,13 @@ final class CopyOpener {
     boolean sourceIsTruth =
         Authority.require(target, move.migration(), Side.TARGET).writable() == Side.SOURCE;
     boolean streams = new ForwardSubscriber(target, names).exists();
-    if (!sourceIsTruth || streams || generations.last() > number) {
+    boolean past = move.staged() && new CopyStages(target).isPast(number);
+    if (!sourceIsTruth || streams || past || generations.last() > number) {
       throw Failures.transientFailure(
           "Cannot open snapshot %d of the copy: %s"
               .formatted(
                   number,
-                  streams || !sourceIsTruth
+                  streams || past || !sourceIsTruth
                       ? "the copy is over"
                       : "snapshot " + generations.last() + " has taken its place"));
     }

@@ -184,6 +184,11 @@ final class CopySessions {
     return prepared(open(Side.SOURCE, name, REPLICATION), PINNED + "; SET lock_timeout = 0");
   }
 
+  /** A session on the source whose one answer may take as long as it takes. */
+  Connection patient(String name) throws SQLException {
+    return prepared(open(Side.SOURCE, name, SIMPLE), PINNED);
+  }
+
   /** A session on the source that speaks the replication protocol; rows pass the driver by. */
   RowSession replication() throws SQLException {
     return RowSession.open(sockets -> prepared(rows(Side.SOURCE, sockets, REPLICATION), PINNED));
@@ -223,6 +228,16 @@ final class CopySessions {
         move.on(side),
         Names.applicationName(move.migration(), "copy-progress"),
         Duration.ofSeconds(5));
+  }
+
+  /** A session that waits for long is neither ended by its server nor forgotten on the way. */
+  static void keep(Connection connection) throws SQLException {
+    Verbatim.execute(
+        connection,
+        "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4");
+    if (connection.getMetaData().getDatabaseMajorVersion() >= 14) {
+      Verbatim.execute(connection, "SET idle_session_timeout = 0");
+    }
   }
 
   private static Connection prepared(Connection connection, String settings) throws SQLException {

@@ -9,8 +9,11 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +28,7 @@ final class CopyStages {
         listed_at timestamptz, generations int, joined_at timestamptz, live_at timestamptz,
         rows bigint NOT NULL DEFAULT 0, indexes int NOT NULL DEFAULT 0);
       CREATE TABLE whimbrel.copy_stage_table (
-        source_oid oid PRIMARY KEY, stage int NOT NULL REFERENCES whimbrel.copy_stage);
+        source_oid oid PRIMARY KEY, name text, stage int NOT NULL REFERENCES whimbrel.copy_stage);
       CREATE TABLE whimbrel.copy_meeting (
         one boolean PRIMARY KEY DEFAULT true CHECK (one), stage int NOT NULL, marker uuid NOT NULL,
         transaction text NOT NULL, until pg_lsn NOT NULL, lsn pg_lsn);
@@ -79,10 +82,18 @@ final class CopyStages {
       execute(
           "INSERT INTO whimbrel.copy_stage (number, tables, bytes) VALUES (%d, %d, %d)"
               .formatted(i + 1, stage.count(), stage.bytes()));
+      int number = i + 1;
       execute(
-          "INSERT INTO whimbrel.copy_stage_table SELECT unnest(%s), %d"
-              .formatted(Selection.oids(stage.tables()), i + 1));
+          "INSERT INTO whimbrel.copy_stage_table VALUES "
+              + stage.tables().stream()
+                  .map(table -> row(table, number))
+                  .collect(Collectors.joining(", ")));
     }
+  }
+
+  private static String row(Selection.Relation table, int stage) {
+    String name = table.follows() ? "NULL" : Quoting.literal(table.label());
+    return "(%d, %s, %d)".formatted(table.oid(), name, stage);
   }
 
   /**
@@ -127,6 +138,22 @@ final class CopyStages {
     return tables("stage <= " + stage);
   }
 
+  /** Names, by their oids, of the tables of that stage and all before it; of no partition. */
+  Map<Long, String> namesUpTo(int stage) throws SQLException {
+    Map<Long, String> names = new TreeMap<>();
+    try (Statement statement = target.createStatement();
+        ResultSet rows =
+            statement.executeQuery(
+                "SELECT source_oid::bigint, name FROM whimbrel.copy_stage_table"
+                    + " WHERE name IS NOT NULL AND stage <= "
+                    + stage)) {
+      while (rows.next()) {
+        names.put(rows.getLong(1), rows.getString(2));
+      }
+    }
+    return names;
+  }
+
   private Set<Long> tables(String condition) throws SQLException {
     Set<Long> tables = new HashSet<>();
     try (Statement statement = target.createStatement();
@@ -149,6 +176,16 @@ final class CopyStages {
                 + stage.number()
                 + ")")
         .equals("t");
+  }
+
+  /** Whether a snapshot of this number belongs to a stage before the one that is listed. */
+  boolean isPast(int generation) throws SQLException {
+    return exist()
+        && Answers.text(
+                target,
+                "SELECT coalesce(max(generations), 0) >= %d FROM whimbrel.copy_stage"
+                    .formatted(generation))
+            .equals("t");
   }
 
   /**

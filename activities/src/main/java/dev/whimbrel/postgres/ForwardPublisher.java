@@ -9,6 +9,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -82,20 +83,34 @@ final class ForwardPublisher {
       throw Failures.needsHelp(
           "Publication %s does not carry %s any more: what was written there since may be lost to the target"
               .formatted(publication, String.join(", ", missing)),
-          "roll back and start again",
+          "roll back and start again; a partition that was detached, and not written since, may be dropped instead",
           null);
     }
     return PublishedTables.published(source, publication).size() - 1;
   }
 
-  /** Publishes these tables and no others, where there is a publication. */
-  void publishAnew(Selection choice) throws SQLException {
-    execute("SET lock_timeout = '10s'");
-    execute(
-        "ALTER PUBLICATION "
-            + names.forwardPublication()
-            + " SET TABLE "
-            + withMarker(PublishedTables.roots(source, choice)));
+  /**
+   * Publishes these tables too. Asks no lock of those that are listed, and takes none out. Again is
+   * harmless.
+   */
+  void add(Selection choice) throws SQLException {
+    String publication = names.forwardPublication();
+    List<String> missing = PublishedTables.unlisted(source, publication, choice);
+    if (!missing.isEmpty()) {
+      execute("SET lock_timeout = '10s'");
+      execute("ALTER PUBLICATION " + publication + " ADD TABLE " + each(missing));
+    }
+  }
+
+  /** Takes those of these tables out that are listed. */
+  void remove(Selection choice) throws SQLException {
+    String publication = names.forwardPublication();
+    List<String> listed = new ArrayList<>(PublishedTables.roots(source, choice));
+    listed.removeAll(PublishedTables.unlisted(source, publication, choice));
+    if (!listed.isEmpty()) {
+      execute("SET lock_timeout = '10s'");
+      execute("ALTER PUBLICATION " + publication + " DROP TABLE " + each(listed));
+    }
   }
 
   /** One of an earlier migration of this name may have carried less, or more. */
@@ -130,7 +145,7 @@ final class ForwardPublisher {
             "Cannot create replication slot "
                 + slot
                 + " yet: it waits for open transactions: "
-                + String.join("; ", openTransactions()));
+                + String.join("; ", SlotWaits.transactions(source)));
       }
       // "Already there" is success: asking first would leave a gap between two attempts.
       if (!SqlFailures.is(e, SqlFailures.DUPLICATE_OBJECT)) {
@@ -173,9 +188,12 @@ final class ForwardPublisher {
     String begins =
         Answers.text(
             source,
-            "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE confirmed_flush_lsn <> %s::pg_lsn AND slot_name = %s"
+            "SELECT CASE WHEN confirmed_flush_lsn = %s::pg_lsn THEN 'there' ELSE confirmed_flush_lsn::text END FROM pg_replication_slots WHERE slot_name = %s"
                 .formatted(Quoting.literal(lsn), Quoting.literal(slot)));
-    if (!begins.isEmpty()) {
+    if (begins.isEmpty()) {
+      throw Failures.transientFailure("Replication slot " + slot + " is gone");
+    }
+    if (!begins.equals("there")) {
       throw Failures.needsHelp(
           "Replication slot %s begins at %s, and the copy ends at %s: what was written between would be lost"
               .formatted(slot, begins, lsn),
@@ -194,6 +212,12 @@ final class ForwardPublisher {
                 + Quoting.literal(names.copySlots()))) {
       dropSlot(slot);
     }
+  }
+
+  /** Drops the slots of two streams that have met. Again is harmless. */
+  void dropMeetingSlots() throws SQLException {
+    dropSlot(names.meetingSlot());
+    dropSlot(names.metSlot());
   }
 
   /** Drops the slot and the target's table synchronisation slots that no subscription owns. */
@@ -248,21 +272,13 @@ final class ForwardPublisher {
     }
   }
 
-  /** Each by itself: what inherits from a table is listed, or belongs to another stream. */
   private String withMarker(List<String> tables) {
-    return Stream.concat(tables.stream(), Stream.of(names.forwardMarker()))
-        .map(table -> "ONLY " + table)
-        .collect(Collectors.joining(", "));
+    return each(Stream.concat(tables.stream(), Stream.of(names.forwardMarker())).toList());
   }
 
-  private List<String> openTransactions() throws SQLException {
-    return PublishedTables.names(
-        source,
-        "SELECT format('pid %s of %s (%s), open for %s s', pid, usename, state,"
-            + " extract(epoch FROM now() - xact_start)::int) FROM pg_stat_activity"
-            + " WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
-            + " UNION ALL SELECT format('prepared transaction %L of %s', gid, owner)"
-            + " FROM pg_prepared_xacts LIMIT 10");
+  /** Each by itself: what inherits from a table is listed, or belongs to another stream. */
+  private static String each(List<String> tables) {
+    return tables.stream().map(table -> "ONLY " + table).collect(Collectors.joining(", "));
   }
 
   private boolean exists(String catalog, String column, String name) throws SQLException {

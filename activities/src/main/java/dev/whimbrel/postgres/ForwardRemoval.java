@@ -56,8 +56,7 @@ final class ForwardRemoval {
       CopySessions.endAll(source, move);
       publisher.dropSlots(system, subscriptions);
       publisher.dropSlot(ofStage.forwardSubscription());
-      publisher.dropSlot(names.meetingSlot());
-      publisher.dropSlot(names.metSlot());
+      publisher.dropMeetingSlots();
       publisher.dropCopySlots();
       publisher.dropPublication();
       new ForwardPublisher(source, ofStage).dropPublication();

@@ -51,6 +51,34 @@ final class PublishedTables {
             + " ORDER BY 1");
   }
 
+  /** Those of them that the publication does not list. */
+  static List<String> unlisted(Connection source, String publication, Selection selection)
+      throws SQLException {
+    return names(
+        source,
+        FROM
+            + "c.relkind IN ('r', 'p') AND NOT c.relispartition AND "
+            + OF_THE_SERVICE
+            + " AND "
+            + selection.movesRows()
+            + " AND NOT EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p"
+            + " ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND p.pubname = "
+            + Quoting.literal(publication)
+            + ") ORDER BY 1");
+  }
+
+  /** Tables that hold rows and whose rows move. */
+  static List<String> holdingRows(Connection source, Selection selection) throws SQLException {
+    return names(
+        source,
+        FROM
+            + "c.relkind = 'r' AND "
+            + OF_THE_SERVICE
+            + " AND "
+            + selection.movesRows()
+            + " ORDER BY 1");
+  }
+
   /** Tables that hold rows and whose UPDATE and DELETE would fail once they are published. */
   static List<String> withoutIdentity(Connection source, Selection selection) throws SQLException {
     return names(

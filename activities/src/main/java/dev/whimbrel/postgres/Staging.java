@@ -4,15 +4,13 @@ import dev.whimbrel.activity.CopyPlan;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
-import dev.whimbrel.activity.Progress;
 import dev.whimbrel.postgres.CopyList.Totals;
 import dev.whimbrel.postgres.CopyStages.Stage;
 import dev.whimbrel.secrets.Secrets;
+import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -46,6 +44,7 @@ final class Staging {
     CopyList list = new CopyList(target);
     CopyStages stages = new CopyStages(target);
     if (!stages.exist()) {
+      requireNoList(move, list);
       list.create();
       stages.create(Stages.of(move, source).stages());
     }
@@ -58,7 +57,9 @@ final class Staging {
     }
     Stage stage = next.get();
     if (!stage.listed()) {
-      Selection selection = Selection.whole(move, source).onlyRowsOf(stages.tables(stage.number()));
+      CarriedTables carried = new CarriedTables(source, target, move, stage);
+      carried.requirePublished();
+      Selection selection = carried.ofStage();
       publish(move, source, target, stage, selection);
       try (SchemaCopy schema = SchemaCopy.of(source, session, move, secrets)) {
         String ofStage = PublishedTables.OF_THE_SERVICE + " AND " + selection.movesRows();
@@ -75,6 +76,16 @@ final class Staging {
         stage.number(),
         stage.stages(),
         copied);
+  }
+
+  /** Whoever knows no stages lists everything, and has published it. */
+  private static void requireNoList(Move move, CopyList list) throws SQLException {
+    if (list.exists()) {
+      throw Failures.needsHelp(
+          "The copy was begun by a worker of an older release, which knows no stages",
+          "upgrade every worker, roll back and start again",
+          "whimbrel rollback " + move.migration());
+    }
   }
 
   /** A slot sends changes of tables that were published before it was made. */
@@ -101,11 +112,10 @@ final class Staging {
         return new Outcome("its stream has met the others");
       }
       Stage stage = current.get();
-      endCopiers(move, source, target);
-      requireCopied(target, stage);
-      return start.begin(
-          CopyStages.names(move, target),
-          Selection.whole(move, source).onlyRowsOf(stages.tables(stage.number())));
+      endLateCopiers(move, source, target, stage);
+      CarriedTables carried = new CarriedTables(source, target, move, stage);
+      carried.requirePublished();
+      return start.begin(CopyStages.names(move, target), carried.ofStage());
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot start the stream of what was copied", e);
     }
@@ -119,7 +129,7 @@ final class Staging {
       Optional<Stage> stage = apart(new CopyStages(target));
       return stage.isEmpty()
           ? new Outcome("its stream has met the others")
-          : catchUp(move, stage.get(), source, target);
+          : new Outcome(catchUp(move, stage.get(), source, target).await(Heartbeats::beat));
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot wait for the stream of what was copied", e);
     }
@@ -136,15 +146,19 @@ final class Staging {
     return apart ? current : Optional.empty();
   }
 
-  /** Whoever still copies, or opens a snapshot, was given up: he would do it under the stream. */
-  private static void endCopiers(Move move, Connection source, Connection target)
+  /**
+   * Whoever still copies, or opens a snapshot, was given up: he would do it under the stream. An
+   * attempt that comes late finds the next stage, and leaves it alone.
+   */
+  private static void endLateCopiers(Move move, Connection source, Connection target, Stage stage)
       throws SQLException {
+    requireCopied(target, stage);
     StepLock.take(target, "copy " + move.migration());
     CopySessions.endAll(target, move);
     CopySessions.endAll(source, move);
+    requireCopied(target, stage);
   }
 
-  /** A late attempt finds the next stage. */
   private static void requireCopied(Connection target, Stage stage) throws SQLException {
     if (!new CopyStages(target).hasSnapshot(stage) || !new CopyList(target).isFinished()) {
       throw Failures.transientFailure(
@@ -152,49 +166,8 @@ final class Staging {
     }
   }
 
-  private Outcome catchUp(Move move, Stage stage, Connection source, Connection target)
-      throws SQLException {
-    List<Following> streams = new ArrayList<>();
-    streams.add(following(move, new Names(move.migration()), source, target));
-    if (!stage.isFirst()) {
-      streams.add(following(move, Names.ofStage(move.migration()), source, target));
-    }
-    for (long looks = 1; ; looks++) {
-      long slowest = 0;
-      long bytes = 0;
-      boolean arrived = true;
-      for (Following stream : streams) {
-        stream.health().look();
-        slowest = Math.max(slowest, stream.lag().look().toMillis());
-        arrived &= stream.lag().arrived();
-        bytes = Math.max(bytes, Lag.bytes(source, stream.names().forwardSubscription()));
-      }
-      String line = "a marker takes %d ms, %s behind".formatted(slowest, Size.words(bytes));
-      if (arrived && slowest <= move.maxLag().toMillis()) {
-        return new Outcome(line);
-      }
-      Heartbeats.beat(
-          new Progress(
-                  stage.words() + " is copied, and its stream catches up: " + line,
-                  null,
-                  null,
-                  slowest,
-                  bytes,
-                  null,
-                  null,
-                  null)
-              .after(looks));
-    }
-  }
-
-  /** A stream that is waited for. */
-  private record Following(Names names, StreamHealth health, Lag lag) {}
-
-  private Following following(Move move, Names names, Connection source, Connection target) {
-    return new Following(
-        names,
-        new StreamHealth(source, target, move, names),
-        new Lag(source, target, names.forwardMarker(), "catch-up", pace.of(Pace.Watcher.CATCH_UP)));
+  private StageCatchUp catchUp(Move move, Stage stage, Connection source, Connection target) {
+    return new StageCatchUp(source, target, move, stage, pace.of(Pace.Watcher.CATCH_UP));
   }
 
   /** Makes one stream of the stage's and the one before it. Again is harmless. */
@@ -202,21 +175,25 @@ final class Staging {
     String application = Names.applicationName(move.migration(), "join-stage");
     try (Connection source = databases.open(move.source(), application, ANSWER);
         Connection target = databases.open(move.target(), application, ANSWER)) {
+      CopySessions.keep(source);
+      CopySessions.keep(target);
       Outcome[] joined = new Outcome[1];
+      JoinProgress progress = new JoinProgress();
+      progress.of(source);
+      progress.of(target);
       Heartbeats.during(
-          () -> Progress.of("the stream of what was copied joins the one before it"),
-          () -> {
-            Heartbeats.abort(source);
-            Heartbeats.abort(target);
-          },
-          () -> joined[0] = join(move, source, target));
+          progress::get, progress::abort, () -> joined[0] = join(move, source, target, progress));
       return joined[0];
     } catch (SQLException e) {
-      throw SqlFailures.of("Cannot make one stream of what was copied", e);
+      throw new MetStreams(databases, move)
+          .saidWith(SqlFailures.of("Cannot make one stream of what was copied", e));
+    } catch (ApplicationFailure e) {
+      throw new MetStreams(databases, move).saidWith(e);
     }
   }
 
-  private Outcome join(Move move, Connection source, Connection target) throws SQLException {
+  private Outcome join(Move move, Connection source, Connection target, JoinProgress progress)
+      throws SQLException {
     StreamStart start = StreamStart.of(source, target, move, secrets);
     CopyStages stages = new CopyStages(target);
     Optional<Stage> current = stages.current();
@@ -224,13 +201,15 @@ final class Staging {
       return new Outcome("the stages so far are live");
     }
     Stage stage = current.get();
-    endCopiers(move, source, target);
-    requireCopied(target, stage);
-    Selection soFar = Selection.whole(move, source).onlyRowsOf(stages.tablesUpTo(stage.number()));
+    endLateCopiers(move, source, target, stage);
     if (!stage.isFirst() && !stage.joined()) {
-      new StreamMeeting(source, target, move, stage, new CopySessions(databases, move)).run(soFar);
+      StageCatchUp streams = catchUp(move, stage, source, target);
+      new StreamMeeting(source, target, move, stage)
+          .run(new CopySessions(databases, move), progress, () -> streams.await(progress::at));
     }
-    Outcome streams = start.begin(new Names(move.migration()), soFar);
+    Outcome streams =
+        start.begin(
+            new Names(move.migration()), new CarriedTables(source, target, move, stage).soFar());
     if (!stage.isFirst()) {
       tidy(move, source);
     }
@@ -247,11 +226,9 @@ final class Staging {
 
   /** What only the meeting needed. */
   private static void tidy(Move move, Connection source) throws SQLException {
+    new ForwardPublisher(source, new Names(move.migration())).dropMeetingSlots();
     Names ofStage = Names.ofStage(move.migration());
-    ForwardPublisher publisher = new ForwardPublisher(source, ofStage);
-    publisher.dropSlot(ofStage.meetingSlot());
-    publisher.dropSlot(ofStage.metSlot());
-    publisher.dropPublication();
+    new ForwardPublisher(source, ofStage).dropPublication();
     new StreamRole(source, ofStage.role()).drop();
   }
 }

@@ -93,14 +93,14 @@ final class StreamHealth {
             move,
             source,
             moving -> PublishedTables.unpublished(source, names.forwardPublication(), moving));
-    Set<String> known = new HashSet<>(subscribed());
+    Set<String> known = left.isEmpty() ? Set.of() : new HashSet<>(subscribed());
     if (left.stream().anyMatch(known::contains)) {
       throw Failures.needsHelp(
           "The forward stream does not carry %s any more: somebody took it out of publication %s, and what was written there since is not on the target"
               .formatted(
                   String.join(", ", left.stream().filter(known::contains).toList()),
                   names.forwardPublication()),
-          "roll back and start again",
+          "roll back and start again; a partition that was detached, and not written since, may be dropped instead",
           "whimbrel rollback " + move.migration());
     }
     if (!left.isEmpty()) {

@@ -6,11 +6,9 @@ import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.postgres.CopyStages.Meeting;
 import dev.whimbrel.postgres.CopyStages.Stage;
-import java.nio.ByteBuffer;
+import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -26,25 +24,14 @@ import java.util.UUID;
  * both wait, takes its rows back and is committed: a worker that wakes up then can bring the marker
  * and nothing behind it, since it looks at its subscription before each transaction. What it finds
  * applied is on disk with it.
- *
- * <p>The slot was created behind the publication of all tables, and waited for every transaction
- * that was open: none that it will ever send has written before. It is brought to the end of the
- * marker's transaction, which is read from it, and copied there: a slot that was only advanced may
- * fall back when its server crashes.
  */
 final class StreamMeeting {
   private static final String WRITER = "stages";
 
-  /** Longer than streams that have caught up take for a marker; both wait for as long. */
-  private static final Duration ARRIVES = Duration.ofSeconds(30);
+  /** Longer than streams that have just caught up take for a marker; both wait for as long. */
+  private static final Duration ARRIVES = Duration.ofSeconds(10);
 
   private static final String NOT_ARRIVED = "WB001";
-
-  /** A message of a transaction's begin: a letter, position, time, number. */
-  private static final int NUMBER_AT = 17;
-
-  /** One of its commit: a letter, flags, position, end, time. */
-  private static final int END_AT = 10;
 
   private final Connection source;
   private final Connection target;
@@ -54,12 +41,10 @@ final class StreamMeeting {
   private final Names ofStage;
   private final CopyStages stages;
   private final ForwardPublisher publisher;
-  private final CopySessions sessions;
+  private final CarriedTables carried;
 
   /** Works through the sessions that hold the stream's lock, in autocommit mode. */
-  StreamMeeting(
-      Connection source, Connection target, Move move, Stage stage, CopySessions sessions) {
-    this.sessions = sessions;
+  StreamMeeting(Connection source, Connection target, Move move, Stage stage) {
     this.source = source;
     this.target = target;
     this.move = move;
@@ -68,34 +53,43 @@ final class StreamMeeting {
     this.ofStage = Names.ofStage(move.migration());
     this.stages = new CopyStages(target);
     this.publisher = new ForwardPublisher(source, names);
+    this.carried = new CarriedTables(source, target, move, stage);
+  }
+
+  /** Returns when both streams have caught up. */
+  interface CatchUp {
+    void await() throws SQLException;
   }
 
   /**
    * Lets both meet, and drops both. Again is harmless.
    *
-   * @param soFar what the one stream will carry
+   * @param catchUp is awaited before they are held
    */
-  void run(Selection soFar) throws SQLException {
-    Optional<Meeting> noted = stages.meeting();
-    Meeting meeting = noted.isPresent() ? noted.get() : meet(soFar);
-    String lsn = meeting.lsn();
-    if (lsn == null) {
-      lsn = locate(meeting);
-      stages.located(lsn);
+  void run(CopySessions sessions, JoinProgress progress, CatchUp catchUp) throws SQLException {
+    try (MeetingSlot slot = MeetingSlot.open(source, move, sessions, progress)) {
+      Optional<Meeting> noted = stages.meeting();
+      Meeting meeting = noted.isPresent() ? noted.get() : meet(slot, progress, catchUp);
+      String lsn = meeting.lsn();
+      if (lsn == null) {
+        lsn = slot.locate(meeting);
+        stages.located(lsn);
+      }
+      slot.keep(lsn);
+      for (Names each : List.of(ofStage, names)) {
+        new ForwardSubscriber(target, each).drop();
+        publisher.dropSlot(each.forwardSubscription());
+      }
+      target.setAutoCommit(false);
+      new CopyGenerations(target).joined(names.metSlot(), lsn);
+      stages.joined(stage);
+      target.commit();
+      target.setAutoCommit(true);
     }
-    keepSlot(names.metSlot(), lsn);
-    for (Names each : List.of(ofStage, names)) {
-      new ForwardSubscriber(target, each).drop();
-      publisher.dropSlot(each.forwardSubscription());
-    }
-    target.setAutoCommit(false);
-    new CopyGenerations(target).joined(names.metSlot(), lsn);
-    stages.joined(stage);
-    target.commit();
-    target.setAutoCommit(true);
   }
 
-  private Meeting meet(Selection soFar) throws SQLException {
+  private Meeting meet(MeetingSlot slot, JoinProgress progress, CatchUp catchUp)
+      throws SQLException {
     for (Names each : List.of(names, ofStage)) {
       AwaitedStream.refuse(
           source,
@@ -103,36 +97,39 @@ final class StreamMeeting {
           "two streams are brought to the same position",
           "retry");
     }
+    // Behind it nobody could tell any more what was not carried before.
+    carried.requirePublished();
+    requireApplied();
     try {
-      publisher.publishAnew(soFar);
-      publisher.dropSlot(names.meetingSlot());
-      createSlot();
+      publisher.add(carried.ofStage());
+      slot.create(progress);
+      // What the slot has waited for may take its time.
+      catchUp.await();
+      carried.requirePublished();
+      requireApplied();
+      progress.at(Progress.of("two streams are brought to the same position"));
       target.setAutoCommit(false);
       Meeting meeting = hold();
       target.commit();
       target.setAutoCommit(true);
       return meeting;
     } catch (SQLException | RuntimeException e) {
-      letGo();
+      letGo(slot);
       throw e;
     }
   }
 
-  /** Waits for the transactions that are open, as long as it takes. */
-  private void createSlot() throws SQLException {
-    try (Connection creator =
-        sessions.creator(Names.applicationName(move.migration(), "join-stage"))) {
-      // So that whoever ends the stream ends a slot's creation too.
-      StepLock.take(creator, "slot " + move.migration());
-      Heartbeats.during(
-          Progress.of(
-              "creating slot " + names.meetingSlot() + ", which waits for open transactions"),
-          creator,
-          () ->
-              Verbatim.execute(
-                  creator,
-                  "CREATE_REPLICATION_SLOT %s LOGICAL pgoutput NOEXPORT_SNAPSHOT"
-                      .formatted(Quoting.identifier(names.meetingSlot()))));
+  /**
+   * What a person is told to copy must not be what an attempt before has published of the stage.
+   */
+  private void requireApplied() throws SQLException {
+    try {
+      carried.requireApplied();
+    } catch (ApplicationFailure e) {
+      if (Failures.NEEDS_HELP.equals(e.getType())) {
+        publisher.remove(carried.ofStage());
+      }
+      throw e;
     }
   }
 
@@ -141,7 +138,7 @@ final class StreamMeeting {
    * first one is sent beyond its tables it passes by. Where the commit may have been done, only
    * what it has noted counts.
    */
-  private void letGo() {
+  private void letGo(MeetingSlot slot) {
     try {
       for (Connection each : List.of(target, source)) {
         if (!each.getAutoCommit()) {
@@ -150,7 +147,7 @@ final class StreamMeeting {
         }
       }
       if (stages.meeting().isEmpty()) {
-        publisher.dropSlot(names.meetingSlot());
+        slot.drop();
       }
     } catch (SQLException | RuntimeException again) {
       // Perhaps a server is away; the failure itself is told, and the next attempt begins so.
@@ -238,79 +235,5 @@ final class StreamMeeting {
       }
       throw e;
     }
-  }
-
-  /** Where the marker's transaction ends in the source's log, as the slot tells it. */
-  private String locate(Meeting meeting) throws SQLException {
-    requireSlot();
-    long own = Long.parseLong(meeting.transaction());
-    try (Statement statement = source.createStatement();
-        ResultSet messages =
-            statement.executeQuery(
-                "SELECT substring(data FROM 1 FOR 26) FROM pg_logical_slot_peek_binary_changes(%s, %s::pg_lsn, NULL, 'proto_version', '1', 'publication_names', %s) WHERE get_byte(data, 0) IN (66, 67)"
-                    .formatted(
-                        Quoting.literal(names.meetingSlot()),
-                        Quoting.literal(meeting.until()),
-                        Quoting.literal(Quoting.identifier(names.forwardPublication()))))) {
-      boolean found = false;
-      while (messages.next()) {
-        ByteBuffer message = ByteBuffer.wrap(messages.getBytes(1));
-        if (message.get(0) == 'B') {
-          found = Integer.toUnsignedLong(message.getInt(NUMBER_AT)) == own;
-        } else if (found) {
-          long end = message.getLong(END_AT);
-          return "%X/%X".formatted(end >>> Integer.SIZE, end & 0xFFFFFFFFL);
-        }
-      }
-    }
-    throw lost("the marker at which both streams wait is not in its log");
-  }
-
-  /** A slot that begins there is on disk when this returns. */
-  private void keepSlot(String copied, String lsn) throws SQLException {
-    if (isAt(copied, lsn)) {
-      return;
-    }
-    publisher.dropSlot(copied);
-    requireSlot();
-    String meeting = Quoting.literal(names.meetingSlot());
-    Answers.text(
-        source,
-        "SELECT pg_replication_slot_advance(%s, %s)".formatted(meeting, Quoting.literal(lsn)));
-    Answers.text(
-        source,
-        "SELECT pg_copy_logical_replication_slot(%s, %s)"
-            .formatted(meeting, Quoting.literal(copied)));
-    if (!isAt(copied, lsn)) {
-      throw Failures.defect(
-          "Replication slot %s does not begin at %s, where the streams have met"
-              .formatted(copied, lsn));
-    }
-  }
-
-  private boolean isAt(String slot, String lsn) throws SQLException {
-    return Answers.text(
-            source,
-            "SELECT confirmed_flush_lsn = %s::pg_lsn AND wal_status <> 'lost' FROM pg_replication_slots WHERE slot_name = %s"
-                .formatted(Quoting.literal(lsn), Quoting.literal(slot)))
-        .equals("t");
-  }
-
-  private void requireSlot() throws SQLException {
-    if (!Answers.text(
-            source,
-            "SELECT wal_status <> 'lost' FROM pg_replication_slots WHERE slot_name = "
-                + Quoting.literal(names.meetingSlot()))
-        .equals("t")) {
-      throw lost("changes that the target does not have are no longer kept for it");
-    }
-  }
-
-  private RuntimeException lost(String why) {
-    return Failures.needsHelp(
-        "The source has lost replication slot %s: %s".formatted(names.meetingSlot(), why),
-        "roll back and start again; look for max_slot_wal_keep_size and"
-            + " idle_replication_slot_timeout, or for who dropped the slot",
-        "whimbrel rollback " + move.migration());
   }
 }

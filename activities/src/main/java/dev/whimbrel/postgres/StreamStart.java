@@ -5,6 +5,7 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.postgres.CopyGenerations.Generation;
+import dev.whimbrel.postgres.CopyStages.Stage;
 import dev.whimbrel.secrets.Secrets;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -36,6 +37,8 @@ final class StreamStart {
   static StreamStart of(Connection source, Connection target, Move move, Secrets secrets)
       throws SQLException {
     lock(move, source, target);
+    // What is noted here is on disk before anything of it goes on the source.
+    Verbatim.execute(target, "SET synchronous_commit = on");
     requireSourceIsTruth(move, source, target);
     ReleasedSlots.refuseNew(source, move.migration());
     Markers.create(source);
@@ -69,9 +72,21 @@ final class StreamStart {
   Outcome begin() throws SQLException {
     Names names = new Names(move.migration());
     CopyStages stages = new CopyStages(target);
-    return stages.exist()
-        ? begin(names, Selection.whole(move, source).onlyRowsOf(stages.tablesUpTo(stages.count())))
-        : begin(names, new ForwardPublisher(source, names).publish(move));
+    Optional<Stage> missing = stages.current();
+    if (missing.isPresent()) {
+      throw Failures.needsHelp(
+          "Cannot subscribe: the copy is not complete, %s is not live"
+              .formatted(missing.get().words()),
+          "a worker of an older release, which knows no stages, may have ended it: upgrade every worker, roll back and start again",
+          "whimbrel rollback " + move.migration());
+    }
+    if (!stages.exist()) {
+      return begin(names, new ForwardPublisher(source, names).publish(move));
+    }
+    Outcome outcome =
+        begin(names, Selection.whole(move, source).onlyRowsOf(stages.tablesUpTo(stages.count())));
+    new ForwardPublisher(source, names).dropMeetingSlots();
+    return outcome;
   }
 
   /**

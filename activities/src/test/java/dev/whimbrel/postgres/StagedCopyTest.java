@@ -1,21 +1,20 @@
 package dev.whimbrel.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.CopyOpening;
 import dev.whimbrel.activity.CopyPlan;
 import dev.whimbrel.activity.CopyRequest;
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.SuiteClone;
 import dev.whimbrel.runbook.StageSpec;
+import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
-import java.sql.Connection;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -52,7 +51,7 @@ class StagedCopyTest {
         assertThat(shop.onTarget("SELECT count(*) FROM archive")).isEqualTo("0");
         assertThat(shop.onTarget("SELECT count(*) > 0 FROM pg_indexes WHERE tablename = 'entry'"))
             .isEqualTo("t");
-        pieces(shop, 2, 3);
+        shop.pieces(2, 3);
         pair.source().execute("stages", "UPDATE archive SET text = 'late' WHERE id % 50 = 0");
         shop.assertFirstStageIsLive("in the middle of it");
         assertThat(shop.onTarget("SELECT count(*) < 30000 FROM archive")).isEqualTo("t");
@@ -85,7 +84,7 @@ class StagedCopyTest {
       shop.copy.prepareCopy(shop.move);
       try (Holder holder = new Holder(shop.copy, new CopyRequest(shop.move, 1))) {
         shop.copy.openGeneration(holder.request);
-        pieces(shop, 1, 1);
+        shop.pieces(1, 1);
       }
       shop.copyFrom(2);
       shop.copy.startStage(shop.move);
@@ -97,7 +96,7 @@ class StagedCopyTest {
       shop.copy.prepareCopy(shop.move);
       try (Holder holder = new Holder(shop.copy, new CopyRequest(shop.move, 3))) {
         shop.copy.openGeneration(holder.request);
-        pieces(shop, 3, 5);
+        shop.pieces(3, 5);
       }
       pair.source()
           .execute(
@@ -143,70 +142,59 @@ class StagedCopyTest {
     }
   }
 
+  /** The clone of a suite is made of the target, on which the stages are still noted. */
   @Test
-  void makesAStageLiveOnlyWhenItIsCopied() throws Exception {
-    try (StagedShop shop = new StagedShop(pair, "early")) {
-      shop.copy.prepareCopy(shop.move);
-
-      assertThatThrownBy(() -> shop.copy.startStage(shop.move))
-          .hasMessageContaining("stage 1 of 2: it is not copied yet");
-      shop.carryStage(1);
-      assertThat(shop.copy.joinStage(shop.move).line()).isEqualTo("the stages so far are live");
-      assertThat(shop.copy.startStage(shop.move).line()).isEqualTo("its stream has met the others");
-      shop.copy.prepareCopy(shop.move);
-      assertThatThrownBy(() -> shop.copy.joinStage(shop.move))
-          .hasMessageContaining("stage 2 of 2: it is not copied yet");
-      shop.carryStage(2);
-      shop.finish();
-      shop.assertOneStream();
-    }
-  }
-
-  /** What it has read of the stages is yesterday's by the time it goes on. */
-  @Test
-  void aLateAttemptToListDoesNotPublishAnymore() throws Exception {
-    try (StagedShop shop = new StagedShop(pair, "late");
-        Connection held = pair.source().connect("late");
-        Statement statement = held.createStatement()) {
-      held.setAutoCommit(false);
-      // A publication is about to be made of the first stage's tables, and waits for this.
-      statement.execute("LOCK TABLE customer IN SHARE UPDATE EXCLUSIVE MODE");
-      CompletableFuture<CopyPlan> late =
-          CompletableFuture.supplyAsync(() -> shop.copy.prepareCopy(shop.move));
-      String waiting =
-          "SELECT pid FROM pg_stat_activity WHERE application_name = 'whimbrel late prepare-copy' AND wait_event_type = 'Lock'";
-      Wait.until("it waits", Duration.ofSeconds(5), () -> !shop.onSource(waiting).isEmpty());
-      String session = shop.onSource(waiting);
-      CompletableFuture<CopyPlan> next =
-          CompletableFuture.supplyAsync(() -> shop.copy.prepareCopy(shop.move));
-
-      Wait.until(
-          "its session on the source is ended, too",
-          Duration.ofSeconds(4),
-          () ->
-              shop.onSource("SELECT count(*) FROM pg_stat_activity WHERE pid = " + session)
-                  .equals("0"));
-      held.rollback();
-      next.join();
-      assertThatThrownBy(late::join).hasMessageContaining("Cannot list what to copy");
+  void leavesTablesOutOfTheStagesAndClonesTheTargetForASuite() throws Exception {
+    TablesSpec choice = new TablesSpec(List.of(), List.of("aside.scrap"), List.of("aside.cache"));
+    String[] aside = {
+      "CREATE SCHEMA aside",
+      "CREATE TABLE aside.scrap AS SELECT 1 AS id",
+      "CREATE TABLE aside.cache AS SELECT 1 AS id",
+    };
+    try (StagedShop shop =
+        new StagedShop(
+            pair,
+            "chosen",
+            all -> all.choosing(choice).inStages(StagedShop.CRITICAL_FIRST),
+            aside)) {
       shop.carryStage(1);
       shop.carryStage(2);
       shop.finish();
       shop.assertOneStream();
-    }
-  }
+      assertThat(shop.onTarget("SELECT count(*) FROM aside.cache")).isEqualTo("0");
+      assertThat(shop.onTarget("SELECT to_regclass('aside.scrap') IS NULL")).isEqualTo("t");
+      assertThat(
+              shop.onSource(
+                  "SELECT count(*) FROM pg_publication_tables WHERE schemaname = 'aside'"))
+          .isEqualTo("0");
 
-  @Test
-  void goesNoFurtherWhereSomebodyTookATableOutOfThePublication() throws Exception {
-    try (StagedShop shop = new StagedShop(pair, "taken")) {
-      shop.carryStage(1);
-      shop.copy.prepareCopy(shop.move);
-      shop.copyFrom(2);
-      pair.source().execute("taken", "ALTER PUBLICATION whimbrel_taken_stage DROP TABLE archive");
-
-      assertThatThrownBy(() -> shop.copy.startStage(shop.move))
-          .hasMessageContaining(
-              "Publication whimbrel_taken_stage does not carry public.archive any more");
+      SuiteClone clone = new SuiteClone(shop.move, "11111111");
+      PostgresSuiteClones clones = new PostgresSuiteClones(new Secrets());
+      clones.createSuiteClone(clone);
+      Move bringing =
+          new Move(
+              "chosen~11111111",
+              shop.move.target(),
+              clone.postgres(),
+              List.of(),
+              List.of(),
+              2,
+              Duration.ZERO);
+      try (CloneByHand byHand = new CloneByHand(bringing)) {
+        byHand.bring();
+        byHand.release();
+      }
+      clones.readySuiteClone(clone);
+      assertThat(
+              Pairs.value(
+                  pair.target(),
+                  clone.database(),
+                  "SELECT (SELECT count(*) FROM archive) || ' ' || (SELECT count(*) FROM entry)"))
+          .isEqualTo(
+              shop.onTarget(
+                  "SELECT (SELECT count(*) FROM archive) || ' ' || (SELECT count(*) FROM entry)"));
+      clones.dropSuiteClone(clone);
+      shop.assertFirstStageIsLive("behind the suite");
     }
   }
 
@@ -237,19 +225,5 @@ class StagedCopyTest {
       shop.copy.joinStage(shop.move);
       assertThat(shop.onSource("SELECT count(*) FROM pg_publication")).isEqualTo("0");
     }
-  }
-
-  /** Copies so many pieces, and stops in the middle. */
-  private static void pieces(StagedShop shop, int generation, int count) throws Exception {
-    CopySessions sessions = new CopySessions(new Databases(new Secrets()), shop.move);
-    CopyPair open = CopyPair.open(sessions, new CopyRequest(shop.move, generation));
-    CopyList list = new CopyList(open.target());
-    for (int i = 0; i < count; i++) {
-      CopyList.Piece piece = list.take(shop.move).orElseThrow();
-      long rows = new PieceWork(open, new RowPipe()).run(piece);
-      list.done(piece, rows);
-      open.target().commit();
-    }
-    open.close();
   }
 }

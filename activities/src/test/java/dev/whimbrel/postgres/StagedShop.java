@@ -13,6 +13,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * A database whose critical tables come first, under write load that writes tables of both stages
@@ -58,11 +59,18 @@ final class StagedShop implements AutoCloseable {
     this(pair, name, CRITICAL_FIRST);
   }
 
-  StagedShop(Pairs pair, String name, List<StageSpec> stages) throws SQLException {
+  StagedShop(Pairs pair, String name, List<StageSpec> stages, String... more) throws SQLException {
+    this(pair, name, move -> move.inStages(stages), more);
+  }
+
+  /** A shop with more tables, and a choice of them. */
+  StagedShop(Pairs pair, String name, UnaryOperator<Move> choice, String... more)
+      throws SQLException {
     this.pair = pair;
     this.name = name;
-    this.move = pair.database(name).inStages(stages);
+    this.move = choice.apply(pair.database(name));
     pair.source().execute(name, TABLES);
+    pair.source().execute(name, more);
     this.load = new Load(side -> pair.source().connect(name), false).start(3);
     schema.createTables(move);
   }
@@ -75,6 +83,20 @@ final class StagedShop implements AutoCloseable {
       assertThat(share.snapshotLost()).isFalse();
       return opening;
     }
+  }
+
+  /** Copies so many pieces, and stops in the middle. */
+  void pieces(int generation, int count) throws Exception {
+    CopySessions sessions = new CopySessions(new Databases(new Secrets()), move);
+    CopyPair open = CopyPair.open(sessions, new CopyRequest(move, generation));
+    CopyList list = new CopyList(open.target());
+    for (int i = 0; i < count; i++) {
+      CopyList.Piece piece = list.take(move).orElseThrow();
+      long rows = new PieceWork(open, new RowPipe()).run(piece);
+      list.done(piece, rows);
+      open.target().commit();
+    }
+    open.close();
   }
 
   /** Copies the stage that comes next, and makes it live. */
@@ -91,6 +113,12 @@ final class StagedShop implements AutoCloseable {
     Outcome copied = copy.finishCopy(move);
     replication.subscribe(move);
     schema.createRest(move);
+    assertArrived();
+    return copied;
+  }
+
+  /** Both databases are equal when the last write has arrived. */
+  void assertArrived() throws SQLException {
     load.stop();
     replication.awaitCaughtUp(move);
     try (Connection target = pair.target().connect(name)) {
@@ -99,7 +127,6 @@ final class StagedShop implements AutoCloseable {
     assertThat(load.acknowledged()).isGreaterThan(50);
     assertSame("entry", "counter", "customer", "event", "archive", "log", "person", "employee");
     assertThat(onTarget("SELECT count(*) - count(DISTINCT line) FROM log")).isEqualTo("0");
-    return copied;
   }
 
   /** Nothing is left but one stream. */

@@ -3,15 +3,20 @@ package dev.whimbrel.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.PostgresServer;
 import dev.whimbrel.servers.Program;
+import dev.whimbrel.servers.Relay;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
@@ -19,6 +24,9 @@ import org.junit.jupiter.api.Test;
 @Needs(Program.PG_DUMP)
 class StreamMeetingTest {
   private static final Duration STORM = Duration.ofSeconds(12);
+  private static final Duration LIMIT = Duration.ofSeconds(30);
+  private static final String SLOTS =
+      "SELECT count(*) FROM pg_replication_slots WHERE slot_name ~ 'meeting'";
 
   @Test
   void endsExactlyWhateverDiesMeanwhile() throws Exception {
@@ -66,7 +74,8 @@ class StreamMeetingTest {
       }
 
       assertThatThrownBy(() -> shop.copy.joinStage(shop.move))
-          .hasMessageContaining("all replication slots are in use");
+          .hasMessageContaining("all replication slots are in use")
+          .hasMessageContaining("WHAT IS LIVE STANDS STILL");
       assertThat(shop.onTarget("SELECT lsn IS NOT NULL FROM whimbrel.copy_meeting")).isEqualTo("t");
       assertThat(shop.onTarget("SELECT bool_or(subenabled) FROM pg_subscription")).isEqualTo("f");
       for (PostgresServer server : new PostgresServer[] {pair.source(), pair.target()}) {
@@ -86,28 +95,98 @@ class StreamMeetingTest {
   }
 
   @Test
-  void waitsForAStreamThatIsBehindAndLetsBothGoOn() throws Exception {
+  void waitsForAStreamThatIsBehindAndHoldsNoneMeanwhile() throws Exception {
     try (Pairs pair = new Pairs(server(15), server(16));
         StagedShop shop = upToTheMeeting(pair, "behind");
         Connection reader = pair.target().connect("behind");
         Statement statement = reader.createStatement()) {
       reader.setAutoCommit(false);
-      statement.execute("LOCK TABLE event_0, event_1 IN SHARE MODE");
+      statement.execute("LOCK TABLE whimbrel.marker_stage IN SHARE MODE");
 
-      assertThatThrownBy(() -> shop.copy.joinStage(shop.move))
-          .hasMessageContaining("did not arrive on the target by both streams within 30 s");
-      assertThat(
-              shop.onSource(
-                  "SELECT count(*) FROM pg_replication_slots WHERE slot_name ~ 'meeting'"))
-          .isEqualTo("0");
+      CompletableFuture<Outcome> join = join(shop, shop.move);
+      Wait.until("its slot is made", LIMIT, () -> shop.onSource(SLOTS).equals("1"));
+      shop.assertFirstStageIsLive("while the other one is behind");
+      assertThat(join).isNotDone();
+      reader.rollback();
+      join.get(60, TimeUnit.SECONDS);
+
+      shop.finish();
+      shop.assertOneStream();
+    }
+  }
+
+  @Test
+  void letsBothGoOnWhereOneDoesNotArrive() throws Exception {
+    Duration oneWay = Duration.ofMillis(40);
+    try (Pairs pair = new Pairs(server(15), server(16));
+        StagedShop shop = upToTheMeeting(pair, "held");
+        Relay toSource = Relay.to(pair.source().port(), oneWay);
+        Relay toTarget = Relay.to(pair.target().port(), oneWay);
+        Connection reader = pair.target().connect("held");
+        Statement statement = reader.createStatement()) {
+      reader.setAutoCommit(false);
+
+      CompletableFuture<Outcome> join =
+          join(shop, JoiningProcess.through(shop.move, toSource, toTarget));
+      Wait.until(
+          "both are held",
+          LIMIT,
+          () ->
+              shop.onTarget(
+                      "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND application_name = 'whimbrel held join-stage'")
+                  .equals("1"));
+      statement.execute("LOCK TABLE event_0, event_1 IN SHARE MODE");
+      assertThatThrownBy(join::join)
+          .hasMessageContaining("did not arrive on the target by both streams within 10 s")
+          .hasMessageNotContaining("STANDS STILL");
+      assertThat(shop.onSource(SLOTS)).isEqualTo("0");
       reader.rollback();
       shop.assertFirstStageIsLive("again");
-      shop.copy.followStage(shop.move);
       shop.copy.joinStage(shop.move);
 
       shop.finish();
       shop.assertOneStream();
     }
+  }
+
+  /** Longer than any limit for a lock or for an answer of the kind that such a wait once had. */
+  @Test
+  void waitsForOpenTransactionsAsLongAsTheyAre() throws Exception {
+    try (Pairs pair = new Pairs(server(15), server(16));
+        StagedShop shop = upToTheMeeting(pair, "open");
+        Connection writer = pair.source().connect("open");
+        Statement statement = writer.createStatement()) {
+      pair.source()
+          .execute(
+              "open",
+              "BEGIN; INSERT INTO archive VALUES (800001, 1, 'prepared'); INSERT INTO customer VALUES (800001, 'p'); PREPARE TRANSACTION 'for long'");
+      writer.setAutoCommit(false);
+      statement.execute("INSERT INTO archive VALUES (800002, 1, 'open')");
+      statement.execute("INSERT INTO customer VALUES (800002, 'open')");
+
+      CompletableFuture<Outcome> join = join(shop, shop.move);
+      Wait.until(
+          "it waits for longer than any limit",
+          Duration.ofSeconds(90),
+          () ->
+              shop.onSource(
+                      "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender' AND application_name = 'whimbrel open join-stage' AND clock_timestamp() - query_start > '50 s'")
+                  .equals("1"));
+      shop.assertFirstStageIsLive("while it waits");
+      assertThat(join).isNotDone();
+      pair.source().execute("open", "COMMIT PREPARED 'for long'");
+      statement.execute("INSERT INTO archive VALUES (800003, 1, 'open')");
+      writer.commit();
+      join.get(60, TimeUnit.SECONDS);
+
+      shop.finish();
+      shop.assertOneStream();
+      assertThat(shop.onTarget("SELECT count(*) FROM archive WHERE id > 800000")).isEqualTo("3");
+    }
+  }
+
+  private static CompletableFuture<Outcome> join(StagedShop shop, Move move) {
+    return CompletableFuture.supplyAsync(() -> shop.copy.joinStage(move));
   }
 
   private static PostgresServer server(int version) {
