@@ -12,8 +12,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * What the streams of a staged copy must carry, all the time: a table that one of them has not
@@ -94,9 +94,9 @@ final class CarriedTables {
   }
 
   private List<String> copied(Names of) throws SQLException {
-    return subscribed(of).entrySet().stream()
-        .filter(table -> !table.getValue().equals("r"))
-        .map(Map.Entry::getKey)
+    return subscribed(of).stream()
+        .filter(table -> !table.state().equals("r"))
+        .map(table -> table.schema() + "." + table.name())
         .toList();
   }
 
@@ -112,10 +112,10 @@ final class CarriedTables {
     Set<String> first = published(names);
     first.removeAll(own);
     first.addAll(PublishedTables.holdingRows(source, before()));
-    Map<String, String> known = subscribed(names);
+    Set<String> known = known(names);
     requireKnown(names, first, known);
-    requireKnown(ofStage, published(ofStage), subscribed(ofStage));
-    own.retainAll(known.keySet());
+    requireKnown(ofStage, published(ofStage), known(ofStage));
+    own.retainAll(known);
     if (!own.isEmpty()) {
       throw Failures.needsHelp(
           "Subscription %s has copied %s, which the copy has brought already: rows may be there twice"
@@ -125,8 +125,7 @@ final class CarriedTables {
     }
   }
 
-  private void requireKnown(Names of, Set<String> wanted, Map<String, String> known)
-      throws SQLException {
+  private void requireKnown(Names of, Set<String> wanted, Set<String> known) throws SQLException {
     List<String> copied = copied(of);
     if (!copied.isEmpty()) {
       throw Failures.transientFailure(
@@ -134,7 +133,7 @@ final class CarriedTables {
               .formatted(of.forwardSubscription(), String.join(", ", copied)));
     }
     Set<String> unknown = new TreeSet<>(wanted);
-    unknown.removeAll(known.keySet());
+    unknown.removeAll(known);
     if (!unknown.isEmpty()) {
       throw Failures.needsHelp(
           "Subscription %s does not know %s: rows that were written there are not on the target"
@@ -150,13 +149,31 @@ final class CarriedTables {
     return new TreeSet<>(PublishedTables.published(source, of.forwardPublication()));
   }
 
-  /** Tables of the subscription, each with its state. */
-  private Map<String, String> subscribed(Names of) throws SQLException {
-    Map<String, String> tables = new TreeMap<>();
+  /** A table of a subscription, with names as they are. */
+  private record Subscribed(String schema, String name, String state) {}
+
+  /** As the source quotes them: what is a word of the language is so from some release on. */
+  private Set<String> known(Names of) throws SQLException {
+    List<Subscribed> tables = subscribed(of);
+    return new TreeSet<>(
+        PublishedTables.names(
+            source,
+            "SELECT format('%%I.%%I', t.s, t.n) FROM unnest(ARRAY[%s]::text[], ARRAY[%s]::text[]) AS t (s, n)"
+                .formatted(
+                    literals(tables.stream().map(Subscribed::schema).toList()),
+                    literals(tables.stream().map(Subscribed::name).toList()))));
+  }
+
+  private static String literals(List<String> texts) {
+    return texts.stream().map(Quoting::literal).collect(Collectors.joining(", "));
+  }
+
+  private List<Subscribed> subscribed(Names of) throws SQLException {
+    List<Subscribed> tables = new ArrayList<>();
     try (Statement statement = target.createStatement();
         ResultSet rows =
             statement.executeQuery(
-                "SELECT format('%I.%I', n.nspname, c.relname), r.srsubstate FROM pg_subscription_rel r"
+                "SELECT n.nspname, c.relname, r.srsubstate FROM pg_subscription_rel r"
                     + " JOIN pg_subscription s ON s.oid = r.srsubid"
                     + " JOIN pg_class c ON c.oid = r.srrelid"
                     + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE s.subname = "
@@ -164,7 +181,7 @@ final class CarriedTables {
                     + " AND s.subdbid ="
                     + " (SELECT oid FROM pg_database WHERE datname = current_database())")) {
       while (rows.next()) {
-        tables.put(rows.getString(1), rows.getString(2));
+        tables.add(new Subscribed(rows.getString(1), rows.getString(2), rows.getString(3)));
       }
     }
     return tables;

@@ -31,7 +31,7 @@ final class CopyStages {
         source_oid oid PRIMARY KEY, name text, stage int NOT NULL REFERENCES whimbrel.copy_stage);
       CREATE TABLE whimbrel.copy_meeting (
         one boolean PRIMARY KEY DEFAULT true CHECK (one), stage int NOT NULL, marker uuid NOT NULL,
-        transaction text NOT NULL, until pg_lsn NOT NULL, lsn pg_lsn);
+        transaction text NOT NULL, before pg_lsn NOT NULL, until pg_lsn NOT NULL, lsn pg_lsn);
       """;
 
   private final Connection target;
@@ -67,7 +67,7 @@ final class CopyStages {
    * @param until a position of the source's log behind it
    * @param lsn where exactly it ends; null before somebody has looked
    */
-  record Meeting(String transaction, String until, @Nullable String lsn) {}
+  record Meeting(String transaction, String before, String until, @Nullable String lsn) {}
 
   boolean exist() throws SQLException {
     return Answers.text(target, "SELECT to_regclass('whimbrel.copy_stage') IS NOT NULL")
@@ -233,20 +233,22 @@ final class CopyStages {
     try (Statement statement = target.createStatement();
         ResultSet row =
             statement.executeQuery(
-                "SELECT transaction, until::text, lsn::text FROM whimbrel.copy_meeting")) {
+                "SELECT transaction, before::text, until::text, lsn::text FROM whimbrel.copy_meeting")) {
       return row.next()
-          ? Optional.of(new Meeting(row.getString(1), row.getString(2), row.getString(3)))
+          ? Optional.of(
+              new Meeting(row.getString(1), row.getString(2), row.getString(3), row.getString(4)))
           : Optional.empty();
     }
   }
 
   /** A statement that says, in the transaction that stops both, where they have met. */
   static String meetSql(Stage stage, String marker, Meeting meeting) {
-    return "INSERT INTO whimbrel.copy_meeting (stage, marker, transaction, until) VALUES (%d, %s, %s, %s)"
+    return "INSERT INTO whimbrel.copy_meeting (stage, marker, transaction, before, until) VALUES (%d, %s, %s, %s, %s)"
         .formatted(
             stage.number(),
             Quoting.literal(marker),
             Quoting.literal(meeting.transaction()),
+            Quoting.literal(meeting.before()),
             Quoting.literal(meeting.until()));
   }
 

@@ -24,6 +24,9 @@ final class MeetingSlot implements AutoCloseable {
   /** One of its commit: a letter, flags, position, end, time. */
   private static final int END_AT = 10;
 
+  /** What is read in a moment. */
+  private static final long NEAR = 16L << 20;
+
   private final Connection source;
   private final Connection reading;
   private final Move move;
@@ -79,12 +82,26 @@ final class MeetingSlot implements AutoCloseable {
           "CREATE_REPLICATION_SLOT %s LOGICAL pgoutput EXPORT_SNAPSHOT"
               .formatted(Quoting.identifier(names.meetingSlot())));
     }
+    // It begins where its creation began, perhaps hours ago.
+    advance(progress);
+  }
+
+  /** Brings it to where the log ends, before the marker is written. */
+  void advance(JoinProgress progress) throws SQLException {
     progress.at(Progress.of("slot " + names.meetingSlot() + " is brought to where the log ends"));
-    // It begins where its creation began, perhaps hours ago. The marker is still to come.
     Answers.text(
         reading,
         "SELECT pg_replication_slot_advance(%s, pg_current_wal_flush_lsn())"
             .formatted(Quoting.literal(names.meetingSlot())));
+  }
+
+  /** Whether more has been written since it was brought there than is read in a moment. */
+  boolean isFar() throws SQLException {
+    return Answers.text(
+            source,
+            "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), confirmed_flush_lsn) > %d FROM pg_replication_slots WHERE slot_name = %s"
+                .formatted(NEAR, Quoting.literal(names.meetingSlot())))
+        .equals("t");
   }
 
   private Progress waiting(Connection creator) {
@@ -107,6 +124,12 @@ final class MeetingSlot implements AutoCloseable {
   /** Where the marker's transaction ends in the source's log, as the slot tells it. */
   String locate(Meeting meeting) throws SQLException {
     requireSlot();
+    // A peek keeps every row of its answer in the server's files until it is read: not those of
+    // before.
+    Answers.text(
+        reading,
+        "SELECT max(pg_replication_slot_advance(slot_name, %1$s)::text) FROM pg_replication_slots WHERE slot_name = %2$s AND confirmed_flush_lsn < %1$s::pg_lsn"
+            .formatted(Quoting.literal(meeting.before()), Quoting.literal(names.meetingSlot())));
     long own = Long.parseLong(meeting.transaction());
     try (Statement statement = reading.createStatement();
         ResultSet messages =

@@ -48,13 +48,14 @@ final class StageCatchUp {
   private record Following(Names names, StreamHealth health, Lag lag) {}
 
   /**
-   * Returns when a marker has come by each in less than the runbook's {@code maxLag}; in words.
+   * Returns when a marker has come by each in less than a limit; in words.
    *
+   * @param limit the runbook's {@code maxLag}, or less
    * @param tell hears how far they are
    * @throws io.temporal.failure.ApplicationFailure where one stands still, or does not carry what
    *     it must
    */
-  String await(Consumer<Progress> tell) throws SQLException {
+  String await(Duration limit, Consumer<Progress> tell) throws SQLException {
     Instant nextLook = Instant.MIN;
     for (long looks = 1; ; looks++) {
       if (Instant.now().isAfter(nextLook)) {
@@ -71,7 +72,7 @@ final class StageCatchUp {
         bytes = Math.max(bytes, Lag.bytes(source, stream.names().forwardSubscription()));
       }
       String line = "a marker takes %d ms, %s behind".formatted(slowest, Size.words(bytes));
-      if (arrived && slowest <= move.maxLag().toMillis() && carried.areSynchronised()) {
+      if (arrived && slowest <= limit.toMillis() && carried.areSynchronised()) {
         return line;
       }
       tell.accept(

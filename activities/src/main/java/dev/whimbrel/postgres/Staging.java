@@ -129,7 +129,8 @@ final class Staging {
       Optional<Stage> stage = apart(new CopyStages(target));
       return stage.isEmpty()
           ? new Outcome("its stream has met the others")
-          : new Outcome(catchUp(move, stage.get(), source, target).await(Heartbeats::beat));
+          : new Outcome(
+              catchUp(move, stage.get(), source, target).await(move.maxLag(), Heartbeats::beat));
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot wait for the stream of what was copied", e);
     }
@@ -205,7 +206,10 @@ final class Staging {
     if (!stage.isFirst() && !stage.joined()) {
       StageCatchUp streams = catchUp(move, stage, source, target);
       new StreamMeeting(source, target, move, stage)
-          .run(new CopySessions(databases, move), progress, () -> streams.await(progress::at));
+          .run(
+              new CopySessions(databases, move),
+              progress,
+              limit -> streams.await(limit, progress::at));
     }
     Outcome streams =
         start.begin(

@@ -31,6 +31,12 @@ final class StreamMeeting {
   /** Longer than streams that have just caught up take for a marker; both wait for as long. */
   private static final Duration ARRIVES = Duration.ofSeconds(10);
 
+  /** A stream by which a marker takes longer would hardly bring one in time. */
+  private static final Duration CAUGHT_UP = ARRIVES.dividedBy(2);
+
+  /** How often the slot is brought near again, where the log grows faster than streams catch up. */
+  private static final int APPROACHES = 3;
+
   private static final String NOT_ARRIVED = "WB001";
 
   private final Connection source;
@@ -58,7 +64,8 @@ final class StreamMeeting {
 
   /** Returns when both streams have caught up. */
   interface CatchUp {
-    void await() throws SQLException;
+    /** Returns when a marker comes by each in less than this. */
+    void await(Duration limit) throws SQLException;
   }
 
   /**
@@ -103,8 +110,8 @@ final class StreamMeeting {
     try {
       publisher.add(carried.ofStage());
       slot.create(progress);
-      // What the slot has waited for may take its time.
-      catchUp.await();
+      // What the slot has waited for may take its time, and the slot stands still meanwhile.
+      awaitNear(slot, progress, catchUp);
       carried.requirePublished();
       requireApplied();
       progress.at(Progress.of("two streams are brought to the same position"));
@@ -116,6 +123,17 @@ final class StreamMeeting {
     } catch (SQLException | RuntimeException e) {
       letGo(slot);
       throw e;
+    }
+  }
+
+  /** Once the streams have met, what the slot is behind is read while both stand still. */
+  private void awaitNear(MeetingSlot slot, JoinProgress progress, CatchUp catchUp)
+      throws SQLException {
+    Duration most = move.maxLag().compareTo(CAUGHT_UP) < 0 ? move.maxLag() : CAUGHT_UP;
+    catchUp.await(most);
+    for (int i = 0; i < APPROACHES && slot.isFar(); i++) {
+      slot.advance(progress);
+      catchUp.await(most);
     }
   }
 
@@ -190,13 +208,14 @@ final class StreamMeeting {
 
   /** Both rows in one transaction, which waits for no standby: both streams will wait for it. */
   private Meeting write(UUID marker) throws SQLException {
+    String before = Answers.text(source, "SELECT pg_current_wal_flush_lsn()");
     source.setAutoCommit(false);
     Verbatim.execute(source, "SET LOCAL synchronous_commit = local; " + insertSql(marker));
     String transaction = Answers.text(source, "SELECT pg_current_xact_id()::xid");
     source.commit();
     source.setAutoCommit(true);
     String until = Answers.text(source, "SELECT pg_current_wal_insert_lsn()");
-    return new Meeting(transaction, until, null);
+    return new Meeting(transaction, before, until, null);
   }
 
   /** Returns when both streams wait for this transaction of the target. */

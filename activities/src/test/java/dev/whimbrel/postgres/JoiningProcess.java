@@ -93,7 +93,8 @@ final class JoiningProcess implements AutoCloseable {
                 .map(tables -> new StageSpec(List.of(tables.split(","))))
                 .toList());
     try {
-      System.out.println("DONE " + new PostgresCopy(new Secrets(), Pace.USUAL).joinStage(move).line());
+      System.out.println(
+          "DONE " + new PostgresCopy(new Secrets(), Pace.USUAL).joinStage(move).line());
     } catch (RuntimeException e) {
       System.out.println("FAILED " + e.getMessage());
     }

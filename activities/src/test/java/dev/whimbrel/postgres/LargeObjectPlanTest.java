@@ -163,7 +163,8 @@ class LargeObjectPlanTest {
         null,
         null,
         null,
-        pauseBudget);
+        pauseBudget,
+        List.of());
   }
 
   private static void source(Move move, String... sql) {
