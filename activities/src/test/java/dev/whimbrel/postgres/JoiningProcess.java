@@ -21,11 +21,11 @@ import java.util.Map;
 /** An attempt to join two streams in a process of its own, over long wires: to be frozen. */
 final class JoiningProcess implements AutoCloseable {
   private final ChildProcess process;
-  private final Path log;
+  private final Path directory;
 
-  private JoiningProcess(ChildProcess process, Path log) {
+  private JoiningProcess(ChildProcess process, Path directory) {
     this.process = process;
-    this.log = log;
+    this.directory = directory;
   }
 
   /** Begins to join what the move's current stage has copied. */
@@ -46,9 +46,10 @@ final class JoiningProcess implements AutoCloseable {
                 far.target().url()));
     move.stages().forEach(stage -> command.add(String.join(",", stage.tables())));
     try {
-      Path log = Files.createTempFile("joining", ".log");
+      Path directory = Files.createTempDirectory("joining");
       return new JoiningProcess(
-          ChildProcess.start("a joining", command, Map.of(), log.getParent(), log), log);
+          ChildProcess.start("a joining", command, Map.of(), directory, directory.resolve("log")),
+          directory);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -105,7 +106,7 @@ final class JoiningProcess implements AutoCloseable {
   JoiningProcess freezeWhen(String what, Wait.Condition condition) {
     Wait.until(
         "it is frozen where " + what + "; " + process.logTail(3),
-        Duration.ofSeconds(60),
+        Duration.ofMinutes(1),
         () -> {
           boolean there = condition.holds();
           if (there) {
@@ -122,7 +123,7 @@ final class JoiningProcess implements AutoCloseable {
   /** SIGCONT; then its last word. */
   String wakeUp() {
     process.resume();
-    process.awaitExit(Duration.ofSeconds(120));
+    process.awaitExit(Duration.ofMinutes(2));
     return process.logTail(1);
   }
 
@@ -130,7 +131,8 @@ final class JoiningProcess implements AutoCloseable {
   public void close() {
     process.kill9();
     try {
-      Files.deleteIfExists(log);
+      Files.deleteIfExists(directory.resolve("log"));
+      Files.deleteIfExists(directory);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -179,10 +179,14 @@ class StagedTransactionsTest {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() {
       stop = true;
       for (Thread thread : threads) {
-        thread.join();
+        try {
+          thread.join(15_000);
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+        }
       }
       assertThat(failures).isEmpty();
     }
