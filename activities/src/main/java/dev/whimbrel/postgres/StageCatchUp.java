@@ -16,7 +16,6 @@ final class StageCatchUp {
   private static final Duration BETWEEN_LOOKS_AT_TABLES = Duration.ofMinutes(1);
 
   private final Connection source;
-  private final Move move;
   private final Stage stage;
   private final CarriedTables carried;
   private final List<Following> streams = new ArrayList<>();
@@ -28,7 +27,6 @@ final class StageCatchUp {
    */
   StageCatchUp(Connection source, Connection target, Move move, Stage stage, Duration slice) {
     this.source = source;
-    this.move = move;
     this.stage = stage;
     this.carried = new CarriedTables(source, target, move, stage);
     List<Names> all = new ArrayList<>(List.of(new Names(move.migration())));

@@ -28,7 +28,7 @@ class StagedDistanceTest {
 
   @Test
   void readsOfTheLogWhatTheMarkerNeedsAlone() throws Exception {
-    try (Pairs pair = new Pairs(smallFiles(), PostgresServer.start(16));
+    try (Pairs pair = new Pairs(PostgresServer.start(15), PostgresServer.start(16));
         StagedShop shop = new StagedShop(pair, "distance", STAGES)) {
       shop.carryStage(1);
       shop.copy.prepareCopy(shop.move);
@@ -36,6 +36,9 @@ class StagedDistanceTest {
       shop.copy.startStage(shop.move);
       shop.copy.followStage(shop.move);
 
+      // As providers limit them.
+      pair.source()
+          .execute(shop.name, "ALTER DATABASE " + shop.name + " SET temp_file_limit = '1MB'");
       CompletableFuture<Outcome> joining;
       try (Connection locker = pair.target().connect(shop.name)) {
         locker.setAutoCommit(false);
@@ -53,6 +56,7 @@ class StagedDistanceTest {
         pair.source()
             .execute(
                 shop.name,
+                "SET work_mem = '64MB'",
                 "INSERT INTO log SELECT 'far ' || i || repeat('x', 300) FROM generate_series(1, 100000) i");
         assertThat(joining).isNotDone();
         locker.rollback();
@@ -60,14 +64,10 @@ class StagedDistanceTest {
 
       assertThat(joining.get(2, TimeUnit.MINUTES).line()).contains("stage 2 of 3", "is live");
       assertThat(shop.onSource("SELECT current_setting('temp_file_limit')")).isEqualTo("1MB");
+      pair.source().execute(shop.name, "ALTER DATABASE " + shop.name + " RESET temp_file_limit");
       shop.carryStage(4);
       shop.finish();
       shop.assertOneStream();
     }
-  }
-
-  /** As providers limit them. */
-  private static PostgresServer smallFiles() {
-    return PostgresServer.version(15).set("temp_file_limit", "1MB").start();
   }
 }
