@@ -5,15 +5,12 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.postgres.CopyStages.Stage;
 import dev.whimbrel.postgres.Selection.Relation;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
 
 /**
  * What the streams of a staged copy must carry, all the time: a table that one of them has not
@@ -90,14 +87,7 @@ final class CarriedTables {
 
   /** Whether no table of either stream is still being copied by PostgreSQL itself. */
   boolean areSynchronised() throws SQLException {
-    return copied(names).isEmpty() && copied(ofStage).isEmpty();
-  }
-
-  private List<String> copied(Names of) throws SQLException {
-    return subscribed(of).stream()
-        .filter(table -> !table.state().equals("r"))
-        .map(table -> table.schema() + "." + table.name())
-        .toList();
+    return subscribed(names).copied().isEmpty() && subscribed(ofStage).copied().isEmpty();
   }
 
   /**
@@ -112,10 +102,8 @@ final class CarriedTables {
     Set<String> first = published(names);
     first.removeAll(own);
     first.addAll(PublishedTables.holdingRows(source, before()));
-    Set<String> known = known(names);
-    requireKnown(names, first, known);
-    requireKnown(ofStage, published(ofStage), known(ofStage));
-    own.retainAll(known);
+    own.retainAll(requireKnown(names, first));
+    requireKnown(ofStage, published(ofStage));
     if (!own.isEmpty()) {
       throw Failures.needsHelp(
           "Subscription %s has copied %s, which the copy has brought already: rows may be there twice"
@@ -125,13 +113,16 @@ final class CarriedTables {
     }
   }
 
-  private void requireKnown(Names of, Set<String> wanted, Set<String> known) throws SQLException {
-    List<String> copied = copied(of);
+  /** Returns what the subscription knows, which may be more. */
+  private Set<String> requireKnown(Names of, Set<String> wanted) throws SQLException {
+    SubscribedTables subscribed = subscribed(of);
+    List<String> copied = subscribed.copied();
     if (!copied.isEmpty()) {
       throw Failures.transientFailure(
           "Subscription %s is still copying %s"
               .formatted(of.forwardSubscription(), String.join(", ", copied)));
     }
+    Set<String> known = subscribed.quotedBy(source);
     Set<String> unknown = new TreeSet<>(wanted);
     unknown.removeAll(known);
     if (!unknown.isEmpty()) {
@@ -143,47 +134,14 @@ final class CarriedTables {
               + of.forwardSubscription()
               + " REFRESH PUBLICATION; -- on the target");
     }
+    return known;
   }
 
   private Set<String> published(Names of) throws SQLException {
     return new TreeSet<>(PublishedTables.published(source, of.forwardPublication()));
   }
 
-  /** A table of a subscription, with names as they are. */
-  private record Subscribed(String schema, String name, String state) {}
-
-  /** As the source quotes them: what is a word of the language is so from some release on. */
-  private Set<String> known(Names of) throws SQLException {
-    List<Subscribed> tables = subscribed(of);
-    return new TreeSet<>(
-        PublishedTables.names(
-            source,
-            "SELECT format('%%I.%%I', t.s, t.n) FROM unnest(ARRAY[%s]::text[], ARRAY[%s]::text[]) AS t (s, n)"
-                .formatted(
-                    literals(tables.stream().map(Subscribed::schema).toList()),
-                    literals(tables.stream().map(Subscribed::name).toList()))));
-  }
-
-  private static String literals(List<String> texts) {
-    return texts.stream().map(Quoting::literal).collect(Collectors.joining(", "));
-  }
-
-  private List<Subscribed> subscribed(Names of) throws SQLException {
-    List<Subscribed> tables = new ArrayList<>();
-    try (Statement statement = target.createStatement();
-        ResultSet rows =
-            statement.executeQuery(
-                "SELECT n.nspname, c.relname, r.srsubstate FROM pg_subscription_rel r"
-                    + " JOIN pg_subscription s ON s.oid = r.srsubid"
-                    + " JOIN pg_class c ON c.oid = r.srrelid"
-                    + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE s.subname = "
-                    + Quoting.literal(of.forwardSubscription())
-                    + " AND s.subdbid ="
-                    + " (SELECT oid FROM pg_database WHERE datname = current_database())")) {
-      while (rows.next()) {
-        tables.add(new Subscribed(rows.getString(1), rows.getString(2), rows.getString(3)));
-      }
-    }
-    return tables;
+  private SubscribedTables subscribed(Names of) throws SQLException {
+    return SubscribedTables.of(target, of.forwardSubscription());
   }
 }

@@ -9,7 +9,6 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -93,7 +92,11 @@ final class StreamHealth {
             move,
             source,
             moving -> PublishedTables.unpublished(source, names.forwardPublication(), moving));
-    Set<String> known = left.isEmpty() ? Set.of() : new HashSet<>(subscribed());
+    // To add one of these to the publication again brings no row.
+    Set<String> known =
+        left.isEmpty()
+            ? Set.of()
+            : SubscribedTables.of(target, names.forwardSubscription()).quotedBy(source);
     if (left.stream().anyMatch(known::contains)) {
       throw Failures.needsHelp(
           "The forward stream does not carry %s any more: somebody took it out of publication %s, and what was written there since is not on the target"
@@ -118,17 +121,6 @@ final class StreamHealth {
               + names.forwardSubscription()
               + " REFRESH PUBLICATION;");
     }
-  }
-
-  /** Tables of the subscription: to add one of them to the publication again brings no row. */
-  private List<String> subscribed() throws SQLException {
-    return PublishedTables.names(
-        target,
-        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_subscription_rel r"
-            + " JOIN pg_subscription s ON s.oid = r.srsubid JOIN pg_class c ON c.oid = r.srrelid"
-            + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE s.subname = "
-            + Quoting.literal(names.forwardSubscription())
-            + " AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())");
   }
 
   void requireSlot() throws SQLException {
