@@ -230,7 +230,7 @@ final class Load implements AutoCloseable {
     }
   }
 
-  private static void rest(long millis) {
+  static void rest(long millis) {
     try {
       Thread.sleep(millis);
     } catch (InterruptedException e) {
@@ -238,7 +238,7 @@ final class Load implements AutoCloseable {
     }
   }
 
-  private static void quietly(@Nullable Connection connection) {
+  static void quietly(@Nullable Connection connection) {
     if (connection != null) {
       try {
         connection.close();

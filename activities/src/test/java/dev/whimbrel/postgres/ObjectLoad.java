@@ -117,15 +117,15 @@ final class ObjectLoad implements AutoCloseable {
         }
         one(connection, writer, n, mine);
         acknowledged.incrementAndGet();
-        rest(10); // PostgreSQL decodes what writes to a catalog slowly, where it is very much
+        Load.rest(10); // PostgreSQL decodes what writes to a catalog slowly, where it is very much
       } catch (SQLException e) {
-        quietly(connection);
+        Load.quietly(connection);
         connection = null;
         side = side.other();
-        rest(5);
+        Load.rest(5);
       }
     }
-    quietly(connection);
+    Load.quietly(connection);
   }
 
   private void one(Connection connection, int writer, int n, List<Long> mine) throws SQLException {
@@ -199,23 +199,5 @@ final class ObjectLoad implements AutoCloseable {
   private byte @Nullable [] certain(long oid) {
     List<byte @Nullable []> may = ledger.getOrDefault(oid, List.of());
     return may.size() == 1 ? may.get(0) : null;
-  }
-
-  private static void rest(long millis) {
-    try {
-      Thread.sleep(millis);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
-  }
-
-  private static void quietly(@Nullable Connection connection) {
-    if (connection != null) {
-      try {
-        connection.close();
-      } catch (SQLException e) {
-        // It was gone already.
-      }
-    }
   }
 }

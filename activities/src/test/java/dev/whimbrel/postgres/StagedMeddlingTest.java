@@ -8,6 +8,7 @@ import dev.whimbrel.runbook.StageSpec;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
 import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -84,20 +85,14 @@ class StagedMeddlingTest {
       assertThatThrownBy(() -> shop.copy.prepareCopy(shop.move)).hasMessageContaining("history_2");
       pair.target().execute("grown", NEXT);
       shop.carryStage(2);
-      // The schema's end refuses what the source has got since: the rows are judged here.
-      shop.replication.subscribe(shop.move);
-      shop.assertArrived();
-      shop.assertSame("history_1", "history_2");
+      assertRowsArrived(shop);
       shop.assertOneStream();
     }
   }
 
   @Test
   void joinsAPartitionOfWhatIsLiveOnlyWhenItsStreamHasItWhole() throws Exception {
-    StageSpec first = StagedShop.CRITICAL_FIRST.get(0);
-    List<String> live = new ArrayList<>(first.tables());
-    live.add("public.history");
-    try (StagedShop shop = new StagedShop(pair, "later", List.of(new StageSpec(live)), HISTORY)) {
+    try (StagedShop shop = new StagedShop(pair, "later", withHistory(), HISTORY)) {
       shop.carryStage(1);
       upToTheMeeting(shop, 2);
       pair.target().execute("later", NEXT);
@@ -110,20 +105,14 @@ class StagedMeddlingTest {
           .execute("later", "ALTER SUBSCRIPTION whimbrel_later_forward REFRESH PUBLICATION");
       shop.copy.followStage(shop.move);
       shop.copy.joinStage(shop.move);
-      // The schema's end refuses what the source has got since: the rows are judged here.
-      shop.replication.subscribe(shop.move);
-      shop.assertArrived();
-      shop.assertSame("history_1", "history_2");
+      assertRowsArrived(shop);
       shop.assertOneStream();
     }
   }
 
   @Test
   void waitsForATableThatIsBeingCopiedByItsStream() throws Exception {
-    StageSpec first = StagedShop.CRITICAL_FIRST.get(0);
-    List<String> live = new ArrayList<>(first.tables());
-    live.add("public.history");
-    try (StagedShop shop = new StagedShop(pair, "syncs", List.of(new StageSpec(live)), HISTORY);
+    try (StagedShop shop = new StagedShop(pair, "syncs", withHistory(), HISTORY);
         Connection held = pair.target().connect("syncs")) {
       shop.carryStage(1);
       upToTheMeeting(shop, 2);
@@ -151,10 +140,7 @@ class StagedMeddlingTest {
       held.rollback();
       follow.get(60, TimeUnit.SECONDS);
       shop.copy.joinStage(shop.move);
-      // The schema's end refuses what the source has got since: the rows are judged here.
-      shop.replication.subscribe(shop.move);
-      shop.assertArrived();
-      shop.assertSame("history_1", "history_2");
+      assertRowsArrived(shop);
     }
   }
 
@@ -280,6 +266,20 @@ class StagedMeddlingTest {
                 "does not carry public.log any more: somebody took it out of publication");
       }
     }
+  }
+
+  /** Stages of which the first one has the partitioned table too. */
+  private static List<StageSpec> withHistory() {
+    List<String> live = new ArrayList<>(StagedShop.CRITICAL_FIRST.get(0).tables());
+    live.add("public.history");
+    return List.of(new StageSpec(live));
+  }
+
+  /** The schema's end refuses what the source has got since: the rows are judged here. */
+  private static void assertRowsArrived(StagedShop shop) throws SQLException {
+    shop.replication.subscribe(shop.move);
+    shop.assertArrived();
+    shop.assertSame("history_1", "history_2");
   }
 
   private static void upToTheMeeting(StagedShop shop, int generation) {
