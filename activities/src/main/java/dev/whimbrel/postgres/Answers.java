@@ -17,4 +17,9 @@ final class Answers {
       return value == null ? "" : value;
     }
   }
+
+  /** Whether the first value of the first row is true; false where there is none. */
+  static boolean holds(Connection session, String sql) throws SQLException {
+    return text(session, sql).equals("t");
+  }
 }

@@ -19,12 +19,11 @@ final class CloneObjects {
    *     suffice
    */
   static String bring(Connection source, SchemaSession target) throws SQLException {
-    List<@Nullable String> here = one(source, EarlyLargeObjects.ABLE);
-    if (!"t".equals(here.get(1))) {
+    ObjectRights here = ObjectRights.of(source);
+    if (!here.present()) {
       return "";
     }
-    if (!"t".equals(here.get(0))
-        || !"t".equals(one(target.connection(), EarlyLargeObjects.ABLE).get(0))) {
+    if (!here.able() || !ObjectRights.of(target.connection()).able()) {
       throw Failures.needsHelp(
           EarlyLargeObjects.NOT_ABLE, LargeObjectChecks.NOT_ABLE_FIX + "; then clone again", null);
     }
@@ -41,9 +40,5 @@ final class CloneObjects {
         return "; %,d rows of large objects copied".formatted(rows);
       }
     }
-  }
-
-  private static List<@Nullable String> one(Connection connection, String sql) throws SQLException {
-    return EarlyLargeObjects.ask(connection, sql).get(0).get(0);
   }
 }

@@ -79,7 +79,7 @@ final class CommitsBetween {
             + " AND o.granted AND o.transactionid = '"
             + transaction
             + "'::xid)";
-    while (!Answers.text(session, waits).equals("t") && !deadline.passed()) {
+    while (!Answers.holds(session, waits) && !deadline.passed()) {
       Pause.of(Duration.ofMillis(1));
     }
   }

@@ -64,14 +64,14 @@ final class CopyStages {
    * it.
    *
    * @param transaction the number of the marker's transaction on the source
+   * @param before a position of the source's log before that transaction
    * @param until a position of the source's log behind it
    * @param lsn where exactly it ends; null before somebody has looked
    */
   record Meeting(String transaction, String before, String until, @Nullable String lsn) {}
 
   boolean exist() throws SQLException {
-    return Answers.text(target, "SELECT to_regclass('whimbrel.copy_stage') IS NOT NULL")
-        .equals("t");
+    return Answers.holds(target, "SELECT to_regclass('whimbrel.copy_stage') IS NOT NULL");
   }
 
   /** Creates them, in the open transaction. */
@@ -169,23 +169,21 @@ final class CopyStages {
 
   /** Whether the newest snapshot was taken for what this stage lists. */
   boolean hasSnapshot(Stage stage) throws SQLException {
-    return Answers.text(
-            target,
-            "SELECT EXISTS (SELECT FROM whimbrel.copy_generation g, whimbrel.copy_stage s"
-                + " WHERE g.opened_at IS NOT NULL AND g.number > s.generations AND s.number = "
-                + stage.number()
-                + ")")
-        .equals("t");
+    return Answers.holds(
+        target,
+        "SELECT EXISTS (SELECT FROM whimbrel.copy_generation g, whimbrel.copy_stage s"
+            + " WHERE g.opened_at IS NOT NULL AND g.number > s.generations AND s.number = "
+            + stage.number()
+            + ")");
   }
 
   /** Whether a snapshot of this number belongs to a stage before the one that is listed. */
   boolean isPast(int generation) throws SQLException {
     return exist()
-        && Answers.text(
-                target,
-                "SELECT coalesce(max(generations), 0) >= %d FROM whimbrel.copy_stage"
-                    .formatted(generation))
-            .equals("t");
+        && Answers.holds(
+            target,
+            "SELECT coalesce(max(generations), 0) >= %d FROM whimbrel.copy_stage"
+                .formatted(generation));
   }
 
   /**

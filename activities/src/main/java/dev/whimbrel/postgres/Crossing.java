@@ -79,7 +79,7 @@ final class Crossing {
     sessions.trips().start();
     Deadline deadline = new Deadline(request.pauseBudget());
     sessions.pinger().until(request.pauseBudget());
-    followers.pause(least(POOLER_PAUSE, deadline.left()));
+    followers.pause(Deadline.least(POOLER_PAUSE, deadline.left()));
     checkpoints.at(Checkpoints.Point.PAUSED);
 
     Fenced fenced = fence(check, readied, objects, unlogged, deadline);
@@ -246,9 +246,5 @@ final class Crossing {
         || state.startsWith("08")
         || state.startsWith("57P")
         || state.startsWith("25P");
-  }
-
-  private static Duration least(Duration a, Duration b) {
-    return a.compareTo(b) < 0 ? a : b;
   }
 }

@@ -40,10 +40,8 @@ final class DatabaseKeepers {
   /** Ends them: prepared transactions, subscriptions, a template's mark. Again is harmless. */
   void end(Connection beside, String database) throws SQLException {
     String literal = Quoting.literal(database);
-    if (!PublishedTables.names(
-            beside,
-            "SELECT 'it' FROM pg_catalog.pg_database WHERE datistemplate AND datname = " + literal)
-        .isEmpty()) {
+    if (Answers.holds(
+        beside, "SELECT datistemplate FROM pg_catalog.pg_database WHERE datname = " + literal)) {
       Verbatim.execute(
           beside, "ALTER DATABASE " + Quoting.identifier(database) + " IS_TEMPLATE false");
     }

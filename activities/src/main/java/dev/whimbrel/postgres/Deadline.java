@@ -12,6 +12,11 @@ final class Deadline {
     this.limit = limit;
   }
 
+  /** The shorter of two times. */
+  static Duration least(Duration a, Duration b) {
+    return a.compareTo(b) < 0 ? a : b;
+  }
+
   /** What is left; never negative. */
   Duration left() {
     Duration left = limit.minus(elapsed());

@@ -24,12 +24,6 @@ final class EarlyLargeObjects {
 
   private static final Duration CALL = Duration.ofSeconds(10);
 
-  /** Whether a role may do what large objects need. */
-  static final String ABLE =
-      "SELECT r.rolsuper, EXISTS (SELECT FROM pg_largeobject_metadata), "
-          + LargeObjectRows.LABELS
-          + " FROM pg_roles r WHERE r.rolname = current_user";
-
   private EarlyLargeObjects() {}
 
   /** Brings what there is while a switchover to the target is prepared; says what would stop it. */
@@ -48,7 +42,7 @@ final class EarlyLargeObjects {
 
   /** What the last pass will take: as long as one that finds little; 0 where there are none. */
   static long millis(Sessions sessions, String migration, Pulse pulse) throws SQLException {
-    if (!"t".equals(sessions.on(Side.SOURCE).value(LastLargeObjects.FOUND, CALL))) {
+    if (!sessions.on(Side.SOURCE).holds(LastLargeObjects.FOUND, CALL)) {
       return 0;
     }
     Deadline clock = new Deadline(LargeObjectPass.MESSAGE);
@@ -77,10 +71,10 @@ final class EarlyLargeObjects {
    */
   static boolean bring(Sessions sessions, Side from, String migration, LargeObjectPass.Step step)
       throws SQLException {
-    List<@Nullable String> truth = sessions.on(from).rows(ABLE, CALL).get(0).get(0);
-    List<@Nullable String> follower = sessions.on(from.other()).rows(ABLE, CALL).get(0).get(0);
-    boolean able = "t".equals(truth.get(0)) && "t".equals(follower.get(0));
-    if (!"t".equals(truth.get(1)) && (!able || !"t".equals(follower.get(1)))) {
+    ObjectRights truth = ObjectRights.of(sessions.on(from));
+    ObjectRights follower = ObjectRights.of(sessions.on(from.other()));
+    boolean able = truth.able() && follower.able();
+    if (!truth.present() && !(able && follower.present())) {
       return true;
     }
     if (able) {
@@ -106,12 +100,8 @@ final class EarlyLargeObjects {
    * @return what was brought, or an empty text where there is nothing
    */
   static String early(Databases databases, Move move, Connection source) throws SQLException {
-    try (Statement statement = source.createStatement();
-        ResultSet row = statement.executeQuery(LastLargeObjects.FOUND)) {
-      row.next();
-      if (!row.getBoolean(1)) {
-        return "";
-      }
+    if (!Answers.holds(source, LastLargeObjects.FOUND)) {
+      return "";
     }
     try (Connection truth = open(databases, move, Side.SOURCE);
         Connection beside = open(databases, move, Side.SOURCE);
@@ -137,21 +127,21 @@ final class EarlyLargeObjects {
 
   /** There were none when the migration was planned. */
   private static void mustBeAble(Connection side) throws SQLException {
-    List<@Nullable String> role = ask(side, ABLE).get(0).get(0);
-    if (!"t".equals(role.get(0))) {
+    if (!ObjectRights.of(side).able()) {
       throw Failures.needsHelp(NOT_ABLE, LargeObjectChecks.NOT_ABLE_FIX + "; then retry", null);
     }
   }
 
   /** What a rollback would ask, where the truth has objects that the rights do not suffice for. */
   static @Nullable String obstacle(Session truth, Session follower) throws SQLException {
-    List<@Nullable String> here = truth.rows(ABLE, CALL).get(0).get(0);
-    List<@Nullable String> there = follower.rows(ABLE, CALL).get(0).get(0);
-    return !"t".equals(here.get(1))
-        ? null
-        : !"t".equals(here.get(0)) || !"t".equals(there.get(0))
-            ? NOT_ABLE + ": connect as a superuser, or roll back without them by --accept-loss"
-            : "t".equals(here.get(2)) ? "large objects have security labels" : null;
+    ObjectRights here = ObjectRights.of(truth);
+    if (!here.present()) {
+      return null;
+    }
+    if (!here.able() || !ObjectRights.of(follower).able()) {
+      return NOT_ABLE + ": connect as a superuser, or roll back without them by --accept-loss";
+    }
+    return here.labelled() ? "large objects have security labels" : null;
   }
 
   static Connection open(Databases databases, Move move, Side side) throws SQLException {

@@ -129,11 +129,7 @@ final class ForwardPublisher {
    *     the slot has to wait for
    */
   void createSlot() throws SQLException {
-    createSlot(names.forwardSubscription());
-  }
-
-  /** As {@link #createSlot()}, by another name. */
-  void createSlot(String slot) throws SQLException {
+    String slot = names.forwardSubscription();
     try {
       // The wait for transactions is one for locks too.
       execute("SET lock_timeout = 0; SET statement_timeout = '45s'");

@@ -2,9 +2,7 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 
 /**
@@ -104,12 +102,13 @@ final class LargeObjectFence {
 
   /** Creates what {@link #TAKING} needs. Again is harmless. */
   static void lay(Connection database) throws SQLException {
-    run(database, TABLES);
+    Verbatim.execute(database, TABLES);
   }
 
   /** Takes the functions, if the condition holds. Again is harmless. */
   static void take(Connection database, String condition) throws SQLException {
-    run(database, "DO $$ BEGIN IF " + condition + " THEN\n" + TAKING + "END IF; END $$");
+    Verbatim.execute(
+        database, "DO $$ BEGIN IF " + condition + " THEN\n" + TAKING + "END IF; END $$");
   }
 
   /** Takes them on a side that is closed, whoever has closed it. Again is harmless. */
@@ -125,7 +124,7 @@ final class LargeObjectFence {
 
   /** Gives back what was taken and forgets everything. Again is harmless. */
   static void remove(Connection database) throws SQLException {
-    run(database, "DO $$ BEGIN\n" + GIVING_BACK + "END $$");
+    Verbatim.execute(database, "DO $$ BEGIN\n" + GIVING_BACK + "END $$");
     if (staysTaken(database)) {
       // Whoever goes on drops the schema, and with it the record of what was taken.
       throw Failures.needsHelp(
@@ -133,7 +132,7 @@ final class LargeObjectFence {
           "as a superuser there, run the command; then retry",
           "UPDATE pg_proc p SET proacl = f.acl FROM whimbrel.large_object_function f WHERE f.oid = p.oid; DELETE FROM whimbrel.large_object_function;");
     }
-    run(
+    Verbatim.execute(
         database,
         "DROP TABLE IF EXISTS whimbrel.large_object_pass, whimbrel.large_object_function");
   }
@@ -143,34 +142,12 @@ final class LargeObjectFence {
    * them, and looks.
    */
   static boolean isTaken(Connection side) throws SQLException {
-    try (Statement statement = side.createStatement();
-        ResultSet role =
-            statement.executeQuery("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")) {
-      return role.next() && role.getBoolean(1) && staysTaken(side);
-    }
+    return Answers.holds(side, Roles.SUPERUSER) && staysTaken(side);
   }
 
   /** Whether something is taken still, on a side that was opened. */
   static boolean staysTaken(Connection opened) throws SQLException {
-    try (Statement statement = opened.createStatement()) {
-      try (ResultSet row =
-          statement.executeQuery(
-              "SELECT to_regclass('whimbrel.large_object_function') IS NOT NULL")) {
-        row.next();
-        if (!row.getBoolean(1)) {
-          return false;
-        }
-      }
-      try (ResultSet row =
-          statement.executeQuery("SELECT EXISTS (SELECT FROM whimbrel.large_object_function)")) {
-        return row.next() && row.getBoolean(1);
-      }
-    }
-  }
-
-  private static void run(Connection database, String sql) throws SQLException {
-    try (Statement statement = database.createStatement()) {
-      statement.execute(sql);
-    }
+    return Answers.holds(opened, "SELECT to_regclass('whimbrel.large_object_function') IS NOT NULL")
+        && Answers.holds(opened, "SELECT EXISTS (SELECT FROM whimbrel.large_object_function)");
   }
 }

@@ -73,7 +73,7 @@ final class LargeObjects {
     if (present) {
       mustBeAble();
       long reading = Long.parseLong(Objects.requireNonNull(losing.value(SLOWLY, CALL)));
-      looking = least(LOOKING.plusSeconds(reading), LargeObjectPass.MESSAGE);
+      looking = Deadline.least(LOOKING.plusSeconds(reading), LargeObjectPass.MESSAGE);
       Deadline clock = new Deadline(AGAIN);
       passBefore();
       if (clock.passed() && attempt.to() == Side.TARGET) {
@@ -162,7 +162,7 @@ final class LargeObjects {
         }
         losing.run("ROLLBACK", CALL);
         // Nobody sees what he has written, but the table is longer for it; else he is let be.
-        if ("t".equals(losing.value(LONGER, CALL))) {
+        if (losing.holds(LONGER, CALL)) {
           throw e;
         }
       }
@@ -209,11 +209,11 @@ final class LargeObjects {
 
   /** What the other side has had before does not matter where nobody could carry anything. */
   private void look() throws SQLException {
-    List<@Nullable String> here = losing.rows(EarlyLargeObjects.ABLE, CALL).get(0).get(0);
-    List<@Nullable String> there = gaining.rows(EarlyLargeObjects.ABLE, CALL).get(0).get(0);
-    able = "t".equals(here.get(0)) && "t".equals(there.get(0));
-    present = "t".equals(here.get(1)) || (able && "t".equals(there.get(1)));
-    labelled = "t".equals(here.get(2));
+    ObjectRights here = ObjectRights.of(losing);
+    ObjectRights there = ObjectRights.of(gaining);
+    able = here.able() && there.able();
+    present = here.present() || (able && there.present());
+    labelled = here.labelled();
     keeping = attempt.from() == Side.TARGET && LastLargeObjects.mayHaveLeft(losing, gaining);
   }
 
@@ -296,10 +296,6 @@ final class LargeObjects {
               : "move what is large out of the database first: a retry begins with all of it again. Nothing is lost while this waits, writes stay on the target",
           "whimbrel retry " + attempt.request().move().migration());
     }
-  }
-
-  private static Duration least(Duration a, Duration b) {
-    return a.compareTo(b) < 0 ? a : b;
   }
 
   private LargeObjectPass pass(Duration limit, LargeObjectPass.Step step) {

@@ -186,7 +186,7 @@ final class LastLargeObjects {
    * empty text where it has none.
    */
   static String arrived(String words, Session follower) throws SQLException {
-    if (!"t".equals(follower.value(FOUND, CALL)) || !"t".equals(follower.value(PASSED, CALL))) {
+    if (!follower.holds(FOUND, CALL) || !follower.holds(PASSED, CALL)) {
       return "";
     }
     return words
@@ -198,17 +198,14 @@ final class LastLargeObjects {
 
   /** Whether people opened a side, who do not carry large objects. */
   static boolean openedByHand(Session opened) throws SQLException {
-    return "t".equals(opened.value(PASSED, CALL))
-        && "t"
-            .equals(
-                opened.value(
-                    "SELECT EXISTS (SELECT FROM whimbrel.large_object_pass WHERE below IS NULL)",
-                    CALL));
+    return opened.holds(PASSED, CALL)
+        && opened.holds(
+            "SELECT EXISTS (SELECT FROM whimbrel.large_object_pass WHERE below IS NULL)", CALL);
   }
 
   /** Whether a side has what passes and the fence of large objects need. */
   static boolean isLaid(Session side) throws SQLException {
-    return "t".equals(side.value(PASSED, CALL));
+    return side.holds(PASSED, CALL);
   }
 
   /**
@@ -217,7 +214,7 @@ final class LastLargeObjects {
    */
   static boolean mayHaveLeft(Session target, Session source) throws SQLException {
     return openedByHand(target)
-        || (!UnloggedTables.isRecorded(target) && "t".equals(source.value(FOUND, CALL)));
+        || (!UnloggedTables.isRecorded(target) && source.holds(FOUND, CALL));
   }
 
   /** Ends what the last pass has left open on the losing side; nobody shall wait for it. */

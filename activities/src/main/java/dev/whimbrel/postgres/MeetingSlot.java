@@ -97,11 +97,10 @@ final class MeetingSlot implements AutoCloseable {
 
   /** Whether more has been written since it was brought there than is read in a moment. */
   boolean isFar() throws SQLException {
-    return Answers.text(
-            source,
-            "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), confirmed_flush_lsn) > %d FROM pg_replication_slots WHERE slot_name = %s"
-                .formatted(NEAR, Quoting.literal(names.meetingSlot())))
-        .equals("t");
+    return Answers.holds(
+        source,
+        "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), confirmed_flush_lsn) > %d FROM pg_replication_slots WHERE slot_name = %s"
+            .formatted(NEAR, Quoting.literal(names.meetingSlot())));
   }
 
   private Progress waiting(Connection creator) {
@@ -177,19 +176,17 @@ final class MeetingSlot implements AutoCloseable {
   }
 
   private boolean isAt(String slot, String lsn) throws SQLException {
-    return Answers.text(
-            source,
-            "SELECT confirmed_flush_lsn = %s::pg_lsn AND wal_status <> 'lost' FROM pg_replication_slots WHERE slot_name = %s"
-                .formatted(Quoting.literal(lsn), Quoting.literal(slot)))
-        .equals("t");
+    return Answers.holds(
+        source,
+        "SELECT confirmed_flush_lsn = %s::pg_lsn AND wal_status <> 'lost' FROM pg_replication_slots WHERE slot_name = %s"
+            .formatted(Quoting.literal(lsn), Quoting.literal(slot)));
   }
 
   private void requireSlot() throws SQLException {
-    if (!Answers.text(
-            source,
-            "SELECT wal_status <> 'lost' FROM pg_replication_slots WHERE slot_name = "
-                + Quoting.literal(names.meetingSlot()))
-        .equals("t")) {
+    if (!Answers.holds(
+        source,
+        "SELECT wal_status <> 'lost' FROM pg_replication_slots WHERE slot_name = "
+            + Quoting.literal(names.meetingSlot()))) {
       throw lost("changes that the target does not have are no longer kept for it");
     }
   }

@@ -74,8 +74,7 @@ final class NewDatabase {
                 + ", CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)"
                 + " FROM pg_catalog.pg_database d, LATERAL aclexplode(d.datacl) a"
                 + " WHERE d.datname = pg_catalog.current_database() AND a.grantee <> d.datdba");
-    if (!PublishedTables.names(target, "SELECT 'it'" + THIS + " AND d.datacl IS NOT NULL")
-        .isEmpty()) {
+    if (Answers.holds(target, "SELECT true" + THIS + " AND d.datacl IS NOT NULL")) {
       statements.add("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE " + name + " TO CURRENT_USER");
       statements.add("REVOKE ALL ON DATABASE " + name + " FROM PUBLIC");
       statements.addAll(grants);

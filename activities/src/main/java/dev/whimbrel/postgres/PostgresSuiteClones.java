@@ -102,12 +102,10 @@ public final class PostgresSuiteClones implements SuiteClones {
 
   /** A pooler in front of the target may lead every name to the target's own database. */
   private static void requireClone(Connection target, SuiteClone clone) throws SQLException {
-    if (PublishedTables.names(
-            target,
-            "SELECT 'it' WHERE current_database() = "
-                + Quoting.literal(clone.database())
-                + " AND to_regclass('whimbrel.authority') IS NULL")
-        .isEmpty()) {
+    if (!Answers.holds(
+        target,
+        "SELECT to_regclass('whimbrel.authority') IS NULL AND current_database() = "
+            + Quoting.literal(clone.database()))) {
       throw Failures.needsHelp(
           "Cannot run the suite: the target's address leads to another database than %s"
               .formatted(clone.database()),

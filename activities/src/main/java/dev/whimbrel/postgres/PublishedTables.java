@@ -33,6 +33,10 @@ final class PublishedTables {
           + " AND (c.relreplident = 'd' AND i.indisprimary"
           + " OR c.relreplident = 'i' AND i.indisreplident)))";
 
+  private static final String ROOTS = "c.relkind IN ('r', 'p') AND NOT c.relispartition";
+
+  private static final String HOLDS_ROWS = "c.relkind = 'r'";
+
   private static final String FROM =
       "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n"
           + " ON n.oid = c.relnamespace WHERE ";
@@ -41,71 +45,36 @@ final class PublishedTables {
 
   /** Names to list in the publication, quoted, without Whimbrel's own. */
   static List<String> roots(Connection source, Selection selection) throws SQLException {
-    return names(
-        source,
-        FROM
-            + "c.relkind IN ('r', 'p') AND NOT c.relispartition AND "
-            + OF_THE_SERVICE
-            + " AND "
-            + selection.movesRows()
-            + " ORDER BY 1");
+    return moving(source, ROOTS, selection);
   }
 
   /** Those of them that the publication does not list. */
   static List<String> unlisted(Connection source, String publication, Selection selection)
       throws SQLException {
-    return names(
+    return moving(
         source,
-        FROM
-            + "c.relkind IN ('r', 'p') AND NOT c.relispartition AND "
-            + OF_THE_SERVICE
-            + " AND "
-            + selection.movesRows()
+        ROOTS
             + " AND NOT EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p"
             + " ON p.oid = r.prpubid WHERE r.prrelid = c.oid AND p.pubname = "
             + Quoting.literal(publication)
-            + ") ORDER BY 1");
+            + ")",
+        selection);
   }
 
   /** Tables that hold rows and whose rows move. */
   static List<String> holdingRows(Connection source, Selection selection) throws SQLException {
-    return names(
-        source,
-        FROM
-            + "c.relkind = 'r' AND "
-            + OF_THE_SERVICE
-            + " AND "
-            + selection.movesRows()
-            + " ORDER BY 1");
+    return moving(source, HOLDS_ROWS, selection);
   }
 
   /** Tables that hold rows and whose UPDATE and DELETE would fail once they are published. */
   static List<String> withoutIdentity(Connection source, Selection selection) throws SQLException {
-    return names(
-        source,
-        FROM
-            + "c.relkind = 'r' AND NOT "
-            + HAS_IDENTITY
-            + " AND "
-            + OF_THE_SERVICE
-            + " AND "
-            + selection.movesRows()
-            + " ORDER BY 1");
+    return moving(source, HOLDS_ROWS + " AND NOT " + HAS_IDENTITY, selection);
   }
 
   /** Tables whose rows move and that the publication does not carry. */
   static List<String> unpublished(Connection source, String publication, Selection selection)
       throws SQLException {
-    return names(
-        source,
-        FROM
-            + "c.relkind = 'r' AND "
-            + OF_THE_SERVICE
-            + " AND "
-            + selection.movesRows()
-            + " AND NOT EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = "
-            + Quoting.literal(publication)
-            + " AND p.schemaname = n.nspname AND p.tablename = c.relname) ORDER BY 1");
+    return moving(source, HOLDS_ROWS + " AND NOT " + carriedBy(publication), selection);
   }
 
   /** Tables that the publication carries and the runbook leaves out, wholly or their rows. */
@@ -116,11 +85,32 @@ final class PublishedTables {
         : names(
             source,
             FROM
-                + "c.relkind = 'r' AND NOT ("
+                + HOLDS_ROWS
+                + " AND NOT ("
                 + selection.movesRows()
-                + ") AND EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = "
-                + Quoting.literal(publication)
-                + " AND p.schemaname = n.nspname AND p.tablename = c.relname) ORDER BY 1");
+                + ") AND "
+                + carriedBy(publication)
+                + " ORDER BY 1");
+  }
+
+  /** Tables whose rows move and for which a condition on {@code pg_class c} holds. */
+  private static List<String> moving(Connection source, String condition, Selection selection)
+      throws SQLException {
+    return names(
+        source,
+        FROM
+            + condition
+            + " AND "
+            + OF_THE_SERVICE
+            + " AND "
+            + selection.movesRows()
+            + " ORDER BY 1");
+  }
+
+  private static String carriedBy(String publication) {
+    return "EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = "
+        + Quoting.literal(publication)
+        + " AND p.schemaname = n.nspname AND p.tablename = c.relname)";
   }
 
   /** Tables that the publication carries. */

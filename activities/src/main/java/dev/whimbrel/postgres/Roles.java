@@ -16,6 +16,9 @@ import java.util.Set;
  * SUPERUSER and without a password: neither may be carried silently.
  */
 final class Roles {
+  /** Whether the session's role is a superuser. */
+  static final String SUPERUSER = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user";
+
   /** Roles of the database, down to the members of its groups, and up to the groups of both. */
   private static final String NEEDED =
       """
@@ -151,11 +154,7 @@ final class Roles {
   }
 
   private static boolean isSuperuser(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")) {
-      return row.next() && row.getBoolean(1);
-    }
+    return Answers.holds(connection, SUPERUSER);
   }
 
   /** Tries what the rights may not allow; the preflight has said so. */

@@ -166,6 +166,11 @@ final class Session implements AutoCloseable {
     return last.isEmpty() ? null : last.get(0).get(0);
   }
 
+  /** Whether that value is true; false where there is none. */
+  boolean holds(String sql, Duration limit) throws SQLException {
+    return "t".equals(value(sql, limit));
+  }
+
   /**
    * Whether something that was sent no longer ago than this was answered without an error: then
    * nobody had ended this session by then.

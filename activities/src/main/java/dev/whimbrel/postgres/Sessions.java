@@ -234,8 +234,7 @@ final class Sessions implements AutoCloseable {
     for (Numbered next : order) {
       if (endOthers) {
         ended |= lock(next.session());
-      } else if (!"t"
-          .equals(next.session().value("SELECT pg_try_advisory_lock(" + KEY + ")", STEP))) {
+      } else if (!next.session().holds("SELECT pg_try_advisory_lock(" + KEY + ")", STEP)) {
         return false;
       }
     }

@@ -129,7 +129,7 @@ final class StreamMeeting {
   /** Once the streams have met, what the slot is behind is read while both stand still. */
   private void awaitNear(MeetingSlot slot, JoinProgress progress, CatchUp catchUp)
       throws SQLException {
-    Duration most = move.maxLag().compareTo(CAUGHT_UP) < 0 ? move.maxLag() : CAUGHT_UP;
+    Duration most = Deadline.least(move.maxLag(), CAUGHT_UP);
     catchUp.await(most);
     for (int i = 0; i < APPROACHES && slot.isFar(); i++) {
       slot.advance(progress);

@@ -217,9 +217,7 @@ final class UnloggedRows {
    * one of its table.
    */
   private void columns() throws SQLException {
-    String superusers = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user";
-    boolean able =
-        "t".equals(losing.value(superusers, CALL)) && "t".equals(gaining.value(superusers, CALL));
+    boolean able = losing.holds(Roles.SUPERUSER, CALL) && gaining.holds(Roles.SUPERUSER, CALL);
     if (able) {
       Map<String, List<Column>> there = columns(losing);
       for (Map.Entry<String, List<Column>> table : columns(gaining).entrySet()) {

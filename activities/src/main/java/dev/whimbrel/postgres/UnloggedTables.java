@@ -52,12 +52,12 @@ final class UnloggedTables {
   /** Whether a crash has emptied the target's unlogged tables since the record was begun. */
   static boolean wereEmptied(Session target) throws SQLException {
     return isRecorded(target)
-        && "t".equals(target.value("SELECT NOT EXISTS (SELECT FROM " + WITNESS + ")", CALL));
+        && target.holds("SELECT NOT EXISTS (SELECT FROM " + WITNESS + ")", CALL);
   }
 
   /** Whether this engine has opened the target: nobody else begins a record. */
   static boolean isRecorded(Session target) throws SQLException {
-    return "t".equals(target.value(IS_THERE, CALL));
+    return target.holds(IS_THERE, CALL);
   }
 
   /** A statement that writes down that the rows of a table went to the target. */

@@ -118,6 +118,15 @@ public record Move(
 
   /** The same with another choice of tables. */
   public Move choosing(@Nullable TablesSpec choice) {
+    return with(choice, stages);
+  }
+
+  /** The same with its tables in stages, the most urgent first. */
+  public Move inStages(List<StageSpec> wanted) {
+    return with(tables, wanted);
+  }
+
+  private Move with(@Nullable TablesSpec choice, List<StageSpec> wanted) {
     return new Move(
         migration,
         source,
@@ -129,23 +138,6 @@ public record Move(
         throttle,
         wal,
         choice,
-        pauseBudget,
-        stages);
-  }
-
-  /** The same with its tables in stages, the most urgent first. */
-  public Move inStages(List<StageSpec> wanted) {
-    return new Move(
-        migration,
-        source,
-        target,
-        connect,
-        leftBehind,
-        jobs,
-        maxLag,
-        throttle,
-        wal,
-        tables,
         pauseBudget,
         wanted);
   }
