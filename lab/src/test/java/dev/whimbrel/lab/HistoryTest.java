@@ -109,6 +109,8 @@ class HistoryTest {
     waits.unwatched("the old TTL", State.WAITING_FOR_TIME);
 
     waits.awaitStep("replicate.copy");
+    // The marker's table is there by then: it is laid before the first piece is copied.
+    waits.awaitLook("CopyPieces");
     PostgresServer target = journey.world().target();
     try (Connection holder = lock(target, "whimbrel.marker_forward", "EXCLUSIVE")) {
       waits.whole("the copy", "replicate.copy", "CopyPieces");
