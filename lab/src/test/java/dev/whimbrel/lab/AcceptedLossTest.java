@@ -85,7 +85,7 @@ class AcceptedLossTest {
     journey.approve();
     journey.awaitStep("cutover.rehearse-reverse");
     journey.pause();
-    journey.await("the pause", status -> status.state() == State.PAUSED);
+    journey.await("the pause", AcceptedLossTest::isPrepared);
     journey.world().source().kill9();
     Product product = journey.world().product();
     assertThat(product.run("resume", NAME).exit()).isZero();
@@ -99,6 +99,14 @@ class AcceptedLossTest {
     promoteOnceParked(journey);
     journey.await("window", status -> "cutover.window".equals(status.step()));
     journey.awaitAcknowledged(100);
+  }
+
+  /** A pause holds up the next step; the one before goes on until it has ended. */
+  private static boolean isPrepared(MigrationStatus status) {
+    return status.state() == State.PAUSED
+        && status.steps().stream()
+            .anyMatch(
+                step -> step.id().equals("cutover.rehearse-reverse") && step.ended() != null);
   }
 
   private static boolean asksForTheEnd(MigrationStatus status) {
