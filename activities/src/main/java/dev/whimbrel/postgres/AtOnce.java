@@ -47,6 +47,34 @@ final class AtOnce {
     failure.tellUnchecked();
   }
 
+  /** What is asked of one side. */
+  interface Question<T> {
+    T ask() throws SQLException;
+  }
+
+  /**
+   * Asks both sides at the same time.
+   *
+   * @param name of the thread that asks the follower
+   * @throws SQLException the truth's failure, else the follower's, when both have ended
+   */
+  static <T> Pair.Read<T> both(String name, Question<T> truth, Question<T> follower)
+      throws SQLException {
+    FutureTask<T> beside = beside(name, follower::ask);
+    T ofTruth;
+    try {
+      ofTruth = truth.ask();
+    } catch (SQLException e) {
+      try {
+        ended(beside);
+      } catch (SQLException other) {
+        e.addSuppressed(other);
+      }
+      throw e;
+    }
+    return new Pair.Read<>(ofTruth, ended(beside));
+  }
+
   /** Begins work in a thread of its own; {@link #ended} waits for it. */
   static <T extends @Nullable Object> FutureTask<T> beside(String name, Callable<T> work) {
     FutureTask<T> task = new FutureTask<>(work);

@@ -26,6 +26,8 @@ public interface Checkpoints {
      * side is ready to be opened by its COMMIT.
      */
     READY,
+    /** Rows that were in flux stand still and are the same. */
+    LOOKED,
     /** The losing side's COMMIT: the hand-over. */
     HANDED_OVER,
     /** What was written to large objects last is on the gaining side, where there are any. */

@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.Map;
 
 /** Two sides that are compared, and what lies between them. */
@@ -27,6 +28,11 @@ interface ComparedSides extends Crew.Opener {
   /** What moves of a side's tables, or with {@code "m"} materialized views, by its name. */
   Map<String, TableShape> read(Connection connection, Selection selection, String... kinds)
       throws SQLException;
+
+  /**
+   * Keeps rows that could not be judged, by their keys, for whoever can stop those who write them.
+   */
+  default void keep(Map<ComparedTable, List<List<String>>> unjudged) throws SQLException {}
 
   /** Why the value of a sequence may be behind on the follower, in words. */
   String whatOfSequences();

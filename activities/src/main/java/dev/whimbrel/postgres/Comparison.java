@@ -4,7 +4,6 @@ import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
 import dev.whimbrel.runbook.TablesSpec;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -53,6 +52,10 @@ final class Comparison {
           stream::pass, () -> Progress.of("waiting for the stream to carry a marker"), heartbeat);
       RowHash rows = plan(stream, heartbeat);
       crew.work(heartbeat, tally::line);
+      beside(
+          () -> sides.keep(tally.unjudged()),
+          () -> Progress.of("noting the rows that could not be judged"),
+          heartbeat);
       return tally.report(Instant.now(), rows);
     }
   }
@@ -105,7 +108,7 @@ final class Comparison {
       // By the runbook: an approval that rests on it must not fall with tables that come and go.
       tally.notCompared("left out by the runbook: " + tables.leftOut());
     }
-    TablePairing pairing = new TablePairing(tally, plainBytes(catalogs));
+    TablePairing pairing = TablePairing.of(catalogs, tally);
     add("catalogs", pair -> new CatalogComparison(pair, tally, sides.truth(), sides.move()).run());
     add(
         "sequences",
@@ -215,19 +218,6 @@ final class Comparison {
           "materialized view %s: its rows differ, as they do when it was refreshed at another time. Fix: REFRESH MATERIALIZED VIEW %s;"
               .formatted(view.label(), Quoting.qualified(view.schema(), view.name())));
     }
-  }
-
-  /** Whether both databases hold bytes of no declared encoding. */
-  private static boolean plainBytes(Pair pair) throws SQLException {
-    boolean plain = true;
-    for (Connection connection : List.of(pair.truth(), pair.follower())) {
-      try (var statement = connection.createStatement();
-          var row = statement.executeQuery("show server_encoding")) {
-        row.next();
-        plain &= "SQL_ASCII".equals(row.getString(1));
-      }
-    }
-    return plain;
   }
 
   /** Why an object cannot be compared; throws on where the fault is not the object's. */

@@ -70,6 +70,7 @@ final class Crossing {
     before.bring();
     ReadyCheck check = new ReadyCheck(sessions, truth, request, attempt.pulse());
     Readied readied = check.await();
+    LastLook look = LastLook.before(attempt);
     opening.approach();
     LastLargeObjects objects = before.approach();
     UnloggedRows unlogged = new UnloggedRows(attempt).list();
@@ -100,6 +101,8 @@ final class Crossing {
         epoch,
         deadline.forStep("open the " + to.word()));
     checkpoints.at(Checkpoints.Point.READY);
+    look.look(deadline);
+    checkpoints.at(Checkpoints.Point.LOOKED);
 
     String writers = handOver(marker, epoch, objects, deadline);
     checkpoints.at(Checkpoints.Point.HANDED_OVER);
@@ -115,7 +118,11 @@ final class Crossing {
     Following following = new Following(attempt);
     boolean back = following.follow(objects::end);
     return following.result(
-        epoch, pause, trips, back, "handed over" + objects.leftBehind() + unlogged.leftBehind());
+        epoch,
+        pause,
+        trips,
+        back,
+        "handed over" + look.words() + objects.leftBehind() + unlogged.leftBehind());
   }
 
   /**

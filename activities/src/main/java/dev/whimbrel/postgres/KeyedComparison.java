@@ -194,7 +194,7 @@ final class KeyedComparison {
               batch,
               (connection, keys) ->
                   reader.rows(connection, new Block.Keys(List.copyOf(keys)), null));
-      tally.inFlux(verdict.inFlux().size());
+      tally.inFlux(table, verdict.inFlux());
       for (Map.Entry<List<String>, SecondLook.Sides> row : verdict.wrong().entrySet()) {
         wrong++;
         report(row.getKey(), row.getValue());

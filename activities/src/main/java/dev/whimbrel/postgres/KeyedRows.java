@@ -95,6 +95,18 @@ final class KeyedRows {
     return rows;
   }
 
+  /**
+   * Adds a query for the rows with these keys: the key's text, how many there are, the sums of both
+   * lanes of their hash, and whether one is too wide to be hashed.
+   */
+  void addByKey(Query query, List<List<String>> keys) {
+    query
+        .add("select k::text, " + TableSql.TOTALS + ", bool_or(wide) from (select k, wide, ")
+        .add(sql.lanes() + " from (select " + sql.key() + " as k, " + sql.wide() + " as wide, ")
+        .add("case when not " + sql.wide() + " then " + sql.hashed() + " end as h");
+    sql.where(query, new Block.Keys(keys)).add(" offset 0) s) r group by k");
+  }
+
   /** The key of the {@code size}-th row of a range, or null when there are fewer. */
   @Nullable List<String> boundary(Connection connection, Block.Range range, int size)
       throws SQLException {

@@ -6,10 +6,13 @@ import dev.whimbrel.activity.VerifyRequest;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 
 /** Two databases that go on, with a stream between them. */
 final class LiveSides implements ComparedSides {
+  private static final Duration KEEPING = Duration.ofSeconds(15);
+
   private final Databases databases;
   private final VerifyRequest request;
   private final String application;
@@ -68,6 +71,16 @@ final class LiveSides implements ComparedSides {
   public Map<String, TableShape> read(Connection connection, Selection selection, String... kinds)
       throws SQLException {
     return TableCatalog.read(connection, selection, kinds);
+  }
+
+  @Override
+  public void keep(Map<ComparedTable, List<List<String>>> unjudged) throws SQLException {
+    if (truth() == Side.SOURCE) {
+      try (Connection target =
+          databases.open(request.move().on(Side.TARGET), application, KEEPING)) {
+        RowsInFlux.replace(target, unjudged);
+      }
+    }
   }
 
   @Override

@@ -77,7 +77,8 @@ final class LostSource {
       WayBack.dropSubscription(target, new Names(move.migration()).forwardSubscription());
       String clones = new SuiteDatabases(databases, move).dropAllOrSay(target.connection(LONG));
       target.run(
-          "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.marker_stage",
+          "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.marker_stage, "
+              + RowsInFlux.TABLE,
           CALL);
       Fence.uninstall(target.connection(LONG));
       // As the last: until then a second call finds what was left, and names it.

@@ -2,7 +2,6 @@ package dev.whimbrel.postgres;
 
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.concurrent.FutureTask;
 
 /**
  * One session on each side.
@@ -23,19 +22,8 @@ record Pair(Connection truth, Connection follower) implements AutoCloseable {
    * @throws SQLException the truth's failure, else the follower's, when both have ended
    */
   <T> Read<T> both(Reader<T> reader) throws SQLException {
-    FutureTask<T> beside = AtOnce.beside("verification-follower", () -> reader.read(follower));
-    T ofTruth;
-    try {
-      ofTruth = reader.read(truth);
-    } catch (SQLException e) {
-      try {
-        AtOnce.ended(beside);
-      } catch (SQLException other) {
-        e.addSuppressed(other);
-      }
-      throw e;
-    }
-    return new Read<>(ofTruth, AtOnce.ended(beside));
+    return AtOnce.both(
+        "verification-follower", () -> reader.read(truth), () -> reader.read(follower));
   }
 
   /** What one side says. */

@@ -1,5 +1,7 @@
 package dev.whimbrel.postgres;
 
+import static java.util.stream.Collectors.joining;
+
 import dev.whimbrel.runbook.PostgresSpec;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -14,9 +16,8 @@ final class Pinned {
   /** Longer than a block of rows takes on a slow disk; a scan that takes longer is said so. */
   private static final Duration STATEMENT = Duration.ofMinutes(5);
 
-  private static final Map<String, String> SETTINGS =
+  private static final Map<String, String> SHAPES_TEXT =
       Map.ofEntries(
-          Map.entry("default_transaction_read_only", "on"),
           Map.entry("row_security", "off"),
           Map.entry("search_path", "pg_catalog"),
           Map.entry("DateStyle", "ISO, YMD"),
@@ -27,11 +28,15 @@ final class Pinned {
           Map.entry("lc_monetary", "C"),
           Map.entry("xmlbinary", "base64"),
           Map.entry("quote_all_identifiers", "off"),
-          Map.entry("lock_timeout", "5s"),
-          Map.entry("statement_timeout", STATEMENT.toSeconds() + "s"),
-          Map.entry("idle_in_transaction_session_timeout", "60s"),
           Map.entry("max_parallel_workers_per_gather", "0"),
           Map.entry("jit", "off"));
+
+  private static final Map<String, String> IS_SHORT =
+      Map.of(
+          "default_transaction_read_only", "on",
+          "lock_timeout", "5s",
+          "statement_timeout", STATEMENT.toSeconds() + "s",
+          "idle_in_transaction_session_timeout", "60s");
 
   private Pinned() {}
 
@@ -42,19 +47,30 @@ final class Pinned {
         databases.open(
             spec, applicationName, STATEMENT.plusSeconds(30), Map.of("prepareThreshold", "0"));
     try (Statement statement = connection.createStatement()) {
-      for (Map.Entry<String, String> setting : SETTINGS.entrySet()) {
-        statement.addBatch("set " + setting.getKey() + " = " + Quoting.literal(setting.getValue()));
-      }
+      statement.execute(each("set", SHAPES_TEXT) + each("set", IS_SHORT));
       if (connection.getMetaData().getDatabaseMajorVersion() >= 14) {
         // So that a look which was given up ends on the server too.
-        statement.addBatch("set client_connection_check_interval = '2s'");
+        statement.execute("set client_connection_check_interval = '2s'");
       }
-      statement.executeBatch();
       return awake(connection);
     } catch (SQLException e) {
       connection.close();
       throw e;
     }
+  }
+
+  /** The same settings for the rest of a transaction, of whatever session. */
+  static String here() {
+    return each("set local", SHAPES_TEXT);
+  }
+
+  private static String each(String command, Map<String, String> settings) {
+    return settings.entrySet().stream()
+        .map(
+            setting ->
+                "%s %s = %s; "
+                    .formatted(command, setting.getKey(), Quoting.literal(setting.getValue())))
+        .collect(joining());
   }
 
   /** The same session, which the server does not end for resting while others are at work. */

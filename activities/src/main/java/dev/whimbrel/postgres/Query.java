@@ -1,15 +1,18 @@
 package dev.whimbrel.postgres;
 
+import static java.util.stream.Collectors.joining;
+
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** A statement that is put together from parts, each with its own parameters. */
 final class Query {
-  private final StringBuilder sql = new StringBuilder();
+  private final List<Part> parts = new ArrayList<>();
   private final List<Object> parameters = new ArrayList<>();
 
   /**
@@ -18,9 +21,38 @@ final class Query {
    * @param values for its question marks: text, a number, or an array of either
    */
   Query add(String part, Object... values) {
-    sql.append(part);
+    parts.add(new Part(part, values.length));
     parameters.addAll(List.of(values));
     return this;
+  }
+
+  /**
+   * Its text with every value written out, for a session that sends plain messages. No part that
+   * takes values may hold a question mark of its own.
+   */
+  String literally() {
+    StringBuilder text = new StringBuilder();
+    int next = 0;
+    for (Part part : parts) {
+      if (part.values() == 0) {
+        text.append(part.sql());
+        continue;
+      }
+      String[] between = part.sql().split("\\?", -1);
+      text.append(between[0]);
+      for (int i = 1; i < between.length; i++) {
+        text.append(literal(parameters.get(next++))).append(between[i]);
+      }
+    }
+    return text.toString();
+  }
+
+  private static String literal(Object value) {
+    if (value instanceof Object[] values) {
+      return Arrays.stream(values).map(Query::literal).collect(joining(", ", "array[", "]"))
+          + (values instanceof Long[] ? "::int8[]" : "::text[]");
+    }
+    return value instanceof Long number ? number.toString() : Quoting.literal(value.toString());
   }
 
   /** What is made of one row of the answer. */
@@ -28,9 +60,16 @@ final class Query {
     void read(ResultSet row) throws SQLException;
   }
 
+  /** With question marks for the values. */
+  private String text() {
+    return parts.stream().map(Part::sql).collect(joining());
+  }
+
+  private record Part(String sql, int values) {}
+
   /** Runs it and reads every row. */
   void run(Connection connection, Reader reader) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(sql.toString())) {
+    try (PreparedStatement statement = connection.prepareStatement(text())) {
       for (int i = 0; i < parameters.size(); i++) {
         Object value = parameters.get(i);
         if (value instanceof String[] texts) {

@@ -28,6 +28,13 @@ final class RoundTrips {
     }
   }
 
+  /** The latest two messages were on their way at the same time. */
+  void together() {
+    if (counting) {
+      trips.decrementAndGet();
+    }
+  }
+
   /** Round trips of the latest pause. */
   int inPause() {
     return trips.get();

@@ -1,5 +1,7 @@
 package dev.whimbrel.postgres;
 
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -14,6 +16,24 @@ final class TablePairing {
   TablePairing(Tally tally, boolean plainBytes) {
     this.tally = tally;
     this.plainBytes = plainBytes;
+  }
+
+  /** A pairing of what both databases hold. */
+  static TablePairing of(Pair pair, Tally tally) throws SQLException {
+    return new TablePairing(tally, plainBytes(pair));
+  }
+
+  /** Whether both databases hold bytes of no declared encoding. */
+  private static boolean plainBytes(Pair pair) throws SQLException {
+    boolean plain = true;
+    for (Connection connection : List.of(pair.truth(), pair.follower())) {
+      try (var statement = connection.createStatement();
+          var row = statement.executeQuery("show server_encoding")) {
+        row.next();
+        plain &= "SQL_ASCII".equals(row.getString(1));
+      }
+    }
+    return plain;
   }
 
   /**

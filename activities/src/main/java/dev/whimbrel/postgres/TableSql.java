@@ -23,6 +23,9 @@ final class TableSql {
   static final String VERSION =
       "hashtextextended(t.xmin::text || t.ctid::text, 0) as v, t.ctid::text as p";
 
+  /** Bytes. */
+  private static final int WIDE = 64 * 1024;
+
   private final ComparedTable table;
   private final RowHash hash;
   private final String from;
@@ -40,8 +43,23 @@ final class TableSql {
 
   /** What a row is hashed as, {@code h}. */
   String row() {
+    return hashed() + " as h";
+  }
+
+  /** The same without a name. */
+  String hashed() {
     String text = table.columns().stream().map(this::value).collect(joining(", ", "row(", ")"));
-    return hash.of(text + "::text", table.plainBytes()) + " as h";
+    return hash.of(text + "::text", table.plainBytes());
+  }
+
+  /**
+   * Whether a row takes so much on the disk, compressed as it is, that no server would stop making
+   * its text within a moment.
+   */
+  String wide() {
+    return table.columns().stream()
+        .map(name -> "coalesce(pg_column_size(" + column(name) + "), 0)")
+        .collect(joining(" + ", "(0 + ", " > " + WIDE + ")"));
   }
 
   /** Both lanes of {@code h}. */

@@ -5,7 +5,11 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.VerificationReport;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -38,6 +42,8 @@ final class Tally {
   // In order, so that the same findings read the same whichever table was faster.
   private final TreeSet<String> findings = new TreeSet<>();
   private final TreeMap<String, DifferingRow> differing = new TreeMap<>();
+  private final Set<String> damaged = new HashSet<>();
+  private final Map<ComparedTable, List<List<String>>> unjudged = new LinkedHashMap<>();
   private long differingRows;
   private final Set<String> notCompared = new TreeSet<>();
   private final Set<String> stale = new ConcurrentSkipListSet<>();
@@ -73,6 +79,33 @@ final class Tally {
     inFlux.addAndGet(more);
   }
 
+  /** Rows of a table with a key that could not be judged. */
+  void inFlux(ComparedTable table, Collection<List<String>> keys) {
+    inFlux(keys.size());
+    synchronized (unjudged) {
+      int room = RowsInFlux.MOST - unjudged.values().stream().mapToInt(List::size).sum();
+      if (room > 0 && !keys.isEmpty()) {
+        unjudged
+            .computeIfAbsent(table, none -> new ArrayList<>())
+            .addAll(keys.stream().limit(room).toList());
+      }
+    }
+  }
+
+  /**
+   * The first of the rows that could not be judged, by their keys. Of a table with a row that
+   * differs for good there are none: that is known already, and people decide what becomes of it.
+   */
+  Map<ComparedTable, List<List<String>>> unjudged() {
+    synchronized (findings) {
+      synchronized (unjudged) {
+        Map<ComparedTable, List<List<String>>> rows = new LinkedHashMap<>(unjudged);
+        rows.keySet().removeIf(table -> damaged.contains(table.label()));
+        return rows;
+      }
+    }
+  }
+
   void difference(String finding) {
     differences.incrementAndGet();
     synchronized (findings) {
@@ -88,6 +121,7 @@ final class Tally {
     difference(finding);
     synchronized (findings) {
       differingRows++;
+      damaged.add(row.table());
       differing.put(finding, row);
       if (differing.size() > ROWS) {
         differing.pollLastEntry();

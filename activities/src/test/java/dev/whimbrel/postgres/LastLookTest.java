@@ -1,0 +1,266 @@
+package dev.whimbrel.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.activity.VerificationReport;
+import dev.whimbrel.activity.VerifyRequest;
+import dev.whimbrel.secrets.Secrets;
+import java.sql.Connection;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
+
+/** Rows that a comparison could not judge are looked at where they stand still. */
+@Isolated("the pause is held to a limit")
+class LastLookTest {
+  private static final String SAME_CHANGE = "SET whimbrel.same_change = on";
+
+  private static final String TRIGGER =
+      """
+      CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.total := NEW.total + 1000000; RETURN NEW; END $$;
+      CREATE TRIGGER spoil BEFORE UPDATE ON counter FOR EACH ROW WHEN (NEW.writer = 4711) EXECUTE FUNCTION spoil();
+      ALTER TABLE counter ENABLE ALWAYS TRIGGER spoil;
+      """;
+
+  private static final String ODD =
+      "CREATE TABLE \"o?dd\" (\"k?\" text, n int, v text, PRIMARY KEY (\"k?\", n))";
+
+  private static Pairs pair;
+
+  @BeforeAll
+  static void start() {
+    pair = Pairs.of(15, 16);
+  }
+
+  @AfterAll
+  static void stop() {
+    pair.close();
+  }
+
+  /** Every update of it is spoilt on its way, and it is never seen standing still. */
+  @Test
+  void refusesToHandOverWhereARowThatNeverStoodStillDiffers() throws Exception {
+    try (World world = new World(pair)) {
+      pair.target().execute(world.name(), SAME_CHANGE, TRIGGER);
+      world.prepared();
+      pair.source().execute(world.name(), "INSERT INTO counter VALUES (4711, 0)");
+      AtomicBoolean stop = new AtomicBoolean();
+      Thread busy = new Thread(() -> updateUntil(world, stop));
+      busy.start();
+      try {
+        VerificationReport report = untilSomethingIsInFlux(world);
+        assertThat(report.findings()).as("the trigger alone").hasSize(1);
+
+        assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
+            .hasMessageContaining("Nothing was handed over: 1 rows")
+            .hasMessageContaining("public.counter (writer)=(4711)");
+      } finally {
+        stop.set(true);
+        busy.join();
+      }
+      assertThat(value(world, Side.SOURCE, "SELECT writable FROM whimbrel.authority"))
+          .isEqualTo("source");
+      pair.source().execute(world.name(), "UPDATE counter SET total = 7 WHERE writer = 4711");
+
+      pair.target().execute(world.name(), SAME_CHANGE, "ALTER TABLE counter DISABLE TRIGGER spoil");
+      pair.source().execute(world.name(), "UPDATE counter SET total = 8 WHERE writer = 4711");
+      HandOver end = world.switchover().handOver(world.to(Side.TARGET));
+
+      assertThat(end.line()).contains("rows in flux: 1 looked at again and equal)");
+      assertThat(value(world, Side.TARGET, "SELECT total FROM counter WHERE writer = 4711"))
+          .isEqualTo("8");
+    }
+  }
+
+  @Test
+  void costsOneTripAndNothingWhereNoRowWasInFlux() throws Exception {
+    try (World world = new World(pair)) {
+      for (Side side : Side.values()) {
+        world.server(side).execute(world.name(), SAME_CHANGE, ODD);
+      }
+      pair.source()
+          .execute(
+              world.name(),
+              "ALTER PUBLICATION %s ADD TABLE \"o?dd\""
+                  .formatted(new Names(world.name()).forwardPublication()));
+      pair.target()
+          .execute(
+              world.name(),
+              "ALTER SUBSCRIPTION %s REFRESH PUBLICATION"
+                  .formatted(new Names(world.name()).forwardSubscription()));
+      pair.source()
+          .execute(
+              world.name(),
+              "INSERT INTO \"o?dd\" VALUES ('it''s {\"a\",\\b}', 1, 'x'), ('', 2, NULL)",
+              "INSERT INTO event (day, writer, n) VALUES (7, 1, 1)");
+      world.awaitArrival(Side.SOURCE);
+      world.prepared();
+      note(
+          world,
+          Map.of(
+              table("event_0", List.of("id", "day")), List.of(List.of("1", "7")),
+              table("o?dd", List.of("k?", "n")),
+                  List.of(List.of("it's {\"a\",\\b}", "1"), List.of("", "2"), List.of("gone", "3")),
+              table("no_more", List.of("id")), List.of(List.of("1"))));
+
+      HandOver there = world.switchover().handOver(world.to(Side.TARGET));
+      HandOver back = world.switchover().settle(world.to(Side.SOURCE));
+
+      assertThat(there.line())
+          .contains("rows in flux: 4 looked at again and equal, 1 not looked at again");
+      assertThat(there.roundTrips()).isEqualTo(back.roundTrips() + 1);
+      assertThat(back.line()).doesNotContain("in flux");
+    }
+  }
+
+  @Test
+  void namesEachRowThatIsMissingOrOther() throws Exception {
+    try (World world = new World(pair).prepared()) {
+      pair.source()
+          .execute(
+              world.name(),
+              "INSERT INTO entry (id, writer, n) VALUES (1, 1, 1), (2, 1, 2), (3, 1, 3)");
+      world.awaitArrival(Side.SOURCE);
+      spoil(
+          world,
+          Side.TARGET,
+          "DELETE FROM entry WHERE id = 1",
+          "UPDATE entry SET payload = 'x' WHERE id = 2");
+      note(
+          world,
+          Map.of(table("entry", List.of("id")), List.of(List.of("1"), List.of("2"), List.of("3"))));
+
+      assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
+          .hasMessageContaining("2 rows that were changing")
+          .hasMessageContaining("public.entry (id)=(1); public.entry (id)=(2)");
+
+      spoil(world, Side.TARGET, "DELETE FROM whimbrel.row_in_flux");
+      assertThat(world.switchover().handOver(world.to(Side.TARGET)).handedOver()).isTrue();
+    }
+  }
+
+  /** Promise 5: a rollback does not wait for rows. */
+  @Test
+  void goesBackWhateverDiffers() throws Exception {
+    try (World world = new World(pair).prepared()) {
+      pair.source().execute(world.name(), "INSERT INTO entry (id, writer, n) VALUES (1, 1, 1)");
+      world.switchover().handOver(world.to(Side.TARGET));
+      note(world, Map.of(table("entry", List.of("id")), List.of(List.of("1"))));
+      spoil(world, Side.SOURCE, "DELETE FROM entry");
+
+      assertThat(world.switchover().settle(world.to(Side.SOURCE)).writesGoTo())
+          .isEqualTo(Side.SOURCE);
+    }
+  }
+
+  @Test
+  void leavesOutWhatWouldTakeTooLong() throws Exception {
+    try (World world = new World(pair).prepared()) {
+      pair.source()
+          .execute(
+              world.name(),
+              "INSERT INTO entry (id, writer, n, payload) SELECT i, 1, i, CASE WHEN i = 1 THEN repeat('abcdefghij', 15000000) ELSE repeat('abcd', 1000000) END FROM generate_series(1, 300) i");
+      world.awaitArrival(Side.SOURCE);
+      List<List<String>> keys = new ArrayList<>();
+      for (int id = 1; id <= 300; id++) {
+        keys.add(List.of(Integer.toString(id)));
+      }
+      note(world, Map.of(table("entry", List.of("id")), keys));
+
+      HandOver end = world.switchover().handOver(world.to(Side.TARGET));
+
+      assertThat(end.handedOver()).isTrue();
+      Matcher figures =
+          Pattern.compile("rows in flux: (\\d+) looked at again and equal, (\\d+) not")
+              .matcher(end.line());
+      assertThat(figures.find()).as(end.line()).isTrue();
+      int looked = Integer.parseInt(figures.group(1));
+      assertThat(looked).isBetween(0, 298);
+      assertThat(looked + Integer.parseInt(figures.group(2))).isEqualTo(300);
+      assertThat(end.writePauseMillis()).isLessThan(5_000);
+    }
+  }
+
+  @Test
+  void notesNothingOfATableThatIsKnownToDiffer() {
+    Tally tally = new Tally(Side.SOURCE);
+    ComparedTable damaged = table("damaged", List.of("id"));
+    ComparedTable busy = table("busy", List.of("id"));
+    tally.inFlux(damaged, List.of(List.of("1")));
+    tally.inFlux(busy, List.of(List.of("2")));
+    tally.finding(
+        "it differs",
+        new dev.whimbrel.activity.DifferingRow(
+            damaged.label(), Map.of("id", "3"), "differs", null));
+
+    assertThat(tally.unjudged()).isEqualTo(Map.of(busy, List.of(List.of("2"))));
+    assertThat(tally.report(java.time.Instant.EPOCH, RowHash.FAST).inFlux()).isEqualTo(2);
+  }
+
+  /** What a superuser can do who wants to. */
+  private static void spoil(World world, Side closed, String... statements) throws Exception {
+    try (Connection target = world.connect(closed);
+        Statement statement = target.createStatement()) {
+      statement.execute("ALTER EVENT TRIGGER whimbrel_ddl DISABLE");
+      statement.execute("ALTER TABLE entry DISABLE TRIGGER whimbrel_fence");
+      for (String sql : statements) {
+        statement.execute(sql);
+      }
+      statement.execute("ALTER TABLE entry ENABLE ALWAYS TRIGGER whimbrel_fence");
+      statement.execute("ALTER EVENT TRIGGER whimbrel_ddl ENABLE ALWAYS");
+    }
+  }
+
+  private static void updateUntil(World world, AtomicBoolean stop) {
+    try (Connection source = world.connect(Side.SOURCE);
+        Statement statement = source.createStatement()) {
+      while (!stop.get()) {
+        statement.execute("UPDATE counter SET total = total + 1 WHERE writer = 4711");
+      }
+    } catch (java.sql.SQLException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static VerificationReport untilSomethingIsInFlux(World world) throws Exception {
+    PostgresVerification verification = new PostgresVerification(new Secrets(Map.of()), line -> {});
+    VerificationReport[] last = new VerificationReport[1];
+    Wait.until(
+        "a row is in flux",
+        Duration.ofSeconds(60),
+        () -> {
+          last[0] = verification.verify(new VerifyRequest(world.move(), Side.SOURCE));
+          return last[0].inFlux() > 0;
+        });
+    return last[0];
+  }
+
+  private static void note(World world, Map<ComparedTable, List<List<String>>> rows)
+      throws Exception {
+    try (Connection target = world.connect(Side.TARGET)) {
+      RowsInFlux.replace(target, rows);
+    }
+  }
+
+  private static ComparedTable table(String name, List<String> key) {
+    return new ComparedTable(
+        "public", name, List.of(), List.of(), List.of(), key, List.of(), true, 0, false);
+  }
+
+  private static String value(World world, Side side, String sql) throws Exception {
+    return Pairs.value(world.server(side), world.name(), sql);
+  }
+}
