@@ -166,7 +166,7 @@ final class LastLook {
     Query query =
         new Query()
             .add("set local statement_timeout = " + Math.max(1, most.toMillis()) + "; ")
-            .add(Pinned.here());
+            .add(Pinned.here() + Planning.BY_INDEXES_HERE);
     for (int i = 0; i < wanted.size(); i++) {
       query.add((i > 0 ? " union all" : "") + " select " + i + ", x.* from (");
       wanted.get(i).reader().addByKey(query, wanted.get(i).keys());

@@ -7,6 +7,10 @@ import java.util.List;
 
 /** Tells the planner of both sessions which way to read a table. */
 final class Planning {
+  /** By an index for the rest of a transaction, of whatever session. */
+  static final String BY_INDEXES_HERE =
+      "set local enable_seqscan = off; set local enable_indexscan = on; ";
+
   private Planning() {}
 
   /** By an index: else a table might be scanned for each of its blocks. */
