@@ -53,10 +53,20 @@ final class Comparison {
       RowHash rows = plan(stream, heartbeat);
       crew.work(heartbeat, tally::line);
       beside(
-          () -> sides.keep(tally.unjudged()),
+          this::keepUnjudged,
           () -> Progress.of("noting the rows that could not be judged"),
           heartbeat);
       return tally.report(Instant.now(), rows);
+    }
+  }
+
+  /** A comparison of days does not fail for what only helps to look once more. */
+  private void keepUnjudged() {
+    try {
+      sides.keep(tally.unjudged());
+    } catch (SQLException e) {
+      tally.notCompared(
+          "rows in flux: not noted for a look behind the fence (%s)".formatted(e.getSQLState()));
     }
   }
 

@@ -69,8 +69,8 @@ final class Crossing {
     LargeObjects before = new LargeObjects(attempt);
     before.bring();
     ReadyCheck check = new ReadyCheck(sessions, truth, request, attempt.pulse());
-    Readied readied = check.await();
     LastLook look = LastLook.before(attempt);
+    Readied readied = check.await();
     opening.approach();
     LastLargeObjects objects = before.approach();
     UnloggedRows unlogged = new UnloggedRows(attempt).list();
@@ -237,21 +237,12 @@ final class Crossing {
                   objects.lookForWriters()),
           left);
     } catch (SQLException e) {
-      mayBeHandedOver = inDoubt(e);
+      mayBeHandedOver = SqlFailures.endsSession(e);
       RuntimeException inTheWay = objects.inTheWay(e);
       if (inTheWay != null) {
         throw inTheWay;
       }
       throw e;
     }
-  }
-
-  /** A session that ended may have ended after its COMMIT; a statement that failed has not. */
-  private static boolean inDoubt(SQLException e) {
-    String state = e.getSQLState();
-    return state == null
-        || state.startsWith("08")
-        || state.startsWith("57P")
-        || state.startsWith("25P");
   }
 }

@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -20,10 +21,12 @@ import org.jspecify.annotations.Nullable;
  * Looks once more at the {@linkplain RowsInFlux rows in flux}, behind the fence: there they stand
  * still, and everything has arrived. Nothing is handed over where one of them differs.
  *
- * <p>It takes no more than a quarter of the pause budget, of which it learns before writes are held
- * up; what would take longer is not looked at, and the outcome says how many rows that were. So
- * does it where a server does not answer in time. Costs one round trip, and nothing where no row
- * was in flux. A rollback does not look: it must not wait for rows.
+ * <p>Which rows a look can take in is learnt before writes are held up, table by table and in
+ * sessions of its own: a quarter of the pause budget for all of them. What would take longer, as a
+ * row of megabytes does, and what a server cannot be asked, is not looked at, and the outcome says
+ * how many rows that were. In the pause a server that answers with an error costs the look; one
+ * that does not answer costs the attempt, since it could not open either. One round trip, and
+ * nothing where no row was in flux. A rollback does not look: it must not wait for rows.
  */
 final class LastLook {
   private static final Duration CALL = Duration.ofSeconds(10);
@@ -31,15 +34,21 @@ final class LastLook {
   /** The budget's part that all rows together may take. */
   private static final int PART = 4;
 
+  /** How long the rehearsal may take, whatever the budget is. */
+  private static final Duration REHEARSAL = Duration.ofSeconds(10);
+
+  /** A change of the catalog that waits at the fence stands in front of whoever reads. */
+  private static final Duration LOCK = Duration.ofMillis(100);
+
   /** So many rows are named where they differ. */
   private static final int NAMED = 20;
 
   private final Attempt attempt;
   private final Duration limit;
   private final List<Rows> wanted = new ArrayList<>();
+  private final Set<String> failures = new TreeSet<>();
   private int unasked;
   private int equal;
-  private @Nullable String failure;
 
   private LastLook(Attempt attempt) {
     this.attempt = attempt;
@@ -48,8 +57,12 @@ final class LastLook {
 
   /** Rows of one table. */
   private record Rows(ComparedTable table, KeyedRows reader, List<List<String>> keys) {
-    Rows first(int many) {
-      return new Rows(table, reader, keys.subList(0, Math.min(many, keys.size())));
+    Rows half() {
+      return new Rows(table, reader, keys.subList(0, keys.size() / 2));
+    }
+
+    int size() {
+      return keys.size();
     }
   }
 
@@ -59,14 +72,14 @@ final class LastLook {
     if (attempt.to() == Side.TARGET) {
       Map<RowsInFlux.Noted, List<List<String>>> noted = RowsInFlux.read(attempt.gaining());
       if (!noted.isEmpty()) {
-        look.choose(noted);
-        look.rehearse();
+        look.rehearse(look.choose(noted));
       }
     }
     return look;
   }
 
-  private void choose(Map<RowsInFlux.Noted, List<List<String>>> noted) throws SQLException {
+  private List<Rows> choose(Map<RowsInFlux.Noted, List<List<String>>> noted) throws SQLException {
+    List<Rows> chosen = new ArrayList<>();
     Map<RowsInFlux.Noted, ComparedTable> tables = new LinkedHashMap<>();
     Pair pair = new Pair(attempt.losing().connection(CALL), attempt.gaining().connection(CALL));
     TablePairing.of(pair, new Tally(attempt.from()))
@@ -79,9 +92,12 @@ final class LastLook {
           if (table == null) {
             unasked += keys.size(); // It is gone, or has another key.
           } else {
-            wanted.add(new Rows(table, new KeyedRows(table, hash), keys));
+            chosen.add(new Rows(table, new KeyedRows(table, hash), keys));
           }
         });
+    // The smallest first: one that takes too long shall not keep the others from being looked at.
+    chosen.sort(Comparator.comparingInt(Rows::size));
+    return chosen;
   }
 
   private Map<String, TableShape> shapes(Connection database, Side side) throws SQLException {
@@ -92,110 +108,132 @@ final class LastLook {
         moving -> TableCatalog.read(database, moving, "r"));
   }
 
-  /** Leaves half of them out, and half of these, until a look fits. */
-  private void rehearse() throws SQLException {
-    while (!wanted.isEmpty()) {
-      Deadline deadline = new Deadline(limit);
-      try {
-        ask(limit);
-        if (!deadline.passed()) {
-          return;
-        }
-      } catch (SQLException e) {
-        if (!SqlFailures.is(e, SqlFailures.QUERY_CANCELED)) {
-          throw e;
+  private void rehearse(List<Rows> chosen) throws SQLException {
+    int all = unasked + chosen.stream().mapToInt(Rows::size).sum();
+    Deadline rehearsal = new Deadline(REHEARSAL);
+    Duration taken = Duration.ZERO;
+    try (Session here = attempt.sessions().another(attempt.from());
+        Session there = attempt.sessions().another(attempt.to())) {
+      for (Rows rows : chosen) {
+        Rows less = rows;
+        while (less.size() > 0 && !rehearsal.passed()) {
+          attempt.pulse().check();
+          // Half of it: the look itself may be slower, beside whoever waits for the locks.
+          Duration left = limit.dividedBy(2).minus(taken);
+          Deadline fits = new Deadline(left);
+          if (answers(here, there, less, left) && !fits.passed()) {
+            wanted.add(less);
+            taken = taken.plus(fits.elapsed());
+            break;
+          }
+          less = less.half();
         }
       }
-      attempt.pulse().check();
-      halve();
+    } catch (SQLException e) {
+      // These sessions are gone, and with them what was not looked at yet. Whether the server is,
+      // is found out by those that do the work.
+      failures.add(String.valueOf(e.getSQLState()));
     }
+    unasked = all - wanted.stream().mapToInt(Rows::size).sum();
   }
 
-  private void halve() {
-    int all = wanted.stream().mapToInt(rows -> rows.keys().size()).sum();
-    int left = all / 2;
-    List<Rows> kept = new ArrayList<>();
-    for (Rows rows : wanted) {
-      if (left > 0) {
-        kept.add(rows.first(left));
-        left -= rows.keys().size();
+  /** Whether both servers answer in time; what they cannot be asked is left out for good. */
+  private boolean answers(Session here, Session there, Rows rows, Duration most)
+      throws SQLException {
+    try {
+      ask(here, there, List.of(rows), most);
+      return true;
+    } catch (SQLException e) {
+      if (SqlFailures.endsSession(e)) {
+        throw e;
       }
+      failures.add(rows.table().label() + " " + e.getSQLState());
+      return false;
     }
-    unasked += all - all / 2;
-    wanted.clear();
-    wanted.addAll(kept);
   }
 
   /**
    * Looks at them, with every table locked and everything arrived.
    *
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where one of them differs
+   * @throws SQLException where a server does not answer
    */
-  void look(Deadline deadline) {
+  void look(Deadline deadline) throws SQLException {
     if (wanted.isEmpty()) {
       return;
     }
-    Duration most = Deadline.least(limit, deadline.forStep("look at the rows in flux"));
+    int all = wanted.stream().mapToInt(Rows::size).sum();
+    Duration most =
+        Deadline.least(limit, deadline.forStep("look at the rows in flux").dividedBy(2));
     Answer answer;
     try {
-      answer = ask(most);
-      attempt.sessions().trips().together();
+      Sessions sessions = attempt.sessions();
+      answer =
+          ask(sessions.besideOn(attempt.from()), sessions.besideOn(attempt.to()), wanted, most);
     } catch (SQLException e) {
-      failure = SqlFailures.firstLine(e);
+      if (SqlFailures.endsSession(e)) {
+        throw e;
+      }
+      failures.add(String.valueOf(e.getSQLState()));
+      unasked += all;
       return;
+    } finally {
+      attempt.sessions().trips().together();
     }
     List<String> differing = answer.differing();
     if (!differing.isEmpty()) {
       throw Failures.needsHelp(
-          "Nothing was handed over: %d rows that were changing when they were compared differ, though everything has arrived: %s%s"
+          "Nothing was handed over: rows that were changing when they were compared differ, though everything has arrived (%d): %s%s"
               .formatted(
                   differing.size(),
                   String.join("; ", differing.subList(0, Math.min(NAMED, differing.size()))),
                   differing.size() > NAMED ? "; …" : ""),
-          "writes stay on the source; find out who else writes to the target, mend these rows there and compare again, then retry. A row that is meant to differ is no longer asked for after: DELETE FROM "
+          "writes stay on the source; find out who else writes to the target, mend these rows there and compare again, then retry. What is meant to differ is not asked for again after this on the target: UPDATE "
               + RowsInFlux.TABLE
-              + "; on the target",
+              + " SET accepted = true WHERE table_name = '…' AND key = '{…}';",
           "whimbrel verify " + attempt.request().move().migration());
     }
     int wide = answer.wide().size();
-    equal = wanted.stream().mapToInt(rows -> rows.keys().size()).sum() - wide;
+    equal = all - wide;
     unasked += wide;
   }
 
-  private Answer ask(Duration most) throws SQLException {
+  private static Answer ask(Session here, Session there, List<Rows> wanted, Duration most)
+      throws SQLException {
     Query query =
         new Query()
             .add("set local statement_timeout = " + Math.max(1, most.toMillis()) + "; ")
+            .add("set local lock_timeout = " + LOCK.toMillis() + "; ")
             .add(Pinned.here() + Planning.BY_INDEXES_HERE);
-    for (int i = 0; i < wanted.size(); i++) {
-      query.add((i > 0 ? " union all" : "") + " select " + i + ", x.* from (");
-      wanted.get(i).reader().addByKey(query, wanted.get(i).keys());
-      query.add(") as x");
+    for (Rows rows : wanted) {
+      rows.reader().addByKey(query, rows.keys());
+      query.add("; ");
     }
     String message = query.literally();
     Pair.Read<Map<String, State>> states =
         AtOnce.both(
             "whimbrel-last-look",
-            () -> answer(attempt.from(), message, most),
-            () -> answer(attempt.to(), message, most));
+            () -> answer(here, wanted, message, most),
+            () -> answer(there, wanted, message, most));
     return new Answer(states.truth(), states.follower());
   }
 
-  private Map<String, State> answer(Side side, String message, Duration most) throws SQLException {
+  private static Map<String, State> answer(
+      Session side, List<Rows> wanted, String message, Duration most) throws SQLException {
     Map<String, State> states = new HashMap<>();
-    List<List<List<@Nullable String>>> answer =
-        attempt.sessions().besideOn(side).rows(message, most);
-    for (List<@Nullable String> row : answer.get(answer.size() - 1)) {
-      ComparedTable table =
-          wanted.get(Integer.parseInt(Objects.requireNonNull(row.get(0)))).table();
-      String key = Objects.requireNonNull(row.get(1));
-      states.put(
-          "%s (%s)=(%s)"
-              .formatted(
-                  table.label(),
-                  String.join(", ", table.key()),
-                  key.substring(1, key.length() - 1)),
-          new State(String.join(" ", row.subList(2, 5)), "t".equals(row.get(5))));
+    List<List<List<@Nullable String>>> answer = side.rows(message, most);
+    for (int i = 0; i < wanted.size(); i++) {
+      ComparedTable table = wanted.get(i).table();
+      for (List<@Nullable String> row : answer.get(i)) {
+        String key = Objects.requireNonNull(row.get(0));
+        states.put(
+            "%s (%s)=(%s)"
+                .formatted(
+                    table.label(),
+                    String.join(", ", table.key()),
+                    key.substring(1, key.length() - 1)),
+            new State(String.join(" ", row.subList(1, 4)), "t".equals(row.get(4))));
+      }
     }
     return states;
   }
@@ -229,12 +267,12 @@ final class LastLook {
 
   /** What is to be said of them at the end, or an empty text. */
   String words() {
-    if (failure != null) {
-      return "; rows in flux were not looked at again: " + failure;
-    }
     return equal + unasked == 0
         ? ""
-        : "; rows in flux: %d looked at again and equal%s"
-            .formatted(equal, unasked > 0 ? ", %d not looked at again".formatted(unasked) : "");
+        : "; rows in flux: %d looked at again and equal%s%s"
+            .formatted(
+                equal,
+                unasked > 0 ? ", %d not looked at again".formatted(unasked) : "",
+                failures.isEmpty() ? "" : " (" + String.join(", ", failures) + ")");
   }
 }

@@ -9,7 +9,7 @@ import java.util.List;
 final class Planning {
   /** By an index for the rest of a transaction, of whatever session. */
   static final String BY_INDEXES_HERE =
-      "set local enable_seqscan = off; set local enable_indexscan = on; ";
+      "set local enable_seqscan = off; set local enable_indexscan = on; set local enable_nestloop = on; set local enable_mergejoin = off; set local enable_hashjoin = off; ";
 
   private Planning() {}
 

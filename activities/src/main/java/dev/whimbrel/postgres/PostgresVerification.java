@@ -15,7 +15,8 @@ import java.util.function.Consumer;
 /**
  * Compares both databases while they go on: data, sequences, large objects, and what the catalogs
  * say. Reads with short statements, {@link dev.whimbrel.activity.Move#jobs} tables, or stretches of
- * a large one, at once; writes nothing but markers on the side that takes the writes.
+ * a large one, at once; writes nothing but markers on the side that takes the writes, and in
+ * Whimbrel's schema on the target the keys of rows that it could not judge.
  */
 public final class PostgresVerification implements Verification {
   private final Databases databases;

@@ -27,21 +27,21 @@ final class Query {
   }
 
   /**
-   * Its text with every value written out, for a session that sends plain messages. No part that
-   * takes values may hold a question mark of its own.
+   * Its text with every value written out, for a session that sends plain messages. A question mark
+   * inside a quoted name stands for itself.
    */
   String literally() {
     StringBuilder text = new StringBuilder();
     int next = 0;
     for (Part part : parts) {
-      if (part.values() == 0) {
-        text.append(part.sql());
-        continue;
-      }
-      String[] between = part.sql().split("\\?", -1);
-      text.append(between[0]);
-      for (int i = 1; i < between.length; i++) {
-        text.append(literal(parameters.get(next++))).append(between[i]);
+      boolean quoted = false;
+      for (char c : part.sql().toCharArray()) {
+        quoted ^= c == '"';
+        if (c == '?' && !quoted && part.values() > 0) {
+          text.append(literal(parameters.get(next++)));
+        } else {
+          text.append(c);
+        }
       }
     }
     return text.toString();

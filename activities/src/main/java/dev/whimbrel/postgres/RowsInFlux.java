@@ -21,19 +21,32 @@ final class RowsInFlux {
   /** So many keys are noted at most. */
   static final int MOST = 1_000;
 
+  /** So many of one table. */
+  static final int MOST_OF_ONE = 100;
+
   static final String TABLE = "whimbrel.row_in_flux";
 
   private static final Duration CALL = Duration.ofSeconds(10);
 
   private static final String IS_THERE = "SELECT to_regclass('" + TABLE + "') IS NOT NULL";
 
-  /** Two that end at once would both make it. */
+  /** Two that end at once would wait for each other, or both make the table. */
+  private static final String LOCK =
+      "SELECT pg_try_advisory_xact_lock(hashtextextended('" + TABLE + "', 0))";
+
+  /** It waits for nobody, and for no standby either. */
+  private static final String LIMITS =
+      "SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '1s'; SET LOCAL synchronous_commit = off";
+
+  /** Unlogged: in no publication of anybody's, and no loss where a crash empties it. */
   private static final String CREATE =
-      "SELECT pg_advisory_xact_lock(hashtextextended('"
+      "CREATE UNLOGGED TABLE IF NOT EXISTS "
           + TABLE
-          + "', 0)); CREATE TABLE IF NOT EXISTS "
-          + TABLE
-          + " (schema_name text NOT NULL, table_name text NOT NULL, key_columns text[] NOT NULL, key text[] NOT NULL)";
+          + " (schema_name text NOT NULL, table_name text NOT NULL, key_columns text[] NOT NULL, key text[] NOT NULL, accepted boolean NOT NULL DEFAULT false)";
+
+  private static final String INSERT =
+      "INSERT INTO %1$s SELECT n.* FROM (SELECT ?::text AS s, ?::text AS t, ?::text[] AS c, ?::text[] AS k) AS n WHERE NOT EXISTS (SELECT FROM %1$s AS f WHERE f.schema_name = n.s AND f.table_name = n.t AND f.key = n.k)"
+          .formatted(TABLE);
 
   private RowsInFlux() {}
 
@@ -50,20 +63,27 @@ final class RowsInFlux {
     }
   }
 
-  /** Notes these and no others. */
+  /**
+   * Notes these and no others. Those that people have accepted stay, and are not noted anew. Where
+   * somebody else notes at the same time, that one's are as good.
+   */
   static void replace(Connection target, Map<ComparedTable, List<List<String>>> rows)
       throws SQLException {
     try (Statement statement = target.createStatement()) {
-      if (rows.isEmpty() && !isThere(statement)) {
+      if (rows.isEmpty() && !holds(statement, IS_THERE)) {
         return;
       }
       statement.execute("SET default_transaction_read_only = off");
       target.setAutoCommit(false);
+      statement.execute(LIMITS);
+      if (!holds(statement, LOCK)) {
+        target.rollback();
+        return;
+      }
       statement.execute(CREATE);
-      statement.execute("DELETE FROM " + TABLE);
+      statement.execute("DELETE FROM " + TABLE + " WHERE NOT accepted");
     }
-    try (PreparedStatement insert =
-        target.prepareStatement("INSERT INTO " + TABLE + " VALUES (?, ?, ?, ?)")) {
+    try (PreparedStatement insert = target.prepareStatement(INSERT)) {
       for (Map.Entry<ComparedTable, List<List<String>>> table : rows.entrySet()) {
         for (List<String> key : table.getValue()) {
           insert.setString(1, table.getKey().schema());
@@ -82,8 +102,8 @@ final class RowsInFlux {
     return target.createArrayOf("text", values.toArray());
   }
 
-  private static boolean isThere(Statement statement) throws SQLException {
-    try (var row = statement.executeQuery(IS_THERE)) {
+  private static boolean holds(Statement statement, String question) throws SQLException {
+    try (var row = statement.executeQuery(question)) {
       row.next();
       return row.getBoolean(1);
     }
@@ -101,7 +121,7 @@ final class RowsInFlux {
             .rows(
                 """
                 SELECT f.n, f.schema_name, f.table_name, c.name, f.key[c.place]
-                  FROM (SELECT row_number() OVER () AS n, * FROM %s) AS f
+                  FROM (SELECT row_number() OVER () AS n, * FROM %s WHERE NOT accepted) AS f
                        CROSS JOIN LATERAL unnest(f.key_columns) WITH ORDINALITY AS c(name, place)
                  ORDER BY f.n, c.place"""
                     .formatted(TABLE),

@@ -50,7 +50,7 @@ final class Session implements AutoCloseable {
       END $$;
       SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()""";
 
-  private final Side side;
+  private final Place place;
   private final Connection connection;
   private final RoundTrips trips;
   private final ReentrantLock turn = new ReentrantLock();
@@ -59,8 +59,8 @@ final class Session implements AutoCloseable {
   private volatile boolean closed;
   private @Nullable Backend backend;
 
-  private Session(Side side, Connection connection, RoundTrips trips) {
-    this.side = side;
+  private Session(Place place, Connection connection, RoundTrips trips) {
+    this.place = place;
     this.connection = connection;
     this.trips = trips;
   }
@@ -73,7 +73,7 @@ final class Session implements AutoCloseable {
             place.applicationName(),
             Duration.ofSeconds(5),
             Map.of("preferQueryMode", "simple"));
-    Session session = new Session(place.side(), connection, trips);
+    Session session = new Session(place, connection, trips);
     try {
       List<@Nullable String> own = session.rows(SETTINGS, Duration.ofSeconds(5)).get(0).get(0);
       session.backend =
@@ -105,7 +105,12 @@ final class Session implements AutoCloseable {
   record Backend(String pid, String started) {}
 
   Side side() {
-    return side;
+    return place.side();
+  }
+
+  /** Where it goes. */
+  Place place() {
+    return place;
   }
 
   /** Its process on the server. */

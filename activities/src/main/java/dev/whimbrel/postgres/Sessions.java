@@ -34,6 +34,7 @@ final class Sessions implements AutoCloseable {
   /** Ending a backend takes milliseconds, also where its COMMIT waits for a standby. */
   private static final Duration GONE = Duration.ofSeconds(15);
 
+  private final Databases databases;
   private final Move move;
   private final Map<Side, Session> sessions;
   private final Map<Side, Session> sides;
@@ -42,12 +43,14 @@ final class Sessions implements AutoCloseable {
   private final boolean locked;
 
   private Sessions(
+      Databases databases,
       Move move,
       Map<Side, Session> sessions,
       Map<Side, Session> sides,
       Pinger pinger,
       RoundTrips trips,
       boolean locked) {
+    this.databases = databases;
     this.locked = locked;
     this.move = move;
     this.sessions = sessions;
@@ -135,7 +138,7 @@ final class Sessions implements AutoCloseable {
       }
       all.forEach(own::remember);
       boolean locked = lockInOrder(sessions, endOthers);
-      return new Sessions(move, sessions, sides, pinger, trips, locked);
+      return new Sessions(databases, move, sessions, sides, pinger, trips, locked);
     } catch (SQLException | RuntimeException e) {
       if (pinger != null) {
         pinger.close();
@@ -156,6 +159,14 @@ final class Sessions implements AutoCloseable {
    */
   Session besideOn(Side side) {
     return Objects.requireNonNull(sides.get(side), "no session on the " + side.word());
+  }
+
+  /**
+   * One more session on a side, of which nothing depends. Nobody speaks for it: the server ends it
+   * after two seconds of silence, where its release can. To be closed by who opened it.
+   */
+  Session another(Side side) throws SQLException {
+    return Session.open(databases, on(side).place(), new RoundTrips());
   }
 
   /** Whether both locks are held. */

@@ -31,6 +31,18 @@ final class SqlFailures {
   }
 
   /**
+   * Whether the session may be gone, so that what was sent may have been done: a statement that
+   * merely failed was not.
+   */
+  static boolean endsSession(SQLException e) {
+    String state = e.getSQLState();
+    return state == null
+        || state.startsWith("08")
+        || state.startsWith("57P")
+        || state.startsWith("25P");
+  }
+
+  /**
    * Translates a failure.
    *
    * @param doing what was attempted, naming the object: {@code Cannot create replication slot x}

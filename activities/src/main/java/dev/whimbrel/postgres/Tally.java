@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -43,7 +44,7 @@ final class Tally {
   private final TreeSet<String> findings = new TreeSet<>();
   private final TreeMap<String, DifferingRow> differing = new TreeMap<>();
   private final Set<String> damaged = new HashSet<>();
-  private final Map<ComparedTable, List<List<String>>> unjudged = new LinkedHashMap<>();
+  private final Map<ComparedTable, Set<List<String>>> unjudged = new LinkedHashMap<>();
   private long differingRows;
   private final Set<String> notCompared = new TreeSet<>();
   private final Set<String> stale = new ConcurrentSkipListSet<>();
@@ -83,11 +84,10 @@ final class Tally {
   void inFlux(ComparedTable table, Collection<List<String>> keys) {
     inFlux(keys.size());
     synchronized (unjudged) {
-      int room = RowsInFlux.MOST - unjudged.values().stream().mapToInt(List::size).sum();
+      int room = RowsInFlux.MOST - unjudged.values().stream().mapToInt(Set::size).sum();
       if (room > 0 && !keys.isEmpty()) {
-        unjudged
-            .computeIfAbsent(table, none -> new ArrayList<>())
-            .addAll(keys.stream().limit(room).toList());
+        Set<List<String>> own = unjudged.computeIfAbsent(table, none -> new LinkedHashSet<>());
+        keys.stream().limit(Math.min(room, RowsInFlux.MOST_OF_ONE - own.size())).forEach(own::add);
       }
     }
   }
@@ -99,7 +99,8 @@ final class Tally {
   Map<ComparedTable, List<List<String>>> unjudged() {
     synchronized (findings) {
       synchronized (unjudged) {
-        Map<ComparedTable, List<List<String>>> rows = new LinkedHashMap<>(unjudged);
+        Map<ComparedTable, List<List<String>>> rows = new LinkedHashMap<>();
+        unjudged.forEach((table, keys) -> rows.put(table, List.copyOf(keys)));
         rows.keySet().removeIf(table -> damaged.contains(table.label()));
         return rows;
       }

@@ -66,7 +66,7 @@ class LastLookTest {
         assertThat(report.findings()).as("the trigger alone").hasSize(1);
 
         assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
-            .hasMessageContaining("Nothing was handed over: 1 rows")
+            .hasMessageContaining("Nothing was handed over: rows that were changing")
             .hasMessageContaining("public.counter (writer)=(4711)");
       } finally {
         stop.set(true);
@@ -147,11 +147,74 @@ class LastLookTest {
           Map.of(table("entry", List.of("id")), List.of(List.of("1"), List.of("2"), List.of("3"))));
 
       assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
-          .hasMessageContaining("2 rows that were changing")
           .hasMessageContaining("public.entry (id)=(1); public.entry (id)=(2)");
 
-      spoil(world, Side.TARGET, "DELETE FROM whimbrel.row_in_flux");
+      spoil(
+          world,
+          Side.TARGET,
+          "UPDATE whimbrel.row_in_flux SET accepted = true WHERE table_name = 'entry'");
+      note(
+          world,
+          Side.TARGET,
+          Map.of(table("entry", List.of("id")), List.of(List.of("1"), List.of("4"))));
+      assertThat(world.switchover().handOver(world.to(Side.TARGET)).line())
+          .contains("rows in flux: 1 looked at again and equal)");
+    }
+  }
+
+  /** Its G is gone, and so nothing may be handed over to it. */
+  @Test
+  void handsNothingOverToATargetThatDoesNotAnswer() throws Exception {
+    try (World world = new World(pair).prepared()) {
+      note(world, Side.TARGET, Map.of(table("entry", List.of("id")), List.of(List.of("1"))));
+      Checkpoints ending =
+          point -> {
+            if (point == Checkpoints.Point.READY) {
+              pair.target()
+                  .execute(
+                      world.name(),
+                      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'whimbrel %' AND datname = current_database()");
+            }
+          };
+
+      assertThatThrownBy(
+              () -> new PostgresSwitchover(new Secrets(), ending).handOver(world.to(Side.TARGET)))
+          .hasMessageContaining("57P01");
+
+      assertThat(value(world, Side.SOURCE, "SELECT epoch FROM whimbrel.authority")).isEqualTo("1");
+      pair.source().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 1)");
       assertThat(world.switchover().handOver(world.to(Side.TARGET)).handedOver()).isTrue();
+    }
+  }
+
+  /** As behind a change of a key's type, with no comparison since. */
+  @Test
+  void handsOverWhereAServerCannotBeAsked() throws Exception {
+    try (World world = new World(pair).prepared()) {
+      note(
+          world,
+          Side.TARGET,
+          Map.of(
+              table("entry", List.of("id")), List.of(List.of("abc")),
+              table("counter", List.of("writer")), List.of(List.of("1"))));
+
+      assertThat(world.switchover().handOver(world.to(Side.TARGET)).line())
+          .contains(
+              "rows in flux: 1 looked at again and equal, 1 not looked at again (public.entry 22P02)");
+    }
+  }
+
+  @Test
+  void notesKeysWhateverIsPublishedThere() throws Exception {
+    try (World world = new World(pair)) {
+      pair.target().execute(world.name(), "CREATE PUBLICATION cdc FOR ALL TABLES");
+      Map<ComparedTable, List<List<String>>> rows =
+          Map.of(table("entry", List.of("id")), List.of(List.of("1")));
+      note(world, Side.TARGET, rows);
+      note(world, Side.TARGET, rows);
+
+      assertThat(value(world, Side.TARGET, "SELECT count(*) FROM whimbrel.row_in_flux"))
+          .isEqualTo("1");
     }
   }
 
@@ -279,14 +342,14 @@ class LastLookTest {
     return last[0];
   }
 
-  private static void note(World world, Side side, Map<ComparedTable, List<List<String>>> rows)
+  static void note(World world, Side side, Map<ComparedTable, List<List<String>>> rows)
       throws Exception {
     try (Connection target = world.connect(side)) {
       RowsInFlux.replace(target, rows);
     }
   }
 
-  private static ComparedTable table(String name, List<String> key) {
+  static ComparedTable table(String name, List<String> key) {
     return new ComparedTable(
         "public", name, List.of(), List.of(), List.of(), key, List.of(), true, 0, false);
   }

@@ -6,6 +6,8 @@ import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.parallel.Isolated;
@@ -34,6 +36,10 @@ class SwitchoverFailpointTest {
         Load load = world.load(4);
         Prober prober = new Prober(pair, world.name())) {
       Wait.until("writes flow", Duration.ofSeconds(10), () -> load.acknowledged() > 100);
+      LastLookTest.note(
+          world,
+          Side.TARGET,
+          Map.of(LastLookTest.table("counter", List.of("writer")), List.of(List.of("1"))));
       killedAt(world, load, prober, Side.TARGET, point);
       killedAt(world, load, prober, Side.SOURCE, point);
       load.stop();
