@@ -60,6 +60,7 @@ final class CleanUp {
       WayBack.dropRole(source, names.role());
       WayBack.dropRole(source, Names.ofStage(move.migration()).role());
       Fence.close(source.connection(LONG));
+      Closing.uninstall(source.connection(LONG));
       int roles = revokeConnect(source);
       source.run(
           "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.marker_stage, whimbrel.prepared_table, whimbrel.prepared_column, whimbrel.prepared_label",

@@ -158,6 +158,12 @@ final class CopyOpener {
   private Set<String> anew(
       Connection source, Connection target, Generation before, CopySessions sessions)
       throws SQLException {
+    if (ClosedCopy.isBehindOne(before.slot())) {
+      String now = new CopyGenerations(target).find(number).map(Generation::slot).orElse("");
+      return before.slot().equals(now)
+          ? new LinkedHashSet<>()
+          : relations(target, "SELECT relation FROM whimbrel.copy_table");
+    }
     if (!isUsable(source, before)) {
       return relations(target, "SELECT relation FROM whimbrel.copy_table");
     }

@@ -34,7 +34,8 @@ record CopyPair(RowSession from, RowSession to, boolean alone) {
         Connection source = from.connection();
         sessions.endEarlier(source);
         generations.export(generation, generations.enter(source, generation));
-        boolean alone = generations.find(generation).map(Generation::slot).orElse("").isEmpty();
+        String slot = generations.find(generation).map(Generation::slot).orElse("");
+        boolean alone = slot.isEmpty() || ClosedCopy.isBehindOne(slot);
         target.setAutoCommit(false);
         return new CopyPair(from, to, alone);
       } catch (SQLException | Snapshots.Gone | RuntimeException e) {

@@ -37,6 +37,13 @@ final class Crossing {
   private final Session gaining;
   private final Checkpoints checkpoints;
   private final Opening opening;
+
+  /**
+   * The closing behind which everything was copied, where nothing streams: then the marker is
+   * written where it has to arrive.
+   */
+  private final @Nullable Integer closing;
+
   private volatile boolean mayBeHandedOver;
 
   Crossing(Attempt attempt) {
@@ -50,6 +57,7 @@ final class Crossing {
     this.gaining = attempt.gaining();
     this.opening = attempt.opening();
     this.checkpoints = attempt.checkpoints();
+    this.closing = to == Side.TARGET ? request.closing() : null;
   }
 
   /** Whether F's COMMIT was sent: what it did is known only to the losing side's authority. */
@@ -87,7 +95,7 @@ final class Crossing {
     checkpoints.at(Checkpoints.Point.FENCED);
     UUID marker = UUID.randomUUID();
     sessions
-        .besideOn(from)
+        .besideOn(closing == null ? from : to)
         .run(
             Markers.writeSql(from, marker, Markers.HAND_OVER),
             deadline.forStep("write the marker"));
@@ -220,7 +228,7 @@ final class Crossing {
           """
           SET LOCAL statement_timeout = %d;
           DO $$ DECLARE t record; BEGIN
-            %s %s
+            %s %s %s
             IF clock_timestamp() > transaction_timestamp() + interval '%d milliseconds' THEN
               RAISE EXCEPTION 'the pause budget is used up' USING ERRCODE = '57014';
             END IF;
@@ -231,6 +239,7 @@ final class Crossing {
               .formatted(
                   left.toMillis(),
                   FenceSql.CLOSING,
+                  closing == null ? "" : ClosingSql.spend(closing),
                   Authority.compareAndSet(truth.on(from), to, epoch, marker, request.reason()),
                   request.pauseBudget().toMillis(),
                   objects.mustBeQuiet(),
@@ -238,6 +247,11 @@ final class Crossing {
           left);
     } catch (SQLException e) {
       mayBeHandedOver = SqlFailures.endsSession(e);
+      if (SqlFailures.is(e, Closing.BROKEN_STATE)) {
+        losing.run("ROLLBACK", CALL);
+        attempt.followers().resumeIfPossible();
+        throw ClosedCopy.broken(request.move(), losing.connection(CALL));
+      }
       RuntimeException inTheWay = objects.inTheWay(e);
       if (inTheWay != null) {
         throw inTheWay;

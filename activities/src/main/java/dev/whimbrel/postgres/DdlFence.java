@@ -38,7 +38,9 @@ final class DdlFence {
       BEGIN
         IF tg_event = 'sql_drop' THEN
           IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
-                          WHERE d.object_type = 'trigger' AND d.object_identity LIKE 'whimbrel\\_fence%%') THEN
+                          WHERE d.object_type = 'trigger' AND (d.object_identity LIKE 'whimbrel\\_fence%%' OR d.object_identity LIKE 'whimbrel\\_closing%%'
+                              AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass('whimbrel.ddl')
+                                             AND tgname = 'whimbrel_closing' AND tgenabled = 'A'))) THEN
             RETURN;
           END IF;
         ELSE
@@ -63,6 +65,10 @@ final class DdlFence {
         BEGIN
           DELETE FROM whimbrel.ddl WHERE false;
         EXCEPTION WHEN read_only_sql_transaction THEN
+          IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'whimbrel.ddl'::regclass AND tgname = 'whimbrel_fence' AND tgenabled = 'A') THEN
+            RAISE EXCEPTION 'cannot %%: this database is closed for writes while it is copied', tg_tag
+              USING ERRCODE = 'read_only_sql_transaction', HINT = 'Try again later: the service is being moved.';
+          END IF;
           IF coalesce(current_setting('whimbrel.same_change', true), '') <> 'on'
              OR tg_tag NOT IN ('CREATE TABLE', 'CREATE SCHEMA', 'ALTER TABLE') THEN
             RAISE EXCEPTION 'cannot %%: this database is closed, writes go to the other side', tg_tag

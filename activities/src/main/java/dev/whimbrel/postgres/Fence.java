@@ -113,6 +113,7 @@ final class Fence {
   /** Drops triggers and functions, each table in a transaction of its own. Again is harmless. */
   static void uninstall(Connection database) throws SQLException {
     DdlFence.lift(database);
+    Closing.uninstall(database);
     for (String table : tables(database, FenceSql.COVERED, carrying("true"))) {
       change(
           database,
@@ -233,7 +234,8 @@ final class Fence {
             .formatted(OF_OBJECTS, selection.heirsWithoutRows());
   }
 
-  private static void change(Connection database, String table, String sql) throws SQLException {
+  /** Changes one table in a transaction of its own, as soon as its writers let it. */
+  static void change(Connection database, String table, String sql) throws SQLException {
     SQLException last = null;
     for (String timeout : LOCK_TIMEOUTS) {
       try (Statement statement = database.createStatement()) {
@@ -279,7 +281,8 @@ final class Fence {
     return tables(database, TABLES, condition);
   }
 
-  private static List<String> tables(Connection database, String from, String condition)
+  /** The tables of {@code from} for which the condition holds, quoted. */
+  static List<String> tables(Connection database, String from, String condition)
       throws SQLException {
     List<String> names = new ArrayList<>();
     try (Statement statement = database.createStatement();

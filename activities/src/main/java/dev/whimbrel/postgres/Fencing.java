@@ -2,10 +2,12 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SwitchoverRequest;
 import java.sql.SQLException;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Keeps an attempt that comes late from beginning anything: Temporal may have given it up long ago,
@@ -27,13 +29,17 @@ final class Fencing {
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where the epoch has moved on
    */
   void mustBeExpected(Authority.Row decisive) {
-    Long expected = request.expectedEpoch();
+    mustBeExpected(request.move(), request.expectedEpoch(), decisive);
+  }
+
+  /** As {@link #mustBeExpected(Authority.Row)}, for whoever begins something else. */
+  static void mustBeExpected(Move move, @Nullable Long expected, Authority.Row decisive) {
     if (expected != null && decisive.epoch() != expected) {
       throw Failures.needsHelp(
           "A newer decision exists: the %s is the truth in epoch %d, and this switchover was prepared in epoch %d"
               .formatted(decisive.writable().word(), decisive.epoch(), expected),
           "find out who decided; if the service shall still go over, retry, which prepares again",
-          "whimbrel retry " + request.move().migration());
+          "whimbrel retry " + move.migration());
     }
   }
 

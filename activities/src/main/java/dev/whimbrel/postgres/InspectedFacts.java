@@ -34,6 +34,11 @@ final class InspectedFacts {
               .formatted(side, seen.part()));
     }
     facts.add(fence(side, seen));
+    if (seen.closing() != null) {
+      facts.add(
+          "The %s IS CLOSED FOR WRITES while it is copied (%s). To open it at once, which makes the copy stale: psql '%s' -c \"%s\""
+              .formatted(side, seen.closing(), state.url(), ClosingSql.BY_HAND));
+    }
     if (seen.inRecovery()) {
       facts.add("The %s is a standby in recovery: nobody can write to it.".formatted(side));
     }

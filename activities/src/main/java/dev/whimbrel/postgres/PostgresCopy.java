@@ -51,7 +51,9 @@ public final class PostgresCopy implements Copy {
         target.ledger().create();
         return staging.prepare(move, source, target, smallestRange);
       }
-      new ForwardPublisher(source, new Names(move.migration())).publish(move);
+      if (!move.offline()) {
+        new ForwardPublisher(source, new Names(move.migration())).publish(move);
+      }
       target.ledger().create();
       CopyList list = new CopyList(target.connection());
       if (!list.exists()) {

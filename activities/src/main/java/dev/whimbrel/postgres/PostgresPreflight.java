@@ -42,7 +42,9 @@ public final class PostgresPreflight implements Preflight {
   private PreflightReport preflight(Look look) throws SQLException {
     Findings findings = new Findings();
     new ServerChecks(look, findings).run();
-    new WalChecks(look, findings).run();
+    if (!look.move().offline()) {
+      new WalChecks(look, findings).run();
+    }
     Throttle.check(look, findings);
     Selection selection = Selection.of(look.move(), look.source());
     new SelectionChecks(look, findings, selection).run();
@@ -54,7 +56,7 @@ public final class PostgresPreflight implements Preflight {
     new MoveAdvice(look, findings, selection).run();
     RightsChecks rights = new RightsChecks(look, findings);
     rights.run(selection);
-    boolean canGoBack = rights.canGoBack();
+    boolean canGoBack = rights.canGoBack(selection);
     new ActivityChecks(look, findings).run();
     List<PreflightReport.DatabaseUser> users = new UserChecks(look, findings, databases).run();
     DistanceChecks distance = new DistanceChecks(look, findings);

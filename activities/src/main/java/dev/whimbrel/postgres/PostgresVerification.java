@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.QueriesReport;
 import dev.whimbrel.activity.QueriesRequest;
 import dev.whimbrel.activity.RoundsRequest;
+import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.Verification;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
@@ -47,7 +48,11 @@ public final class PostgresVerification implements Verification {
   @Override
   public VerificationReport verify(VerifyRequest request) {
     try {
-      return new Comparison(databases, request, Breath.NONE, cuts, request.move().jobs())
+      ComparedSides sides =
+          request.move().offline() && request.truth() == Side.SOURCE
+              ? new ClosedSides(databases, request)
+              : new LiveSides(databases, request);
+      return new Comparison(sides, request.hash(), Breath.NONE, cuts, request.move().jobs())
           .run(heartbeat);
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot compare the databases of " + request.move().migration(), e);

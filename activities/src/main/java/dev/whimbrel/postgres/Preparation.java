@@ -49,15 +49,23 @@ final class Preparation {
       for (Side side : Side.values()) {
         Authority.mustNotBeWithdrawn(sessions.on(side).connection(CALL), truth.on(side));
       }
+      boolean early = comesBeforeTheCopy(sessions);
       List<Finding> findings = new ArrayList<>();
       for (Side side : Side.values()) {
         Markers.create(sessions.on(side).connection(CALL));
+        if (early && side == Side.TARGET) {
+          // What will copy is an ordinary session, which the fence of an earlier copy refuses.
+          Fence.uninstall(sessions.on(side).connection(LONG));
+          continue;
+        }
         Fence.install(sessions.on(side).connection(LONG));
         if (!DdlFence.guards(sessions.on(side).connection(CALL))) {
           findings.add(DdlFence.unguarded(sessions.on(side).connection(CALL), side));
         }
       }
-      Fence.close(sessions.on(Side.TARGET).connection(LONG));
+      if (!early) {
+        Fence.close(sessions.on(Side.TARGET).connection(LONG));
+      }
       findings.addAll(open(sessions));
       EarlyLargeObjects.prepare(sessions, move.migration(), pulse).ifPresent(findings::add);
       long objects = EarlyLargeObjects.millis(sessions, move.migration(), pulse);
@@ -67,6 +75,10 @@ final class Preparation {
       }
       Optional<Finding> noWayBack = new WayBack(secrets, move).prove(sessions);
       noWayBack.ifPresent(findings::add);
+      if (early) {
+        // Its slot would keep all that is copied; behind the copy it is made anew.
+        new WayBack(secrets, move).remove(sessions);
+      }
       Severed.refuse(move, sessions.on(Side.SOURCE).connection(CALL));
       for (Side side : Side.values()) {
         Connection catalog = sessions.on(side).connection(CALL);
@@ -74,6 +86,9 @@ final class Preparation {
             catalog,
             Settled.ask(side, move, catalog, moving -> Fence.fingerprint(catalog, moving)),
             noWayBack.isEmpty());
+        if (early) {
+          continue;
+        }
         // After the figure: what is changed in between differs from it, and not from what is kept.
         String back = new Names(move.migration()).reversePublication();
         Settled.ask(
@@ -95,6 +110,11 @@ final class Preparation {
               ? "ready to hand over, about %d ms; the way back is proved".formatted(pause)
               : "ready to hand over, about %d ms; THERE IS NO WAY BACK".formatted(pause));
     }
+  }
+
+  /** Of a source that is closed before it is copied: prepared once before, and once behind it. */
+  private boolean comesBeforeTheCopy(Sessions sessions) throws SQLException {
+    return move.offline() && !ClosedCopy.isComplete(sessions.on(Side.TARGET).connection(CALL));
   }
 
   Outcome unprepare(Pulse pulse) throws SQLException {

@@ -65,10 +65,22 @@ final class ReadyCheck {
       Severed.refuse(request.move(), sessions.on(from).connection(CALL));
     }
     fencesAreReady();
-    streamIsWhole();
-    streamCarriesEverything(looked.selection());
+    Integer closing = to == Side.TARGET ? request.closing() : null;
+    if (closing == null) {
+      streamIsWhole();
+      streamCarriesEverything(looked.selection());
+    } else {
+      ClosedCopy.mustBeWhole(
+          request.move(),
+          closing,
+          looked.fingerprint(),
+          sessions.on(from).connection(CALL),
+          sessions.on(to).connection(CALL));
+    }
     catalogIsKnown(looked);
-    awaitTravel();
+    if (closing == null) {
+      awaitTravel();
+    }
     awaitBlockers();
     Session losing = sessions.on(from);
     String lock = TableLocks.statement(losing);

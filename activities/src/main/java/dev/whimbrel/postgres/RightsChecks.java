@@ -30,7 +30,7 @@ final class RightsChecks {
       publishing();
     }
     String subscribing = missingToSubscribe(Side.TARGET);
-    if (!subscribing.isEmpty()) {
+    if (!subscribing.isEmpty() && !look.move().offline()) {
       findings.blocker(
           "subscribe-right",
           "target",
@@ -42,7 +42,7 @@ final class RightsChecks {
   }
 
   /** Says in capitals why there would be no way back, and whether there is one. */
-  boolean canGoBack() throws SQLException {
+  boolean canGoBack(Selection selection) throws SQLException {
     List<String> reasons = new ArrayList<>();
     List<String> fixes = new ArrayList<>();
     if (!look.setting(Side.TARGET, "wal_level").equals("logical")) {
@@ -61,6 +61,15 @@ final class RightsChecks {
     room(Side.TARGET, "max_replication_slots", "pg_replication_slots", reasons, fixes);
     room(Side.TARGET, "max_wal_senders", "pg_stat_replication", reasons, fixes);
     room(Side.SOURCE, "max_logical_replication_workers", "pg_stat_subscription", reasons, fixes);
+    if (look.move().offline()) {
+      List<String> nameless = PublishedTables.withoutIdentity(look.on(Side.SOURCE), selection);
+      if (!nameless.isEmpty()) {
+        reasons.add(
+            "UPDATE and DELETE cannot be carried back without a primary key in "
+                + String.join(", ", nameless));
+        fixes.add("give each of these a primary key or a replica identity");
+      }
+    }
     if (!reasons.isEmpty()) {
       findings.warning(
           "way-back",
@@ -86,7 +95,7 @@ final class RightsChecks {
 
   private void publishing() throws SQLException {
     String role = look.role(Side.SOURCE);
-    if (!mayReplicate(Side.SOURCE)) {
+    if (!mayReplicate(Side.SOURCE) && !look.move().offline()) {
       findings.blocker(
           "replication-right",
           "source",

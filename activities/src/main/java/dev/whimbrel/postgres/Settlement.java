@@ -23,6 +23,8 @@ final class Settlement {
 
   private static final Duration AGAIN = Duration.ofMillis(200);
 
+  private static final Duration CALL = Duration.ofSeconds(5);
+
   private final Databases databases;
   private final SwitchoverRequest request;
   private final Followers followers;
@@ -151,6 +153,7 @@ final class Settlement {
         Fencing fencing = new Fencing(request);
         if (truth.side() == Side.SOURCE && request.to() == Side.SOURCE) {
           truth = fencing.refuseLateHandOvers(sessions, truth);
+          Closing.end(sessions.on(Side.SOURCE).connection(CALL), "rolled back");
         }
         Attempt attempt = new Attempt(sessions, truth, request, followers, checkpoints, pulse);
         if (truth.side() == request.to()) {

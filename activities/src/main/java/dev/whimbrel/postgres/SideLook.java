@@ -97,7 +97,8 @@ final class SideLook {
         text(
             connection,
             inRecovery ? "SELECT pg_last_wal_replay_lsn()" : "SELECT pg_current_wal_insert_lsn()"),
-        part(connection));
+        part(connection),
+        closing(connection));
   }
 
   private static String server(Connection connection) throws SQLException {
@@ -162,6 +163,28 @@ final class SideLook {
       }
     }
     return List.copyOf(found);
+  }
+
+  /** What refuses writers while the side is copied; null where nothing does. */
+  private static @Nullable String closing(Connection connection) throws SQLException {
+    String mayLook =
+        text(
+            connection,
+            "SELECT has_table_privilege(to_regclass('whimbrel.closing'), 'SELECT') AND has_table_privilege(to_regclass('whimbrel.passed'), 'SELECT')");
+    if (!"t".equals(mayLook)) {
+      return "f".equals(mayLook) ? "a closing that this role may not look at" : null;
+    }
+    return Closing.read(connection)
+        .filter(Closing.State::refuses)
+        .map(
+            state ->
+                "closing %d, since %s; it opens by itself within %d s when nobody keeps it closed, and at %s at the latest"
+                    .formatted(
+                        state.number(),
+                        InspectionJudgement.time(state.closedAt()),
+                        Closing.LEASE.toSeconds(),
+                        InspectionJudgement.time(state.atMost())))
+        .orElse(null);
   }
 
   /** The stage of a copy that is not live yet; null where there is none. */

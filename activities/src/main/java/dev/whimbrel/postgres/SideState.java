@@ -45,6 +45,8 @@ record SideState(
    * @param position where its write-ahead log stands
    * @param part the stage of a copy that is not live yet: before the last one is, a target holds a
    *     part of the tables; null where it holds all of them
+   * @param closing the closing for an offline copy that refuses writers just now, in words; null
+   *     where none does
    */
   record Seen(
       Authority.@Nullable Row row,
@@ -63,7 +65,8 @@ record SideState(
       List<String> engine,
       boolean underWay,
       @Nullable String position,
-      @Nullable String part) {
+      @Nullable String part,
+      @Nullable String closing) {
 
     /** Whether every table takes writes as far as the fence goes. */
     boolean open() {

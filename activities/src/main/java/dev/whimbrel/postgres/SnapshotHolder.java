@@ -44,7 +44,11 @@ final class SnapshotHolder {
     try (Connection session = sessions.holder(application)) {
       // One holder at a time, whatever an older one that woke up again may still have in mind.
       StepLock.take(session, "snapshot " + move.migration());
-      begin(session);
+      if (move.offline()) {
+        beginClosed(session);
+      } else {
+        begin(session);
+      }
       LiveStream live = new LiveStream(session, move);
       AtomicReference<Progress> seen =
           new AtomicReference<>(Progress.of("snapshot %d is held".formatted(generation)));
@@ -54,7 +58,9 @@ final class SnapshotHolder {
           () -> {
             while (true) {
               String line =
-                  "snapshot %d is held, %s of WAL kept".formatted(generation, kept(session));
+                  move.offline()
+                      ? "snapshot %d is held".formatted(generation)
+                      : "snapshot %d is held, %s of WAL kept".formatted(generation, kept(session));
               if (move.staged()) {
                 live.look();
               }
@@ -62,6 +68,24 @@ final class SnapshotHolder {
               Pause.of(LOOK);
             }
           });
+    }
+  }
+
+  /** The source is closed for the copy: nothing is written behind the snapshot. */
+  private void beginClosed(Connection session) throws SQLException {
+    Authority.require(session, move.migration(), Side.SOURCE);
+    // Before the snapshot: it shows all that was written before the source was closed.
+    String behind = ClosedCopy.behind(ClosedCopy.closing(move, session));
+    String own = Snapshots.take(session);
+    record(own, behind, lsn(session), Snapshots.identity(session));
+  }
+
+  private static String lsn(Connection session) throws SQLException {
+    try (Statement statement = session.createStatement();
+        ResultSet row =
+            statement.executeQuery("SELECT pg_catalog.pg_current_wal_insert_lsn()::text")) {
+      row.next();
+      return row.getString(1);
     }
   }
 
@@ -79,7 +103,7 @@ final class SnapshotHolder {
           creator,
           () -> createSlot(creator, made));
       String own = Snapshots.enter(session, List.of(made[0]), null, generation);
-      record(own, made[1], Snapshots.identity(session));
+      record(own, slot(), made[1], Snapshots.identity(session));
     } catch (Snapshots.Gone e) {
       throw Failures.transientFailure(e.getMessage() + " before anybody could read it");
     }
@@ -99,11 +123,12 @@ final class SnapshotHolder {
   }
 
   /** A snapshot that nobody could find would be held in vain. */
-  private void record(String snapshot, String lsn, String identity) throws SQLException {
+  private void record(String snapshot, String behind, String lsn, String identity)
+      throws SQLException {
     try (Connection target = databases.open(move.target(), application, ANSWER)) {
       CopyGenerations generations = new CopyGenerations(target);
       target.setAutoCommit(false);
-      generations.begin(generation, slot(), snapshot, lsn, identity);
+      generations.begin(generation, behind, snapshot, lsn, identity);
       target.commit();
     }
   }

@@ -6,6 +6,7 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.runbook.PeerSpec;
 import dev.whimbrel.runbook.PostgresUrl;
 import dev.whimbrel.secrets.Secrets;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -56,6 +57,10 @@ final class WayBack {
     try {
       Session source = sessions.on(Side.SOURCE);
       Session target = sessions.on(Side.TARGET);
+      Optional<Finding> nameless = withoutIdentity(source);
+      if (nameless.isPresent()) {
+        return nameless;
+      }
       String tables = tables(source);
       target.run(publish(tables), CALL);
       target.run(
@@ -141,7 +146,40 @@ final class WayBack {
     new StreamRole(server.connection(CALL), role).drop();
   }
 
+  /** Of a stream that brought the rows this was asked before it began. */
+  private Optional<Finding> withoutIdentity(Session source) throws SQLException {
+    if (!move.offline()) {
+      return Optional.empty();
+    }
+    Connection catalog = source.connection(CALL);
+    List<String> nameless =
+        Settled.ask(
+            Side.SOURCE, move, catalog, moving -> PublishedTables.withoutIdentity(catalog, moving));
+    return nameless.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            new Finding(
+                Finding.Level.WARNING,
+                "way-back",
+                move.migration(),
+                "THERE WILL BE NO WAY BACK AFTER THE HAND-OVER: without a primary key, UPDATE and DELETE cannot be carried back in "
+                    + String.join(", ", nameless),
+                "give each table a primary key or a replica identity, then retry"));
+  }
+
   private String tables(Session source) throws SQLException {
+    if (move.offline()) {
+      Connection catalog = source.connection(CALL);
+      List<String> tables =
+          new ArrayList<>(
+              Settled.ask(
+                  Side.SOURCE,
+                  move,
+                  catalog,
+                  moving -> PublishedTables.holdingRows(catalog, moving)));
+      tables.add(names.reverseMarker());
+      return String.join(", ", tables);
+    }
     List<List<@Nullable String>> published =
         source
             .rows(

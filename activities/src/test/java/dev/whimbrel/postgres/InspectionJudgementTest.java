@@ -497,7 +497,8 @@ class InspectionJudgementTest {
               List.of(),
               underWay,
               "0/1",
-              part);
+              part,
+              null);
       return new SideState(
           side,
           host + ":5432/shop",

@@ -164,7 +164,8 @@ class LargeObjectPlanTest {
         null,
         null,
         pauseBudget,
-        List.of());
+        List.of(),
+        false);
   }
 
   private static void source(Move move, String... sql) {

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A switchover in a process of its own, which stops at one point and says so: to be killed there,
@@ -46,6 +47,11 @@ final class SwitchoverProcess implements AutoCloseable {
   }
 
   static SwitchoverProcess start(Move move, Side to, String point) {
+    return start(move, to, point, null);
+  }
+
+  /** One that rests on a closing of the source, where there is one. */
+  static SwitchoverProcess start(Move move, Side to, String point, @Nullable Integer closing) {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -53,6 +59,7 @@ final class SwitchoverProcess implements AutoCloseable {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:TieredStopAtLevel=1",
                 "-Xshare:auto",
+                "-Dwhimbrel.closing=" + (closing == null ? "" : closing),
                 "-cp",
                 System.getProperty("java.class.path"),
                 SwitchoverProcess.class.getName(),
@@ -98,6 +105,8 @@ final class SwitchoverProcess implements AutoCloseable {
             List.of(),
             4,
             Duration.ofSeconds(1));
+    String behind = System.getProperty("whimbrel.closing", "");
+    Integer closing = behind.isEmpty() ? null : Integer.valueOf(behind);
     java.util.concurrent.atomic.AtomicBoolean stopped =
         new java.util.concurrent.atomic.AtomicBoolean();
     Checkpoints stop =
@@ -118,12 +127,13 @@ final class SwitchoverProcess implements AutoCloseable {
               + new PostgresSwitchover(new Secrets(), stop)
                   .settle(
                       new SwitchoverRequest(
-                          move,
-                          Side.valueOf(arguments[3]),
-                          Duration.ofSeconds(5),
-                          Duration.ofSeconds(30),
-                          null,
-                          null)));
+                              closing == null ? move : move.closedFirst(),
+                              Side.valueOf(arguments[3]),
+                              Duration.ofSeconds(5),
+                              Duration.ofSeconds(30),
+                              null,
+                              null)
+                          .behind(closing)));
     } catch (RuntimeException e) {
       System.out.println("FAILED " + e.getMessage());
     }

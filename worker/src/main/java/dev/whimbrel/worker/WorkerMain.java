@@ -14,6 +14,7 @@ import dev.whimbrel.postgres.PostgresKeptWal;
 import dev.whimbrel.postgres.PostgresPreflight;
 import dev.whimbrel.postgres.PostgresReplication;
 import dev.whimbrel.postgres.PostgresSchema;
+import dev.whimbrel.postgres.PostgresSourceClosing;
 import dev.whimbrel.postgres.PostgresSuiteClones;
 import dev.whimbrel.postgres.PostgresSwitchover;
 import dev.whimbrel.postgres.PostgresVerification;
@@ -66,6 +67,7 @@ public final class WorkerMain {
       new PostgresKeptWal(secrets, pace),
       new PostgresVerification(secrets),
       new PostgresSwitchover(secrets, pace),
+      new PostgresSourceClosing(secrets),
       new RegistryDns(secrets, pace.atMost()),
       new RegistryTraffic(pace.atMost()),
       new RegistryCompute(),

@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  * @param tables which tables move, or null for all, as in histories of before there was a choice
  * @param pauseBudget how long writes may be held up by one attempt at a switchover; 5 s
  * @param stages which tables are copied first, stage by stage; empty where all come together
+ * @param offline whether the source is closed before anything is copied, so that no stream follows
+ *     it; false in histories of before
  */
 public record Move(
     String migration,
@@ -41,7 +43,8 @@ public record Move(
     @Nullable WalSpec wal,
     @Nullable TablesSpec tables,
     @Nullable Duration pauseBudget,
-    List<StageSpec> stages) {
+    List<StageSpec> stages,
+    boolean offline) {
 
   /** As a runbook's default; histories of before have none. */
   private static final Duration PAUSE_BUDGET = Duration.ofSeconds(5);
@@ -96,7 +99,8 @@ public record Move(
         wal,
         tables,
         PAUSE_BUDGET,
-        List.of());
+        List.of(),
+        false);
   }
 
   /** The databases of a runbook. */
@@ -113,20 +117,26 @@ public record Move(
         runbook.replicate().wal(),
         runbook.replicate().tables(),
         runbook.cutover().pauseBudget(),
-        runbook.replicate().stages());
+        runbook.replicate().stages(),
+        runbook.replicate().offline());
   }
 
   /** The same with another choice of tables. */
   public Move choosing(@Nullable TablesSpec choice) {
-    return with(choice, stages);
+    return with(choice, stages, offline);
   }
 
   /** The same with its tables in stages, the most urgent first. */
   public Move inStages(List<StageSpec> wanted) {
-    return with(tables, wanted);
+    return with(tables, wanted, offline);
   }
 
-  private Move with(@Nullable TablesSpec choice, List<StageSpec> wanted) {
+  /** The same, with the source closed before anything is copied. */
+  public Move closedFirst() {
+    return with(tables, stages, true);
+  }
+
+  private Move with(@Nullable TablesSpec choice, List<StageSpec> wanted, boolean closedFirst) {
     return new Move(
         migration,
         source,
@@ -139,7 +149,8 @@ public record Move(
         wal,
         choice,
         pauseBudget,
-        wanted);
+        wanted,
+        closedFirst);
   }
 
   /** Whether some tables are live before the others are copied. */

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  *     late finds a newer one and begins nothing; null begins from whatever is found
  * @param finishOnly finishes what was handed over already, and begins nothing; to the source it
  *     also takes back a hand-over whose target never opened
+ * @param closing the closing of the source behind which everything was copied and compared, where
+ *     no stream follows the source; null where one does, as in histories of before
  */
 public record SwitchoverRequest(
     Move move,
@@ -26,7 +28,8 @@ public record SwitchoverRequest(
     @Nullable String acceptLossBy,
     @Nullable String reason,
     @Nullable Long expectedEpoch,
-    boolean finishOnly) {
+    boolean finishOnly,
+    @Nullable Integer closing) {
 
   /** One that begins from whatever is found. */
   public SwitchoverRequest(
@@ -36,18 +39,24 @@ public record SwitchoverRequest(
       Duration patience,
       @Nullable String acceptLossBy,
       @Nullable String reason) {
-    this(move, to, pauseBudget, patience, acceptLossBy, reason, null, false);
+    this(move, to, pauseBudget, patience, acceptLossBy, reason, null, false, null);
   }
 
   /** The same for a caller that knows the epoch. */
   public SwitchoverRequest inEpoch(@Nullable Long epoch) {
     return new SwitchoverRequest(
-        move, to, pauseBudget, patience, acceptLossBy, reason, epoch, finishOnly);
+        move, to, pauseBudget, patience, acceptLossBy, reason, epoch, finishOnly, closing);
   }
 
   /** The same, to finish what was handed over already. */
   public SwitchoverRequest toFinish() {
     return new SwitchoverRequest(
-        move, to, pauseBudget, patience, acceptLossBy, reason, expectedEpoch, true);
+        move, to, pauseBudget, patience, acceptLossBy, reason, expectedEpoch, true, closing);
+  }
+
+  /** The same for a source that stands still behind a closing. */
+  public SwitchoverRequest behind(@Nullable Integer number) {
+    return new SwitchoverRequest(
+        move, to, pauseBudget, patience, acceptLossBy, reason, expectedEpoch, finishOnly, number);
   }
 }

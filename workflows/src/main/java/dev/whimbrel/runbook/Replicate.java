@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param method {@code online}, the default, copies everything from one snapshot; {@code method:
  *     staged} copies the tables of {@code stages} one stage after the other, and what is copied is
  *     live before the next stage begins
+ * @param closedAtMost with {@code method: offline}, after which the source opens by itself whatever
+ *     is under way; 4 h. A window must have room for it
  * @param stages which tables come first; those that no stage names come last
  */
 public record Replicate(
@@ -26,9 +28,13 @@ public record Replicate(
     WalSpec wal,
     @Nullable TablesSpec tables,
     String method,
+    @Nullable Duration closedAtMost,
     List<StageSpec> stages) {
   static final String ONLINE = "online";
   static final String STAGED = "staged";
+  static final String OFFLINE = "offline";
+
+  private static final Duration CLOSED_AT_MOST = Duration.ofHours(4);
 
   static final Replicate DEFAULT =
       new Replicate(
@@ -39,6 +45,7 @@ public record Replicate(
           WalSpec.DEFAULT,
           null,
           ONLINE,
+          null,
           List.of());
 
   public Replicate {
@@ -48,5 +55,18 @@ public record Replicate(
     wal = Defaults.or(wal, WalSpec.DEFAULT);
     method = Defaults.or(method, ONLINE);
     stages = Defaults.list(stages);
+  }
+
+  /** How long the source may stay closed for the copy; nothing where it is not closed for it. */
+  public Duration closedFor() {
+    if (!offline()) {
+      return Duration.ZERO;
+    }
+    return closedAtMost == null ? CLOSED_AT_MOST : closedAtMost;
+  }
+
+  /** Whether the source is closed before anything is copied. */
+  public boolean offline() {
+    return OFFLINE.equals(method);
   }
 }

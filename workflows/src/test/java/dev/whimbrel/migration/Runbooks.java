@@ -42,6 +42,7 @@ final class Runbooks {
   @Nullable TablesSpec tables;
   @Nullable SuiteSpec suite;
   List<StageSpec> stages = List.of();
+  boolean offline;
   Duration rollbackWindow = Duration.ofDays(3);
   Duration every = Duration.ofMinutes(5);
   Duration evidenceMaxAge = Duration.ofMinutes(10);
@@ -65,7 +66,8 @@ final class Runbooks {
             null,
             new dev.whimbrel.runbook.WalSpec(null, null),
             tables,
-            stages.isEmpty() ? "online" : "staged",
+            offline ? "offline" : stages.isEmpty() ? "online" : "staged",
+            null,
             stages),
         new dev.whimbrel.runbook.Validate(
             List.of(
@@ -86,6 +88,13 @@ final class Runbooks {
             window, approval, Duration.ofSeconds(5), Duration.ofMinutes(30), evidenceMaxAge),
         new RollbackSpec(rollbackWindow, rollbackBy, Duration.ofSeconds(60)),
         new DecommissionSpec(endApproval, retire));
+  }
+
+  /** The source is closed before anything is copied. */
+  static Runbooks closingFirst() {
+    Runbooks runbooks = new Runbooks();
+    runbooks.offline = true;
+    return runbooks;
   }
 
   /** A HAProxy in front of both stacks, and a canary of three weights. */

@@ -12,6 +12,8 @@ import dev.whimbrel.activity.CloneLook;
 import dev.whimbrel.activity.CloneReport;
 import dev.whimbrel.activity.CloneVerification;
 import dev.whimbrel.activity.Cloning;
+import dev.whimbrel.activity.Closed;
+import dev.whimbrel.activity.ClosingRequest;
 import dev.whimbrel.activity.Compute;
 import dev.whimbrel.activity.Copy;
 import dev.whimbrel.activity.CopyOpening;
@@ -50,6 +52,7 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SmokeRequest;
 import dev.whimbrel.activity.SoakReport;
 import dev.whimbrel.activity.SoakRequest;
+import dev.whimbrel.activity.SourceClosing;
 import dev.whimbrel.activity.SuiteClone;
 import dev.whimbrel.activity.SuiteClones;
 import dev.whimbrel.activity.SuiteRequest;
@@ -104,6 +107,7 @@ final class World
         SuiteClones,
         Canary,
         Switchover,
+        SourceClosing,
         Dns,
         Traffic,
         Compute,
@@ -564,6 +568,45 @@ final class World
     return new Outcome("the suite is green");
   }
 
+  // A closing of the source
+
+  /** Why the closing that stands does not hold any more; a keeper that is at work finds out. */
+  volatile @Nullable RuntimeException brokenClosing;
+
+  /** Whether keepers work on, and do not rest: then nobody lets time pass meanwhile. */
+  volatile boolean keepersWork;
+
+  /** Switchovers that came with the number of their closing. */
+  final List<Integer> behind = Collections.synchronizedList(new ArrayList<>());
+
+  @Override
+  public Closed closeSource(ClosingRequest request) {
+    happens("closeSource", "close the source, closing " + request.number());
+    return new Closed(
+        request.number(), clock.get(), clock.get().plus(request.atMost()), "the source is closed");
+  }
+
+  @Override
+  public Outcome keepClosed(ClosingRequest request) {
+    while (true) {
+      Activity.getExecutionContext().heartbeat(Progress.of("kept closed"));
+      RuntimeException broken = brokenClosing;
+      if (broken != null) {
+        brokenClosing = null;
+        throw broken;
+      }
+      if (!keepersWork) {
+        throw watchingOn();
+      }
+      LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+    }
+  }
+
+  @Override
+  public Outcome openSource(Move move) {
+    return outcome("openSource", "open the source");
+  }
+
   // Clones for suites
 
   @Override
@@ -711,6 +754,9 @@ final class World
     if (handOverIsLost) {
       handOverIsLost = false;
       throw Failures.unfinished("the source restarted");
+    }
+    if (request.closing() != null && truth != request.to()) {
+      behind.add(request.closing());
     }
     if (truth != request.to() && !failsNextAs("handOver", Failures.TRANSIENT)) {
       truth = request.to();

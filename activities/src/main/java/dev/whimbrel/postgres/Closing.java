@@ -1,0 +1,196 @@
+package dev.whimbrel.postgres;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A closing of the source for hours that gives writes back by itself: triggers of its own refuse
+ * writers while a row says so, and somebody renews that row every few seconds. When nobody does,
+ * writers are let through, and whoever is let through leaves a row in {@code whimbrel.passed} in
+ * the same transaction.
+ *
+ * <p>Clocks decide when writers are let through, and nothing else. That nobody wrote is known from
+ * the absence of such a row, looked for with every table locked: whoever writes holds a lock on his
+ * table until his row can be seen, and rows are taken away only by the next closing, which waits
+ * for the same locks. So it does not matter who has renewed what, or what an old snapshot showed.
+ */
+final class Closing {
+  /** Silence after which writers are let through. */
+  static final Duration LEASE = Duration.ofSeconds(20);
+
+  /** How a closing has ended that a hand-over rests on. */
+  static final String HANDED_OVER = "handed over";
+
+  /** SQLSTATE of a hand-over whose closing did not hold. */
+  static final String BROKEN_STATE = "WHC01";
+
+  private Closing() {}
+
+  /**
+   * What the source knows of its last closing.
+   *
+   * @param number counts the closings of a migration, from 1
+   * @param closedAt when it was closed
+   * @param renewed whether it is in force by the server's clock
+   * @param atMost when it ends, whoever renews it
+   * @param fingerprint of what moves, as it was then
+   * @param ended how it ended, or null while it has not
+   * @param passed when the first writer was let through, or null
+   * @param by who that was, and where it wrote
+   */
+  record State(
+      int number,
+      Instant closedAt,
+      boolean renewed,
+      Instant atMost,
+      String fingerprint,
+      @Nullable String ended,
+      @Nullable Instant passed,
+      @Nullable String by) {
+    /** Whether nobody can have written since it was closed. */
+    boolean holds() {
+      return ended == null && passed == null;
+    }
+
+    /** Whether writers are refused just now. */
+    boolean refuses() {
+      return holds() && renewed;
+    }
+  }
+
+  /** What the source knows; empty where it was never closed. */
+  static Optional<State> read(Connection source) throws SQLException {
+    try (Statement statement = source.createStatement()) {
+      try (ResultSet there =
+          statement.executeQuery("SELECT pg_catalog.to_regclass('whimbrel.closing') IS NOT NULL")) {
+        there.next();
+        if (!there.getBoolean(1)) {
+          return Optional.empty();
+        }
+      }
+      try (ResultSet row =
+          statement.executeQuery(
+              "SELECT c.number, c.closed_at, "
+                  + ClosingSql.RENEWED
+                  + """
+                  , c.at_most, c.fingerprint, CASE WHEN c.ended_at IS NOT NULL THEN coalesce(c.ended, 'opened') END, p.at, p.who
+                    FROM whimbrel.closing c
+                    LEFT JOIN LATERAL (SELECT at, role || ' on ' || relation AS who FROM whimbrel.passed ORDER BY at LIMIT 1) p ON true
+                   WHERE c.number > 0""")) {
+        return row.next() ? Optional.of(state(row)) : Optional.empty();
+      }
+    }
+  }
+
+  private static State state(ResultSet row) throws SQLException {
+    OffsetDateTime passed = row.getObject(7, OffsetDateTime.class);
+    return new State(
+        row.getInt(1),
+        row.getObject(2, OffsetDateTime.class).toInstant(),
+        row.getBoolean(3),
+        row.getObject(4, OffsetDateTime.class).toInstant(),
+        row.getString(5),
+        row.getString(6),
+        passed == null ? null : passed.toInstant(),
+        row.getString(8));
+  }
+
+  /**
+   * Puts everything in place, off: tables, function, and triggers on every table that lacks them,
+   * each in a transaction of its own. The connection must be in autocommit mode; again is harmless.
+   */
+  static void install(Connection source) throws SQLException {
+    Verbatim.execute(source, ClosingSql.TABLES);
+    Verbatim.execute(source, ClosingSql.FUNCTION);
+    String missing =
+        "NOT (c.oid IN (SELECT tgrelid FROM pg_trigger WHERE tgname = 'whimbrel_closing')"
+            + " AND c.oid IN (SELECT tgrelid FROM pg_trigger WHERE tgname = 'whimbrel_closing_truncate'))";
+    for (String table : Fence.tables(source, FenceSql.COVERED, missing)) {
+      Fence.change(source, table, ClosingSql.install(table));
+    }
+  }
+
+  /**
+   * Renews a closing. One that nobody has renewed for long, and behind which nobody has written,
+   * holds again: whoever is being let through at this moment leaves his row.
+   *
+   * @return whether it holds, as far as what is committed tells
+   */
+  static boolean renew(Connection source, int number) throws SQLException {
+    try (PreparedStatement renew =
+        source.prepareStatement(
+            "UPDATE whimbrel.closing SET renewed = pg_catalog.clock_timestamp() WHERE number = ?"
+                + " AND ended_at IS NULL AND at_most > pg_catalog.clock_timestamp()"
+                + " AND NOT EXISTS (SELECT FROM whimbrel.passed)")) {
+      renew.setInt(1, number);
+      return renew.executeUpdate() == 1;
+    }
+  }
+
+  /**
+   * Ends the closing, whichever it is: writers are let through from this COMMIT on, and no keeper
+   * or hand-over finds it any more. Again is harmless.
+   *
+   * @return whether there was one
+   */
+  static boolean end(Connection source, String how) throws SQLException {
+    try (Statement statement = source.createStatement()) {
+      try (ResultSet there =
+          statement.executeQuery("SELECT pg_catalog.to_regclass('whimbrel.closing') IS NOT NULL")) {
+        there.next();
+        if (!there.getBoolean(1)) {
+          return false;
+        }
+      }
+      return statement.executeUpdate(ClosingSql.END.formatted(Quoting.literal(how))) == 1;
+    }
+  }
+
+  /**
+   * Takes the triggers out of the writers' way, each table as soon as its writers let it; to be
+   * called behind {@link #end}, which has let them through already. Again is harmless.
+   */
+  static void lift(Connection source) throws SQLException {
+    String enabled =
+        "EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled <> 'D' AND "
+            + ClosingSql.NAMED
+            + ")";
+    for (String table : Fence.tables(source, FenceSql.COVERED, enabled)) {
+      Fence.change(
+          source,
+          table,
+          "ALTER TABLE ONLY %s DISABLE TRIGGER whimbrel_closing, DISABLE TRIGGER whimbrel_closing_truncate"
+              .formatted(table));
+    }
+  }
+
+  /** Drops everything, the table of a closing last. Again is harmless. */
+  static void uninstall(Connection database) throws SQLException {
+    end(database, "taken away");
+    for (String table :
+        Fence.tables(
+            database,
+            FenceSql.COVERED,
+            "EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND "
+                + ClosingSql.NAMED
+                + ")")) {
+      Fence.change(
+          database,
+          table,
+          "DROP TRIGGER IF EXISTS whimbrel_closing ON %1$s; DROP TRIGGER IF EXISTS whimbrel_closing_truncate ON %1$s"
+              .formatted(table));
+    }
+    try (Statement statement = database.createStatement()) {
+      statement.execute(
+          "DROP FUNCTION IF EXISTS whimbrel.closing_fence(); DROP TABLE IF EXISTS whimbrel.closing, whimbrel.passed");
+    }
+  }
+}

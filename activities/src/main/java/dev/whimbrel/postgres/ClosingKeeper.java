@@ -1,0 +1,142 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.ClosingRequest;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Progress;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Renews a closing every two seconds. A source that cannot be reached for a while has opened by
+ * itself by then, perhaps: if nobody has written all the same, nothing is lost, and it goes on.
+ */
+final class ClosingKeeper {
+  static final Duration INTERVAL = Duration.ofSeconds(2);
+
+  private static final Duration CALL = Duration.ofSeconds(5);
+
+  private static final String SETTINGS =
+      "SET synchronous_commit = off; SET default_transaction_read_only = off;"
+          + " SET default_transaction_isolation = 'read committed'; SET statement_timeout = '4s';"
+          + " SET search_path = pg_catalog";
+
+  private final Databases databases;
+  private final Move move;
+  private final int number;
+  private final BooleanSupplier engineLives;
+  private @Nullable Connection source;
+
+  /**
+   * A keeper that has not begun.
+   *
+   * @param engineLives whether the engine has answered lately: for one that is gone nothing is kept
+   *     closed
+   */
+  ClosingKeeper(Databases databases, ClosingRequest request, BooleanSupplier engineLives) {
+    this.databases = databases;
+    this.move = request.move();
+    this.number = request.number();
+    this.engineLives = engineLives;
+  }
+
+  /** Returns when the closing was ended; fails with {@code NeedsHelp} when it did not hold. */
+  Outcome keep(Pulse pulse) throws SQLException {
+    try {
+      while (true) {
+        Outcome ended = engineLives.getAsBoolean() ? look(pulse) : silent(pulse);
+        if (ended != null) {
+          return ended;
+        }
+        pulse.rest(INTERVAL);
+      }
+    } finally {
+      drop();
+    }
+  }
+
+  private static @Nullable Outcome silent(Pulse pulse) {
+    pulse.say(
+        Progress.of(
+            "THE ENGINE DOES NOT ANSWER: the source is not kept closed, and opens by itself"));
+    return null;
+  }
+
+  private @Nullable Outcome look(Pulse pulse) throws SQLException {
+    try {
+      if (Closing.renew(session(), number)) {
+        pulse.say(Progress.of("the source is closed for writes"));
+        return null;
+      }
+      return ended();
+    } catch (SQLException e) {
+      drop();
+      if (!SqlFailures.mayPass(e)) {
+        throw e;
+      }
+      pulse.say(
+          Progress.of("the source cannot be kept closed just now: " + SqlFailures.firstLine(e)));
+      return null;
+    }
+  }
+
+  private Outcome ended() throws SQLException {
+    Closing.State state =
+        Closing.read(session())
+            .orElseThrow(
+                () ->
+                    Failures.needsHelp(
+                        "The source is not closed: whimbrel.closing is gone",
+                        "retry, which closes it again and copies everything anew",
+                        "whimbrel retry " + move.migration()));
+    if (state.number() != number) {
+      return new Outcome("closing %d is over".formatted(number));
+    }
+    if (Closing.HANDED_OVER.equals(state.ended())) {
+      return new Outcome("closing %d is over: the source was handed over".formatted(number));
+    }
+    throw broken(move, state);
+  }
+
+  /** What has to be known of a closing that did not hold. */
+  static RuntimeException broken(Move move, Closing.State state) {
+    String how =
+        state.passed() != null
+            ? "Writes to the source have gone on since %s (first %s), because nobody kept it closed"
+                .formatted(state.passed(), state.by())
+            : state.ended() != null
+                ? "The source was opened (%s)".formatted(state.ended())
+                : "The source was closed for as long as it may be, until " + state.atMost();
+    return Failures.needsHelp(
+        how + ": nothing is lost, the source is the truth, and what was copied is stale",
+        "retry, which waits for the gate again, closes the source and copies everything anew; or roll back",
+        "whimbrel retry " + move.migration());
+  }
+
+  private Connection session() throws SQLException {
+    Connection open = source;
+    if (open == null) {
+      open =
+          databases.open(
+              move.source(), Names.applicationName(move.migration(), "keep-closed"), CALL);
+      source = open;
+      try (Statement statement = open.createStatement()) {
+        statement.execute(SETTINGS);
+      }
+    }
+    return open;
+  }
+
+  private void drop() {
+    Connection open = source;
+    source = null;
+    if (open != null) {
+      Heartbeats.abort(open);
+    }
+  }
+}

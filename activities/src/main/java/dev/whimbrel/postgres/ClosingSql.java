@@ -1,0 +1,173 @@
+package dev.whimbrel.postgres;
+
+import java.time.Duration;
+
+/** The SQL of a {@link Closing}: what it consists of, and what closes, opens and spends it. */
+final class ClosingSql {
+  static final String TABLES =
+      """
+      CREATE SCHEMA IF NOT EXISTS whimbrel;
+      CREATE TABLE IF NOT EXISTS whimbrel.closing (
+        one boolean PRIMARY KEY DEFAULT true CHECK (one),
+        number int NOT NULL DEFAULT 0,
+        closed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        renewed timestamptz NOT NULL DEFAULT clock_timestamp(),
+        lease interval NOT NULL DEFAULT '0',
+        at_most timestamptz NOT NULL DEFAULT clock_timestamp(),
+        fingerprint text,
+        ended_at timestamptz DEFAULT clock_timestamp(),
+        ended text DEFAULT 'never closed');
+      CREATE TABLE IF NOT EXISTS whimbrel.passed (
+        at timestamptz NOT NULL DEFAULT clock_timestamp(), role text, relation text);
+      INSERT INTO whimbrel.closing DEFAULT VALUES ON CONFLICT (one) DO NOTHING;
+      """;
+
+  /**
+   * Whether a row of the table is in force by this server's clock. One that was set back must not
+   * keep the source closed until it has caught up.
+   */
+  static final String RENEWED =
+      "(clock_timestamp() BETWEEN c.renewed - c.lease AND c.renewed + c.lease AND clock_timestamp() < c.at_most)";
+
+  /** Whoever may write to a table may not write to these: the function does, for everybody. */
+  static final String FUNCTION =
+      """
+      CREATE OR REPLACE FUNCTION whimbrel.closing_fence() RETURNS trigger
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $fence$
+      DECLARE
+        c record;
+        sees_the_present boolean := current_setting('transaction_isolation') IN ('read committed', 'read uncommitted');
+        broken boolean;
+      BEGIN
+        SELECT * INTO c FROM whimbrel.closing;
+        IF c.one IS NULL THEN
+          RAISE EXCEPTION 'cannot write to %%.%%: this database was closed for writes since this transaction began',
+            TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'serialization_failure';
+        END IF;
+        broken := EXISTS (SELECT FROM whimbrel.passed);
+        IF c.ended_at IS NULL AND NOT broken AND %s THEN
+          RAISE EXCEPTION 'cannot write to %%.%%: this database is closed for writes while it is copied (since %%, until %% at the latest)',
+            TG_TABLE_SCHEMA, TG_TABLE_NAME,
+            to_char(c.closed_at AT TIME ZONE 'UTC', 'HH24:MI:SS "UTC"'), to_char(c.at_most AT TIME ZONE 'UTC', 'HH24:MI:SS "UTC"')
+            USING ERRCODE = 'read_only_sql_transaction',
+                  HINT = 'Reading goes on. Try again later: the service is being moved.';
+        END IF;
+        IF NOT sees_the_present THEN
+          -- A snapshot may show an earlier closing, which broke: this fails where the row is another one by now.
+          PERFORM FROM whimbrel.closing FOR SHARE;
+        END IF;
+        IF NOT sees_the_present OR (c.ended_at IS NULL AND NOT broken) THEN
+          INSERT INTO whimbrel.passed (role, relation) VALUES (session_user, format('%%I.%%I', TG_TABLE_SCHEMA, TG_TABLE_NAME));
+        END IF;
+        RETURN NULL;
+      END $fence$;
+      """
+          .formatted(RENEWED);
+
+  static final String NAMED =
+      "g.tgname IN ('whimbrel_closing', 'whimbrel_closing_truncate') AND NOT g.tgisinternal";
+
+  private static final String HAVE_TRIGGERS =
+      """
+      c.oid IN (SELECT tgrelid FROM pg_trigger WHERE tgname = 'whimbrel_closing') AS has_closing,
+      c.oid IN (SELECT tgrelid FROM pg_trigger WHERE tgname = 'whimbrel_closing_truncate') AS has_truncate""";
+
+  private static final String CREATE_MISSING =
+      """
+      IF NOT t.has_closing THEN
+        EXECUTE format('CREATE TRIGGER whimbrel_closing BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT EXECUTE FUNCTION whimbrel.closing_fence()', t.name);
+      END IF;
+      IF NOT t.has_truncate THEN
+        EXECUTE format('CREATE TRIGGER whimbrel_closing_truncate BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION whimbrel.closing_fence()', t.name);
+      END IF;
+      """;
+
+  /**
+   * PL/pgSQL that closes every table, whose locks are held; needs {@code DECLARE t record}. What
+   * stands for tables to come is last, since all before it is DDL.
+   */
+  private static final String ENABLE =
+      "FOR t IN SELECT format('%I.%I', n.nspname, c.relname) AS name,\n"
+          + HAVE_TRIGGERS
+          + " FROM "
+          + FenceSql.COVERED
+          + " ORDER BY n.nspname = 'whimbrel', c.oid LOOP\n"
+          + CREATE_MISSING
+          + """
+          EXECUTE format('ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER whimbrel_closing, ENABLE ALWAYS TRIGGER whimbrel_closing_truncate', t.name);
+          END LOOP;
+          """;
+
+  /** PL/pgSQL that takes the triggers out of every writer's way; needs {@code DECLARE t record}. */
+  private static final String DISABLE =
+      """
+      FOR t IN SELECT format('%I.%I', n.nspname, c.relname) AS name,
+                      string_agg(format('DISABLE TRIGGER %I', g.tgname), ', ') AS triggers
+                 FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE\s"""
+          + NAMED
+          + """
+           AND g.tgenabled <> 'D'
+                GROUP BY c.oid, n.nspname, c.relname ORDER BY n.nspname = 'whimbrel' DESC, c.oid LOOP
+        EXECUTE format('ALTER TABLE ONLY %s %s', t.name, t.triggers);
+      END LOOP;
+      """;
+
+  static final String END =
+      "UPDATE whimbrel.closing SET ended_at = clock_timestamp(), ended = %s WHERE ended_at IS NULL";
+
+  /** What a person says to open the source without the engine. */
+  static final String BY_HAND =
+      "UPDATE whimbrel.closing SET ended_at = clock_timestamp(), ended = 'by hand' WHERE ended_at IS NULL";
+
+  private ClosingSql() {}
+
+  /** The triggers of one table, off. */
+  static String install(String table) {
+    return """
+        DO $$ DECLARE t record; BEGIN
+          SELECT %1$s AS name, %2$s INTO t FROM pg_class c WHERE c.oid = %1$s::regclass;
+          %3$s
+          EXECUTE format('ALTER TABLE ONLY %%s DISABLE TRIGGER whimbrel_closing, DISABLE TRIGGER whimbrel_closing_truncate', t.name);
+        END $$"""
+        .formatted(Quoting.literal(table), HAVE_TRIGGERS, CREATE_MISSING);
+  }
+
+  /**
+   * The statement that closes, for a transaction that holds every table's lock. It raises where a
+   * closing of this number, or a later one, was made before.
+   *
+   * @param fingerprint an expression of SQL
+   */
+  static String closing(int number, Duration atMost, String fingerprint) {
+    return """
+        DO $$ DECLARE t record; BEGIN
+          %1$s
+          DELETE FROM whimbrel.passed;
+          UPDATE whimbrel.closing SET number = %2$d, closed_at = clock_timestamp(), renewed = clock_timestamp(),
+                 lease = interval '%3$d milliseconds', at_most = clock_timestamp() + interval '%4$d milliseconds',
+                 fingerprint = %5$s, ended_at = NULL, ended = NULL
+           WHERE number < %2$d;
+          IF NOT FOUND THEN
+            RAISE EXCEPTION 'closing %2$d, or a later one, was made before' USING ERRCODE = '40001';
+          END IF;
+        END $$"""
+        .formatted(ENABLE, number, Closing.LEASE.toMillis(), atMost.toMillis(), fingerprint);
+  }
+
+  /**
+   * PL/pgSQL of the hand-over, which holds every table's lock: raises unless nobody can have
+   * written since the closing, and ends it. Behind it the fence itself refuses.
+   */
+  static String spend(int number) {
+    return """
+        UPDATE whimbrel.closing SET ended_at = clock_timestamp(), ended = '%4$s'
+         WHERE number = %1$d AND ended_at IS NULL AND NOT EXISTS (SELECT FROM whimbrel.passed);
+        IF NOT FOUND THEN
+          RAISE EXCEPTION 'closing %1$d of the source did not hold' USING ERRCODE = '%2$s';
+        END IF;
+        %3$s
+        """
+        .formatted(number, Closing.BROKEN_STATE, DISABLE, Closing.HANDED_OVER);
+  }
+}

@@ -1,0 +1,88 @@
+package dev.whimbrel.postgres;
+
+import io.temporal.activity.Activity;
+import io.temporal.activity.ActivityExecutionContext;
+import io.temporal.api.common.v1.WorkflowExecution;
+import io.temporal.api.workflowservice.v1.DescribeWorkflowExecutionRequest;
+import io.temporal.client.WorkflowClient;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Asks the engine every few seconds whether it still knows the workflow of this activity. A
+ * heartbeat does not tell: the SDK sends it when it likes, and is silent about one that failed.
+ */
+final class EngineWatch implements AutoCloseable {
+  private static final Duration INTERVAL = Duration.ofSeconds(3);
+  private static final Duration ANSWER = Duration.ofSeconds(3);
+
+  private final BooleanSupplier answers;
+  private final Thread thread;
+  private volatile long answered = System.nanoTime();
+
+  /** Watches the engine of the activity that calls this; outside of one it always lives. */
+  static EngineWatch ofThisActivity() {
+    ActivityExecutionContext context;
+    try {
+      context = Activity.getExecutionContext();
+    } catch (IllegalStateException e) {
+      return new EngineWatch(() -> true, INTERVAL); // Called as plain Java.
+    }
+    WorkflowClient client = context.getWorkflowClient();
+    DescribeWorkflowExecutionRequest request =
+        DescribeWorkflowExecutionRequest.newBuilder()
+            .setNamespace(context.getInfo().getNamespace())
+            .setExecution(
+                WorkflowExecution.newBuilder()
+                    .setWorkflowId(context.getInfo().getWorkflowId())
+                    .setRunId(context.getInfo().getWorkflowRunId()))
+            .build();
+    return new EngineWatch(
+        () -> {
+          client
+              .getWorkflowServiceStubs()
+              .blockingStub()
+              .withDeadlineAfter(ANSWER.toMillis(), TimeUnit.MILLISECONDS)
+              .describeWorkflowExecution(request);
+          return true;
+        },
+        INTERVAL);
+  }
+
+  /** Asks {@code answers}, which may fail, at this interval. */
+  EngineWatch(BooleanSupplier answers, Duration interval) {
+    this.answers = answers;
+    this.thread = new Thread(() -> run(interval), "whimbrel-engine-watch");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /** Whether it has answered within the time for which a closing holds. */
+  boolean lives() {
+    return System.nanoTime() - answered < Closing.LEASE.toNanos();
+  }
+
+  private void run(Duration interval) {
+    while (true) {
+      long asked = System.nanoTime();
+      try {
+        if (answers.getAsBoolean()) {
+          answered = asked; // From then on it may have died.
+        }
+      } catch (RuntimeException e) {
+        // No answer: the clock runs on.
+      }
+      try {
+        Thread.sleep(interval.toMillis());
+      } catch (InterruptedException e) {
+        return;
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    thread.interrupt();
+  }
+}

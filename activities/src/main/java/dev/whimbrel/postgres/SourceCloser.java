@@ -1,0 +1,210 @@
+package dev.whimbrel.postgres;
+
+import dev.whimbrel.activity.Closed;
+import dev.whimbrel.activity.ClosingRequest;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Finding;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
+import io.temporal.failure.ApplicationFailure;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Makes a {@link Closing}: one transaction that locks every table, so that nobody is in the middle
+ * of a write, and is over within the pause budget. It is one message: a process that dies before it
+ * has closed nothing, and behind it the source opens by itself where nobody keeps it closed.
+ */
+final class SourceCloser {
+  private static final Duration CALL = Duration.ofSeconds(10);
+  private static final Duration LONG = Duration.ofMinutes(5);
+
+  /** What was prepared is no longer what is there. */
+  private static final String CHANGED_STATE = "WHC02";
+
+  /** A transaction that is younger is left to end by itself. */
+  private static final Duration YOUNG = Duration.ofSeconds(1);
+
+  private static final Duration BLOCKERS = Duration.ofSeconds(15);
+
+  private final Databases databases;
+  private final ClosingRequest request;
+  private final Move move;
+  private final Pulse pulse;
+
+  SourceCloser(Databases databases, ClosingRequest request, Pulse pulse) {
+    this.databases = databases;
+    this.request = request;
+    this.move = request.move();
+    this.pulse = pulse;
+  }
+
+  Closed close() throws SQLException {
+    try (Sessions sessions = Sessions.openBoth(databases, move, "close-source", LONG)) {
+      Session source = sessions.on(Side.SOURCE);
+      mustBeWanted(sessions, source);
+      Optional<Closing.State> before = Closing.read(source.connection(CALL));
+      if (before.isPresent() && before.get().number() >= request.number()) {
+        return standing(source, before.get());
+      }
+      awaitBlockers(sessions);
+      install(sessions, source);
+      String lock = TableLocks.statement(source);
+      String fingerprint = fingerprint(source);
+      if (pulse.cancelled()) {
+        pulse.check();
+        throw Failures.transientFailure("Stopped before anything was closed");
+      }
+      pulse.mustNotHaveFrozen();
+      run(sessions, source, lock, fingerprint);
+      return answer(Closing.read(source.connection(CALL)).orElseThrow());
+    }
+  }
+
+  /** Whoever is in the way of the triggers is named, once he is old enough. */
+  private void install(Sessions sessions, Session source) throws SQLException {
+    try {
+      Closing.install(source.connection(LONG));
+    } catch (ApplicationFailure e) {
+      if (e.isNonRetryable()) {
+        throw e;
+      }
+      awaitBlockers(sessions);
+      Closing.install(source.connection(LONG));
+    }
+  }
+
+  private void mustBeWanted(Sessions sessions, Session source) throws SQLException {
+    Truth truth = sessions.truth();
+    if (truth.side() != Side.SOURCE || !truth.open()) {
+      throw Failures.needsHelp(
+          "Cannot close the source: the %s is the truth (epoch %d)"
+              .formatted(truth.side().word(), truth.decisive().epoch()),
+          "see who decided: whimbrel inspect",
+          null);
+    }
+    Authority.mustNotBeWithdrawn(source.connection(CALL), truth.source());
+    Fencing.mustBeExpected(move, request.expectedEpoch(), truth.decisive());
+    List<String> bare = Fence.withoutTriggers(source.connection(CALL));
+    if (truth.source().fingerprint() == null || !bare.isEmpty()) {
+      throw Failures.needsHelp(
+          "The switchover is not prepared: "
+              + (bare.isEmpty() ? "no fingerprint of the catalog" : "no fence on " + bare.get(0)),
+          "prepare the switchover again, then retry",
+          "whimbrel retry " + move.migration());
+    }
+  }
+
+  /** An earlier attempt has closed, or a later decision was made. */
+  private Closed standing(Session source, Closing.State state) throws SQLException {
+    if (state.number() == request.number()
+        && Closing.renew(source.connection(CALL), request.number())) {
+      return answer(Closing.read(source.connection(CALL)).orElseThrow());
+    }
+    throw state.number() == request.number()
+        ? ClosingKeeper.broken(move, state)
+        : Failures.needsHelp(
+            "The source was closed again since (closing %d, this is %d): a late attempt closes nothing"
+                .formatted(state.number(), request.number()),
+            "nothing is to be done for this attempt",
+            null);
+  }
+
+  private void run(Sessions sessions, Session source, String lock, String fingerprint)
+      throws SQLException {
+    Duration budget = move.pauseBudget();
+    try {
+      source.run(
+          """
+          BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = %d;
+          %s;
+          DO $$ BEGIN
+            IF (%s) IS DISTINCT FROM (SELECT fingerprint FROM whimbrel.authority) THEN
+              RAISE EXCEPTION 'the catalog has changed' USING ERRCODE = '%s';
+            END IF;
+            IF clock_timestamp() > transaction_timestamp() + interval '%d milliseconds' THEN
+              RAISE EXCEPTION 'the pause budget is used up' USING ERRCODE = '57014';
+            END IF;
+          END $$;
+          %s;
+          COMMIT"""
+              .formatted(
+                  budget.toMillis(),
+                  lock,
+                  fingerprint,
+                  CHANGED_STATE,
+                  budget.toMillis(),
+                  ClosingSql.closing(
+                      request.number(),
+                      request.atMost(),
+                      // As it was just found to be.
+                      "(SELECT fingerprint FROM whimbrel.authority)")),
+          budget.multipliedBy(2));
+    } catch (SQLException e) {
+      throw refused(sessions, source, e);
+    }
+  }
+
+  /** In words, where nobody is held up any more. */
+  private RuntimeException refused(Sessions sessions, Session source, SQLException e)
+      throws SQLException {
+    boolean stayedLocked =
+        SqlFailures.is(e, SqlFailures.QUERY_CANCELED)
+            || SqlFailures.is(e, SqlFailures.DEADLOCK_DETECTED);
+    if (!stayedLocked && !SqlFailures.is(e, CHANGED_STATE)) {
+      return SqlFailures.of("Cannot close the source", e);
+    }
+    List<Finding> blockers =
+        stayedLocked
+            ? Blockers.on(
+                sessions.besideOn(Side.SOURCE), Side.SOURCE, move.pauseBudget().dividedBy(2))
+            : List.of();
+    source.run("ROLLBACK", CALL);
+    return stayedLocked
+        ? Failures.transientFailure(
+            "The source's tables could not be locked within %d ms (%s): %s"
+                .formatted(move.pauseBudget().toMillis(), e.getSQLState(), Blockers.line(blockers)))
+        : Failures.needsHelp(
+            "The catalog of the source is no longer the one that was prepared for: a table, column or sequence was added, changed or dropped",
+            "make the same change on the target where it is missing, then retry, which prepares again",
+            "whimbrel retry " + move.migration());
+  }
+
+  private String fingerprint(Session source) throws SQLException {
+    Connection catalog = source.connection(CALL);
+    return Settled.ask(Side.SOURCE, move, catalog, Fence::fingerprint);
+  }
+
+  private void awaitBlockers(Sessions sessions) throws SQLException {
+    Deadline limit = new Deadline(BLOCKERS);
+    while (true) {
+      List<Finding> blockers = Blockers.on(sessions.besideOn(Side.SOURCE), Side.SOURCE, YOUNG);
+      if (blockers.stream().anyMatch(b -> b.level() == Finding.Level.BLOCKER)) {
+        throw Failures.needsHelp(
+            "The tables cannot be locked: " + Blockers.line(blockers),
+            "end what is named, then retry",
+            blockers.get(blockers.size() - 1).fix());
+      }
+      if (blockers.isEmpty()) {
+        return;
+      }
+      if (limit.passed()) {
+        throw Failures.transientFailure(
+            "The tables cannot be locked without a long wait: " + Blockers.line(blockers));
+      }
+      pulse.rest(Duration.ofMillis(250));
+    }
+  }
+
+  private static Closed answer(Closing.State state) {
+    return new Closed(
+        state.number(),
+        state.closedAt(),
+        state.atMost(),
+        "the source is closed for writes since %s, until %s at the latest"
+            .formatted(state.closedAt(), state.atMost()));
+  }
+}
