@@ -17,7 +17,11 @@ final class EngineWatch implements AutoCloseable {
   private static final Duration INTERVAL = Duration.ofSeconds(3);
   private static final Duration ANSWER = Duration.ofSeconds(3);
 
+  /** With the time for which a closing holds, half a minute until writers are let through. */
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
+
   private final BooleanSupplier answers;
+  private final Duration patience;
   private final Thread thread;
   private volatile long answered = System.nanoTime();
 
@@ -27,7 +31,7 @@ final class EngineWatch implements AutoCloseable {
     try {
       context = Activity.getExecutionContext();
     } catch (IllegalStateException e) {
-      return new EngineWatch(() -> true, INTERVAL); // Called as plain Java.
+      return new EngineWatch(() -> true, INTERVAL, PATIENCE); // Called as plain Java.
     }
     WorkflowClient client = context.getWorkflowClient();
     DescribeWorkflowExecutionRequest request =
@@ -47,20 +51,26 @@ final class EngineWatch implements AutoCloseable {
               .describeWorkflowExecution(request);
           return true;
         },
-        INTERVAL);
+        INTERVAL,
+        PATIENCE);
   }
 
-  /** Asks {@code answers}, which may fail, at this interval. */
-  EngineWatch(BooleanSupplier answers, Duration interval) {
+  /**
+   * Asks {@code answers}, which may fail, at this interval.
+   *
+   * @param patience how long it lives without an answer
+   */
+  EngineWatch(BooleanSupplier answers, Duration interval, Duration patience) {
     this.answers = answers;
+    this.patience = patience;
     this.thread = new Thread(() -> run(interval), "whimbrel-engine-watch");
     thread.setDaemon(true);
     thread.start();
   }
 
-  /** Whether it has answered within the time for which a closing holds. */
+  /** Whether it has answered lately. */
   boolean lives() {
-    return System.nanoTime() - answered < Closing.LEASE.toNanos();
+    return System.nanoTime() - answered < patience.toNanos();
   }
 
   private void run(Duration interval) {

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A move whose source is closed first, under load, with a ledger of what was acknowledged. */
 @Isolated("the pause is held to a limit")
@@ -243,6 +244,46 @@ class ClosedMoveTest {
       try (Connection target = pair.target().connect(shop.name)) {
         assertThat(load.faults(target)).isEmpty();
       }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"source", "target", "source target"})
+  void losesNothingWhereServersCrashWhileTheSourceIsClosed(String crashing) throws Exception {
+    try (ClosedShop shop = new ClosedShop(pair, database()).prepared();
+        Load load = shop.load(4);
+        KeeperProcess keeper = closed(shop, load)) {
+      long closed = load.acknowledged();
+      crash(crashing);
+      shop.copy();
+      crash(crashing);
+      shop.readied();
+      assertThat(shop.compare().findings()).isEmpty();
+      crash(crashing);
+      assertThat(load.acknowledged()).isBetween(closed, closed + 4);
+
+      HandOver end = shop.switchover.handOver(shop.handOver(1));
+
+      assertThat(end.handedOver()).as(end.line()).isTrue();
+      assertThat(keeper.awaitEnd()).contains("the source was handed over");
+      awaitWrites(load);
+      load.stop();
+      try (Connection target = pair.target().connect(shop.name)) {
+        assertThat(load.faults(target)).isEmpty();
+      }
+    }
+  }
+
+  private static void crash(String which) {
+    if (which.contains("source")) {
+      pair.source().stopImmediate();
+    }
+    if (which.contains("target")) {
+      pair.target().stopImmediate();
+      pair.target().start();
+    }
+    if (which.contains("source")) {
+      pair.source().start();
     }
   }
 

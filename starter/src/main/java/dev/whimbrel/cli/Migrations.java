@@ -301,7 +301,8 @@ final class Migrations {
         s.parked(),
         s.steps(),
         s.users(),
-        s.targetShare());
+        s.targetShare(),
+        s.closed());
   }
 
   private MigrationStatus fromMemo(

@@ -3,6 +3,7 @@ package dev.whimbrel.cli;
 import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.Parked;
 import dev.whimbrel.migration.MigrationStatus.RollbackOffer;
+import dev.whimbrel.migration.MigrationStatus.SourceClosed;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.migration.MigrationStatus.StepRecord;
 import java.time.Duration;
@@ -92,8 +93,16 @@ final class StatusText {
   /** The first line: where writes go and whether one can go back. */
   static String headline(Snapshot snapshot, ZoneId zone) {
     MigrationStatus s = snapshot.status();
-    StringBuilder line = new StringBuilder("WRITES GO TO: ").append(s.writesGoTo());
-    if (!snapshot.answered()) {
+    SourceClosed closed = snapshot.answered() ? s.closed() : null;
+    StringBuilder line =
+        new StringBuilder("WRITES GO TO: ").append(closed == null ? s.writesGoTo() : "nobody");
+    if (closed != null) {
+      line.append(
+          " (source closed since %s for an offline copy, opens by itself at %s at the latest)"
+              .formatted(
+                  Words.time(closed.since(), snapshot.at(), zone),
+                  Words.time(closed.until(), snapshot.at(), zone)));
+    } else if (!snapshot.answered()) {
       line.append(s.result() == null ? " (as last recorded)" : "");
     } else if (s.writesGoTo().equals("unknown")) {
       line.append(

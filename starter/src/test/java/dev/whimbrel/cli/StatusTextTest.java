@@ -9,6 +9,7 @@ import dev.whimbrel.migration.MigrationStatus.State;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class StatusTextTest {
@@ -49,6 +50,30 @@ class StatusTextTest {
             "USES THE SOURCE: app from 192.0.2.7 (shop), writes, follows by: people (connect: manual)");
     assertThat(StatusText.of(Statuses.inTheWindow(), ZoneOffset.UTC))
         .noneMatch(line -> line.startsWith("USES THE SOURCE"));
+  }
+
+  @Test
+  void saysThatNobodyCanWriteWhileTheSourceIsClosedForACopy() {
+    MigrationStatus closed =
+        status(
+            "source",
+            State.RUNNING,
+            "cutover",
+            new RollbackOffer(true, null, 2, 0L),
+            List.of(),
+            new MigrationStatus.SourceClosed(
+                Statuses.NOW.minusSeconds(60), Statuses.NOW.plusSeconds(3600)));
+
+    assertThat(
+            StatusText.headline(
+                new Snapshot(closed, true, List.of(), null, Statuses.NOW), ZoneOffset.UTC))
+        .matches(
+            "WRITES GO TO: nobody \\(source closed since [0-9:]+ for an offline copy, opens by itself at"
+                + " [0-9:]+ at the latest\\)\\. GO BACK: yes, at any time, about 2 s, 0 writes at risk: whimbrel rollback shop");
+    assertThat(
+            StatusText.headline(
+                new Snapshot(closed, false, List.of(), null, Statuses.NOW), ZoneOffset.UTC))
+        .startsWith("WRITES GO TO: source (as last recorded)");
   }
 
   @Test
@@ -192,6 +217,16 @@ class StatusTextTest {
 
   private static MigrationStatus status(
       String writesGoTo, State state, String phase, RollbackOffer offer, List<Parked> parked) {
+    return status(writesGoTo, state, phase, offer, parked, null);
+  }
+
+  private static MigrationStatus status(
+      String writesGoTo,
+      State state,
+      String phase,
+      RollbackOffer offer,
+      List<Parked> parked,
+      MigrationStatus.@Nullable SourceClosed closed) {
     return new MigrationStatus(
         "shop",
         phase,
@@ -212,6 +247,7 @@ class StatusTextTest {
         parked,
         List.of(),
         List.of(),
-        null);
+        null,
+        closed);
   }
 }

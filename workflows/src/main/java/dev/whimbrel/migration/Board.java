@@ -50,6 +50,7 @@ final class Board {
   private @Nullable String wayBackLost;
   private long predictedPauseMillis;
   private @Nullable Integer targetShare;
+  private MigrationStatus.@Nullable SourceClosed closed;
   private String mirrored = "";
 
   Board(Start start) {
@@ -123,6 +124,7 @@ final class Board {
     stop("stopped by the rollback");
     phase = Step.HAND_BACK.phase();
     paused = null;
+    closed = null;
     waiting = State.RUNNING;
     waitingFor = null;
     changed();
@@ -152,6 +154,12 @@ final class Board {
   /** Which share of the traffic the target gets; null while that is being changed. */
   void sharing(@Nullable Integer percent) {
     targetShare = percent;
+    changed();
+  }
+
+  /** The source is closed for a copy, or is not any more. */
+  void closed(MigrationStatus.@Nullable SourceClosed now) {
+    closed = now;
     changed();
   }
 
@@ -343,6 +351,7 @@ final class Board {
         parking.all(),
         new ArrayList<>(records.values()),
         users,
-        targetShare);
+        targetShare,
+        closed);
   }
 }

@@ -12,11 +12,9 @@ import dev.whimbrel.activity.Switchover;
 import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.UsersRequest;
-import dev.whimbrel.migration.MigrationStatus.State;
-import io.temporal.failure.TemporalFailure;
 import java.time.Duration;
-import java.util.function.Function;
-import java.util.function.Supplier;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Moves the service to the target. Until the hand-over, whatever fails leaves it on the source. */
@@ -29,12 +27,13 @@ final class Cutover {
   private final Background keepBase;
   private final Background watchWayBack;
   private boolean handOverTried;
-  private boolean switching;
+  private final Switching switching;
 
   Cutover(Migration migration) {
     this.migration = migration;
     this.move = migration.move;
     this.steps = migration.steps;
+    this.switching = new Switching(migration);
     this.validate = new Validate(migration);
     this.gate = new Gate(migration, this::verify, this::rehearse);
     this.keepBase =
@@ -45,12 +44,18 @@ final class Cutover {
   }
 
   void run() {
+    if (move.offline()) {
+      new Replicate(migration).createTables();
+    }
     migration.guards.start();
     steps.run(Step.USERS, this::judgeUsers);
     steps.get(Step.EVIDENCE, step -> migration.evidence(), Gate::line);
-    gate.await();
-
-    migration.learn(steps.get(Step.SWITCHOVER, this::handOver, HandOver::line));
+    if (move.offline()) {
+      migration.learn(new Offline(migration, this, validate).handOver());
+    } else {
+      gate.await();
+      migration.learn(steps.get(Step.SWITCHOVER, this::handOver, HandOver::line));
+    }
     watchWayBack();
 
     validate.smoke(Step.SMOKE_AGAIN);
@@ -78,7 +83,7 @@ final class Cutover {
 
   /** Whether a hand-over, in either direction, is under way just now. */
   boolean isSwitching() {
-    return switching;
+    return switching.isUnderWay();
   }
 
   /** Stops what still watches the way back, and waits until no worker looks at it any more. */
@@ -111,7 +116,58 @@ final class Cutover {
     migration.undo.barrier(Step.HAND_BACK, this::handBack);
     Readiness ready = steps.get(Step.REHEARSE_REVERSE, this::prepare, Readiness::line);
     migration.learn(ready);
+    if (!move.offline()) {
+      keepBase.start();
+    }
+  }
+
+  /** The gate before the source is closed. */
+  void awaitClosing() {
+    gate.awaitClosing();
+  }
+
+  /** Makes the way back ready once more, behind a copy of a source that is closed. */
+  void rehearseBehindClosing() {
+    rehearseAgain();
     keepBase.start();
+    gate.awaitBehindClosing();
+  }
+
+  /** Stops what only makes sense behind a closing. */
+  void leaveClosing() {
+    keepBase.stop();
+  }
+
+  /** Hands over what was copied and compared behind a closing. */
+  HandOver handOverBehind(int closing) {
+    return steps.get(
+        Step.SWITCHOVER,
+        step -> handOver(step, closing, this::awaitGateBehindClosing),
+        HandOver::line);
+  }
+
+  /** What an attempt has handed over although its closing is said not to hold; null where none. */
+  @Nullable HandOver finishWhatWasSent() {
+    if (!handOverTried) {
+      return null;
+    }
+    List<HandOver> sent = new ArrayList<>(1);
+    steps.run(
+        Step.SWITCHOVER,
+        step -> {
+          HandOver end = finishHandOver(step);
+          if (end == null) {
+            return new Outcome("nothing was handed over");
+          }
+          sent.add(end);
+          return new Outcome(end.line());
+        });
+    return sent.isEmpty() ? null : sent.get(0);
+  }
+
+  /** Makes the way back ready once more, before the source is closed again. */
+  void rehearseAgain() {
+    migration.learnAgain(steps.get(Step.REHEARSE_REVERSE, this::prepare, Readiness::line));
   }
 
   private Outcome unprepare(Step back) {
@@ -131,6 +187,10 @@ final class Cutover {
    * sides may be closed.
    */
   private HandOver handOver(Step step) {
+    return handOver(step, null, this::awaitGate);
+  }
+
+  private HandOver handOver(Step step, @Nullable Integer closing, Runnable awaitGate) {
     boolean[] parkedBefore = {handOverTried};
     return Attempts.of(
         steps,
@@ -144,11 +204,12 @@ final class Cutover {
             parkedBefore[0] = false;
             migration.learnAgain(prepare(step));
           }
-          awaitGate();
+          awaitGate.run();
           migration.board.begin(step);
           migration.board.switchoverTried();
           handOverTried = true;
-          return decided(() -> switching(step).handOver(migration.handOverToTarget()));
+          return switching.decided(
+              () -> switching.call(step).handOver(migration.handOverToTarget().behind(closing)));
         },
         () -> finishHandOver(step),
         () -> {
@@ -156,6 +217,11 @@ final class Cutover {
           migration.comparisons.resume();
         },
         () -> false);
+  }
+
+  private void awaitGateBehindClosing() {
+    gate.awaitBehindClosing();
+    keepBase.stop();
   }
 
   /**
@@ -181,7 +247,7 @@ final class Cutover {
   private @Nullable HandOver finishHandOver(Step step) {
     migration.comparisons.standBack();
     SwitchoverRequest request = migration.handOverToTarget().toFinish();
-    HandOver end = finish(step, switchover -> switchover.handOver(request));
+    HandOver end = switching.finish(step, switchover -> switchover.handOver(request));
     if (end.writesGoTo() != Side.TARGET) {
       return null;
     }
@@ -207,7 +273,8 @@ final class Cutover {
               unsettled[0] = false;
               return settled != null
                   ? settled
-                  : decided(() -> switching(step).settle(migration.switchoverTo(Side.SOURCE)));
+                  : switching.decided(
+                      () -> switching.call(step).settle(migration.switchoverTo(Side.SOURCE)));
             },
             () -> finishHandBack(step),
             () -> {},
@@ -218,7 +285,7 @@ final class Cutover {
 
   private @Nullable HandOver finishHandBack(Step step) {
     SwitchoverRequest request = migration.switchoverTo(Side.SOURCE).toFinish();
-    HandOver end = finish(step, switchover -> switchover.settle(request));
+    HandOver end = switching.finish(step, switchover -> switchover.settle(request));
     return end.writesGoTo() == Side.SOURCE ? end : null;
   }
 
@@ -250,45 +317,6 @@ final class Cutover {
     migration.offerWayBack(window);
     steps.rest(Step.WINDOW, window, "the end of the rollback window", "the way back stayed open");
     migration.guards.cancel();
-  }
-
-  private Switchover switching(Step step) {
-    return call(
-        Switchover.class, Timeouts.switchover(migration.runbook.rollback().patience()), step);
-  }
-
-  private HandOver finish(Step step, Function<Switchover, HandOver> how) {
-    migration.board.await(
-        State.RUNNING, "the end of a hand-over that was sent: both sides may be closed");
-    try {
-      return decided(
-          () ->
-              how.apply(
-                  call(
-                      Switchover.class,
-                      Timeouts.finishing(migration.runbook.rollback().patience()),
-                      step)));
-    } finally {
-      migration.board.goOn();
-    }
-  }
-
-  /** Says where writes go only while that is known. */
-  private HandOver decided(Supplier<HandOver> switchover) {
-    switching = true;
-    try {
-      HandOver end = switchover.get();
-      migration.board.truthIs(end);
-      return end;
-    } catch (TemporalFailure e) {
-      // Only an answer closes the question: a failure that learnt nothing may follow one that did.
-      if (Judgement.leavesTheTruthOpen(e)) {
-        migration.board.truthIsOpen();
-      }
-      throw e;
-    } finally {
-      switching = false;
-    }
   }
 
   private static Switchover catalog(Step step) {

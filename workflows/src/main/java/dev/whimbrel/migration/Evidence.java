@@ -12,6 +12,7 @@ import dev.whimbrel.runbook.TablesSpec;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashSet;
@@ -28,6 +29,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class Evidence {
   private static final String PASSING = "Just now: ";
+
+  /** What a comparison calls what the runbook leaves out, which the approval names anyway. */
+  private static final String LEFT_OUT = "left out by the runbook: ";
 
   private Evidence() {}
 
@@ -51,7 +55,16 @@ final class Evidence {
     for (String skip : skipped) {
       lines.add("SKIPPED: " + skip);
     }
-    if (verification == null) {
+    if (runbook.replicate().offline()) {
+      lines.add(
+          "THE SOURCE IS CLOSED FOR WRITES BEFORE ANYTHING IS COPIED, for %s at the most; both databases are compared before the hand-over."
+              .formatted(words(runbook.replicate().closedFor())));
+      if (verification != null) {
+        verification.notCompared().stream()
+            .filter(line -> !line.startsWith(LEFT_OUT))
+            .forEach(line -> lines.add("Not compared: " + line));
+      }
+    } else if (verification == null) {
       lines.add("NOT VERIFIED: the databases were never compared.");
     } else {
       lines.add(
@@ -80,7 +93,15 @@ final class Evidence {
     for (LeftBehind left : runbook.leftBehind()) {
       lines.add("Stays behind: " + left.role() + ", " + left.because());
     }
-    return findings(List.copyOf(lines), verification == null ? List.of() : verification.stale());
+    return findings(
+        List.copyOf(lines),
+        verification == null || runbook.replicate().offline() ? List.of() : verification.stale());
+  }
+
+  private static String words(Duration time) {
+    return time.toMinutes() % 60 == 0
+        ? Judgement.count(time.toHours(), "hour")
+        : Judgement.count(time.toMinutes(), "minute");
   }
 
   /** What does not move is closed for good with everything else, and goes with its machine. */

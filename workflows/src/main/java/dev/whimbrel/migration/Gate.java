@@ -14,7 +14,6 @@ import io.temporal.workflow.Workflow;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -58,9 +57,9 @@ final class Gate {
         migration.comparisons.resume();
         awaitApproval(
             migration, Step.APPROVAL, migration::evidence, migration::verificationIsAsked);
-      } else if (cutover.window() != null && !isOpen(cutover)) {
+      } else if (cutover.window() != null && !isOpen()) {
         migration.comparisons.resume();
-        awaitOpening(cutover.window(), cutover);
+        awaitOpening(cutover.window());
       } else if (migration.readiness() == null) {
         rehearse.run();
       } else if (!steps.mayGoOn()) {
@@ -73,6 +72,33 @@ final class Gate {
       } else {
         return;
       }
+    }
+  }
+
+  /** As {@link #await}, before the source is closed: what is compared is compared behind it. */
+  void awaitClosing() {
+    CutoverSpec cutover = migration.runbook.cutover();
+    while (true) {
+      CancellationScope.throwCanceled();
+      if (!isApproved(cutover)) {
+        awaitApproval(migration, Step.APPROVAL, migration::evidence, () -> false);
+      } else if (cutover.window() != null && !isOpen()) {
+        awaitOpening(cutover.window());
+      } else if (migration.readiness() == null) {
+        rehearse.run();
+      } else if (!steps.mayGoOn()) {
+        steps.awaitMayGoOn(Step.CLOSE);
+      } else {
+        return;
+      }
+    }
+  }
+
+  /** While the source is closed: no window shuts, and only other findings are asked about. */
+  void awaitBehindClosing() {
+    while (!isApproved(migration.runbook.cutover())) {
+      awaitApproval(migration, Step.APPROVAL, migration::evidence, () -> false);
+      steps.awaitMayGoOn(Step.SWITCHOVER);
     }
   }
 
@@ -143,23 +169,27 @@ final class Gate {
     }
   }
 
-  private boolean isOpen(CutoverSpec cutover) {
-    return opening != null && Judgement.fits(opening, Board.now(), cutover);
+  private Duration needed() {
+    return Judgement.needed(migration.runbook);
+  }
+
+  private boolean isOpen() {
+    return opening != null && Judgement.fits(opening, Board.now(), needed());
   }
 
   /** Sleeps until the window opens, or over an opening that has too little room left. */
-  private void awaitOpening(String window, CutoverSpec cutover) {
+  private void awaitOpening(String window) {
     Window next =
         steps.get(
             Step.OPENING,
             step -> {
               Window found = call(Windows.class, Timeouts.CALL, step).nextWindow(window);
-              refuseTooShort(window, found, cutover);
+              refuseTooShort(window, found);
               return found;
             },
             found -> "opens " + found.opens() + ", closes " + found.closes());
     opening = next;
-    if (isOpen(cutover)) {
+    if (isOpen()) {
       return;
     }
     Instant now = Board.now();
@@ -178,12 +208,17 @@ final class Gate {
     migration.board.end(Step.OPENING, "opens " + next.opens() + ", closes " + next.closes());
   }
 
-  private static void refuseTooShort(String window, Window found, CutoverSpec cutover) {
-    if (!Judgement.canFit(found, cutover)) {
+  private void refuseTooShort(String window, Window found) {
+    if (!Judgement.canFit(found, needed())) {
+      boolean closes = migration.move.offline();
       throw Failures.needsHelp(
-          "The window %s is shorter than pauseBudget and monitor together (%s)"
-              .formatted(window, Objects.requireNonNull(Judgement.needed(cutover))),
-          "Start the migration again with a longer window or a shorter monitor.",
+          "The window %s is shorter than %s together (%s)"
+              .formatted(
+                  window,
+                  closes ? "closedAtMost, pauseBudget and monitor" : "pauseBudget and monitor",
+                  needed()),
+          "Start the migration again with a longer window or a shorter %s."
+              .formatted(closes ? "closedAtMost" : "monitor"),
           null);
     }
   }

@@ -9,6 +9,7 @@ import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.runbook.CutoverSpec;
+import dev.whimbrel.runbook.Runbook;
 import io.temporal.failure.ActivityFailure;
 import io.temporal.failure.ApplicationFailure;
 import io.temporal.failure.ChildWorkflowFailure;
@@ -146,19 +147,22 @@ final class Judgement {
         .formatted(report.sourceVersion(), report.targetVersion(), count(warnings, "warning"));
   }
 
-  /** Whether pause budget and monitor still fit into an opening. */
-  static boolean fits(Window window, Instant now, CutoverSpec cutover) {
-    return !now.isBefore(window.opens()) && !now.plus(needed(cutover)).isAfter(window.closes());
+  /** Whether what a cutover needs still fits into an opening. */
+  static boolean fits(Window window, Instant now, Duration needed) {
+    return !now.isBefore(window.opens()) && !now.plus(needed).isAfter(window.closes());
   }
 
-  /** Whether pause budget and monitor can fit into an opening at all. */
-  static boolean canFit(Window window, CutoverSpec cutover) {
-    return !Duration.between(window.opens(), window.closes()).minus(needed(cutover)).isNegative();
+  /** Whether what a cutover needs can fit into an opening at all. */
+  static boolean canFit(Window window, Duration needed) {
+    return !Duration.between(window.opens(), window.closes()).minus(needed).isNegative();
   }
 
-  /** What a switchover needs of a window. */
-  static Duration needed(CutoverSpec cutover) {
-    return cutover.pauseBudget().plus(cutover.monitor());
+  /**
+   * What a cutover needs of a window: pause budget, monitor, and the time that it is closed for.
+   */
+  static Duration needed(Runbook runbook) {
+    CutoverSpec cutover = runbook.cutover();
+    return cutover.pauseBudget().plus(cutover.monitor()).plus(runbook.replicate().closedFor());
   }
 
   /** Whether a verification is recent enough for a switchover. */

@@ -46,8 +46,10 @@ public final class MigrationRun implements MigrationWorkflow {
 
   private void forward() {
     new Prepare(migration).run();
-    new Replicate(migration).run();
-    new Validate(migration).run();
+    if (!migration.move.offline()) {
+      new Replicate(migration).run();
+      new Validate(migration).run();
+    }
     cutover.run();
     decommission.passPointOfNoReturn();
   }
@@ -268,7 +270,7 @@ public final class MigrationRun implements MigrationWorkflow {
     }
     String why =
         Judgement.cannotCompare(
-            board.hasEnded(Step.CATCH_UP),
+            board.hasEnded(Step.CATCH_UP) || migration.handOver() != null,
             course.rollback() != null,
             board.isRunning(Step.SWITCHOVER) || cutover.isSwitching() || board.isTruthOpen(),
             migration.handOver() == null || migration.canGoBack(),

@@ -32,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  *     evidence
  * @param targetShare the target's percent of the traffic, once it is in force; null while it is
  *     being changed, and where nothing was shifted
+ * @param closed the closing of the source for an offline copy while it stands, else null: nobody
+ *     can write then
  */
 public record MigrationStatus(
     String name,
@@ -53,7 +55,54 @@ public record MigrationStatus(
     List<Parked> parked,
     List<StepRecord> steps,
     List<DatabaseUser> users,
-    @Nullable Integer targetShare) {
+    @Nullable Integer targetShare,
+    @Nullable SourceClosed closed) {
+
+  /** A status while the source is not closed for a copy. */
+  public MigrationStatus(
+      String name,
+      String phase,
+      @Nullable String step,
+      State state,
+      Instant since,
+      @Nullable String waitingFor,
+      MigrationResult.@Nullable Ending result,
+      String writesGoTo,
+      @Nullable Instant writesSince,
+      long epoch,
+      List<String> nextSteps,
+      RollbackOffer rollback,
+      @Nullable Lag lag,
+      @Nullable Verified verification,
+      @Nullable Findings findings,
+      @Nullable SwitchoverFigures switchover,
+      List<Parked> parked,
+      List<StepRecord> steps,
+      List<DatabaseUser> users,
+      @Nullable Integer targetShare) {
+    this(
+        name,
+        phase,
+        step,
+        state,
+        since,
+        waitingFor,
+        result,
+        writesGoTo,
+        writesSince,
+        epoch,
+        nextSteps,
+        rollback,
+        lag,
+        verification,
+        findings,
+        switchover,
+        parked,
+        steps,
+        users,
+        targetShare,
+        null);
+  }
 
   /** What a migration is doing. */
   public enum State {
@@ -108,6 +157,9 @@ public record MigrationStatus(
 
   /** Lag of the running stream. */
   public record Lag(long bytes, long millis) {}
+
+  /** A source that is closed for a copy, since when, and until when at the latest. */
+  public record SourceClosed(Instant since, Instant until) {}
 
   /** The latest verification. */
   public record Verified(Instant at, long rows, long differences, List<String> notCompared) {}

@@ -54,6 +54,32 @@ final class Replicate {
     }
   }
 
+  /** The tables of the target, before a source is closed for its copy. */
+  void createTables() {
+    migration.undo.tidying(Step.DROP_SCHEMA, this::dropSchema);
+    migration.steps.run(Step.SCHEMA, step -> schema(step).createTables(move));
+    migration.undo.tidying(Step.UNSUBSCRIBE, back -> replication(back).unsubscribe(move));
+  }
+
+  /** As {@link #createTables}, where an earlier copy turned out to be stale. */
+  void createTablesAnew(Runnable rehearse) {
+    migration.steps.run(Step.UNSUBSCRIBE, step -> replication(step).unsubscribe(move));
+    // Without a copy, this takes the target's fence away.
+    rehearse.run();
+    migration.steps.run(Step.DROP_SCHEMA, this::dropSchema);
+    migration.steps.run(Step.SCHEMA, step -> schema(step).createTables(move));
+  }
+
+  /** Everything that the source holds, which nobody changes meanwhile. */
+  void copyWhatIsClosed() {
+    migration.steps.run(Step.COPY, this::copy);
+    migration.steps.run(Step.INDEXES, step -> schema(step).createRest(move));
+    migration.steps.run(Step.ANALYZE, step -> schema(step).analyze(move));
+    // With large objects, all of them.
+    migration.steps.run(
+        Step.SEQUENCES, step -> call(Replication.class, Timeouts.WORK, step).carrySequences(move));
+  }
+
   private void copyThenStream(Runner steps) {
     migration.undo.tidying(Step.DROP_SCHEMA, this::dropSchema);
     steps.run(Step.SCHEMA, step -> schema(step).createTables(move));

@@ -36,6 +36,8 @@ public enum Step {
   APPROVAL("cutover.approval", "wait for a person's approval", Kind.NEEDED),
   OPENING("cutover.opening", "wait for the window of the week", Kind.NEEDED),
   REHEARSE_REVERSE("cutover.rehearse-reverse", "make the way back ready and prove it", Kind.NEEDED),
+  CLOSE("cutover.close", "close the source for writes", Kind.NEEDED),
+  KEEP_CLOSED("cutover.keep-closed", "keep the source closed", Kind.NEEDED),
   KEEP_BASE("cutover.keep-base", "keep the way back's start near the present", Kind.SKIPPABLE),
   FRESH_VERIFY("cutover.verify-data", "compare both databases once more", Kind.SKIPPABLE),
   SWITCHOVER("cutover.switchover", "hand the writes to the target", Kind.NEEDED),

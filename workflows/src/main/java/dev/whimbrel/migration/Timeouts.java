@@ -139,6 +139,21 @@ final class Timeouts {
           .build();
 
   /**
+   * Whoever keeps the source closed: it opens by itself within twenty seconds of silence, so that a
+   * dead one is noticed after five, and the next one comes at once.
+   */
+  static final ActivityOptions KEEP =
+      ActivityOptions.newBuilder(WATCH)
+          .setHeartbeatTimeout(Duration.ofSeconds(5))
+          .setRetryOptions(
+              RetryOptions.newBuilder()
+                  .setInitialInterval(Duration.ofMillis(200))
+                  .setMaximumInterval(Duration.ofSeconds(1))
+                  .setBackoffCoefficient(2)
+                  .build())
+          .build();
+
+  /**
    * One run of a suite that writes, for as long as it may take and its end: one attempt, since the
    * next would find what this one has written. Half a minute of silence costs the clone.
    */

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  * @param tables which tables move; absent: all
  * @param method {@code online}, the default, copies everything from one snapshot; {@code method:
  *     staged} copies the tables of {@code stages} one stage after the other, and what is copied is
- *     live before the next stage begins
+ *     live before the next stage begins; {@code method: offline} closes the service for writes
+ *     first, then copies, compares and hands over
  * @param closedAtMost with {@code method: offline}, after which the source opens by itself whatever
  *     is under way; 4 h. A window must have room for it
  * @param stages which tables come first; those that no stage names come last

@@ -110,6 +110,7 @@ final class RunbookRules {
       new TableRules(tables, places).check();
     }
     new StageRules(draft.replicate(), places).check();
+    new OfflineRules(draft.replicate(), draft.validate(), places).check();
   }
 
   private void throttle(ThrottleSpec throttle) {

@@ -27,7 +27,7 @@ final class StageRules {
         places,
         "replicate.method",
         replicate.method(),
-        List.of(Replicate.ONLINE, Replicate.STAGED));
+        List.of(Replicate.ONLINE, Replicate.STAGED, Replicate.OFFLINE));
     boolean staged = Replicate.STAGED.equals(replicate.method());
     List<StageSpec> stages = replicate.stages();
     if (staged && stages.isEmpty()) {

@@ -62,6 +62,9 @@ class ReplayTest {
         "staged",
         "staged-copy",
         "staged-rolled-back",
+        "offline",
+        "offline-broken",
+        "offline-rolled-back",
         "clone"
       })
   void carriesOnWhatWasRecorded(String recording) {
@@ -229,6 +232,36 @@ class ReplayTest {
       stage.world.during("joinStage", () -> stage.untyped().signal("rollback", "because"));
       stage.result();
       write("staged-rolled-back", stage.history());
+    }
+  }
+
+  @Test
+  @EnabledIfSystemProperty(named = "whimbrel.record", matches = "offline")
+  void recordClosings() throws IOException {
+    try (Stage stage = new Stage(Runbooks.closingFirst())) {
+      stage.result();
+      write("offline", stage.history());
+    }
+    try (Stage stage = new Stage(Runbooks.closingFirst())) {
+      stage.world.keepersWork = true;
+      stage.world.beside(
+          "verify",
+          () ->
+              stage.world.brokenClosing = Failures.needsHelp("writes have gone on", "retry", null));
+      stage.world.fail("verify", Failures.needsHelp("they differ", "repair it", null));
+      stage.await("the closing is parked", s -> Stage.isParked(s, Step.CLOSE));
+      stage.workflow().retry(new StepDecision("ana@example.com", null, null));
+      stage.result();
+      write("offline-broken", stage.history());
+    }
+    try (Stage stage =
+        new Stage(
+            Runbooks.closingFirst(),
+            world -> world.fail("verify", Failures.needsHelp("they differ", "repair it", null)))) {
+      stage.awaitState(State.NEEDS_HELP);
+      stage.workflow().requestRollback(new RollbackRequest("ana@example.com", "enough", false));
+      stage.result();
+      write("offline-rolled-back", stage.history());
     }
   }
 

@@ -515,7 +515,7 @@ class RunbookFileTest {
         .containsExactly("5:21: replicate.stages: expected only with method: staged.");
     assertThat(mistakesIn(SMALLEST + "replicate: {method: stages}\n"))
         .containsExactly(
-            "5:21: replicate.method: expected online or staged, found 'stages'. Did you mean 'staged'?");
+            "5:21: replicate.method: expected online or staged or offline, found 'stages'. Did you mean 'staged'?");
     assertThat(
             mistakesIn(
                 SMALLEST
@@ -533,6 +533,7 @@ class RunbookFileTest {
     Move staged = move.inStages(List.of(new StageSpec(List.of("shop.orders"))));
     ObjectNode json = (ObjectNode) new ObjectMapper().readTree(data(staged));
     json.remove("stages");
+    json.remove("offline");
 
     assertThat(read(json.toString(), Move.class)).isEqualTo(move);
     assertThat(move.staged()).isFalse();

@@ -1,0 +1,159 @@
+package dev.whimbrel.migration;
+
+import static dev.whimbrel.migration.Timeouts.call;
+
+import dev.whimbrel.activity.Closed;
+import dev.whimbrel.activity.ClosingRequest;
+import dev.whimbrel.activity.HandOver;
+import dev.whimbrel.activity.SourceClosing;
+import dev.whimbrel.migration.MigrationStatus.SourceClosed;
+import io.temporal.failure.CanceledFailure;
+import io.temporal.failure.TemporalFailure;
+import io.temporal.workflow.Async;
+import io.temporal.workflow.CancellationScope;
+import io.temporal.workflow.Promise;
+import io.temporal.workflow.Workflow;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Closes the source first, and then copies, compares and hands over. Whatever ends the closing
+ * before the hand-over leaves the source what it was: the truth, and open.
+ */
+final class Offline {
+  private final Migration migration;
+  private final Cutover cutover;
+  private final Validate validate;
+  private final Replicate replicate;
+  private int closings;
+  private boolean copiedBefore;
+
+  Offline(Migration migration, Cutover cutover, Validate validate) {
+    this.migration = migration;
+    this.cutover = cutover;
+    this.validate = validate;
+    this.replicate = new Replicate(migration);
+  }
+
+  /** Returns when the target has the writes, however often the source has to be closed for it. */
+  HandOver handOver() {
+    while (true) {
+      cutover.awaitClosing();
+      if (copiedBefore) {
+        replicate.createTablesAnew(cutover::rehearseAgain);
+      }
+      Closed closed = migration.steps.get(Step.CLOSE, this::close, Closed::line);
+      copiedBefore = true;
+      Keeping keeping = new Keeping(closed);
+      HandOver end = keeping.during(() -> copyCompareHandOver(closed.number()));
+      if (end == null) {
+        // The hand-over ends its closing by itself: what it has sent is finished first.
+        end = cutover.finishWhatWasSent();
+      }
+      if (end != null) {
+        return end;
+      }
+      askAgain(Objects.requireNonNull(keeping.failure));
+    }
+  }
+
+  /** Each try is a closing of its own: one that did not hold never holds again. */
+  private Closed close(Step step) {
+    closings++;
+    return call(SourceClosing.class, Timeouts.CATALOG, step).closeSource(request(closings));
+  }
+
+  private ClosingRequest request(int number) {
+    return new ClosingRequest(
+        migration.move,
+        number,
+        Objects.requireNonNull(migration.readiness()).epoch(),
+        migration.runbook.replicate().closedFor());
+  }
+
+  private HandOver copyCompareHandOver(int closing) {
+    replicate.copyWhatIsClosed();
+
+    // Before the comparison: from here on nobody writes to the target.
+    cutover.rehearseBehindClosing();
+    validate.verify(Step.VERIFY_DATA);
+    validate.smoke(Step.SMOKE);
+
+    return cutover.handOverBehind(closing);
+  }
+
+  /** Writes go on at the source. A person says when it may be closed once more. */
+  private void askAgain(TemporalFailure why) {
+    cutover.leaveClosing();
+    try {
+      call(SourceClosing.class, Timeouts.LOOK, Step.CLOSE).openSource(migration.move);
+    } catch (TemporalFailure e) {
+      // It has opened by itself; its triggers are taken out of the way by whoever comes next.
+      Runner.rethrowIfCancelled(e);
+    }
+    migration.approvals.clear();
+    migration.board.parking().park(Step.CLOSE.id(), Judgement.help(Step.CLOSE, why), false);
+  }
+
+  /** Somebody who keeps the source closed beside the work, which ends with the closing. */
+  private final class Keeping {
+    private final Closed closed;
+    private final List<HandOver> results = new ArrayList<>(1);
+    private @Nullable CancellationScope work;
+    private @Nullable TemporalFailure failure;
+
+    Keeping(Closed closed) {
+      this.closed = closed;
+    }
+
+    /** Null where the closing did not hold until the work was done: {@link #failure} says why. */
+    @Nullable HandOver during(Supplier<HandOver> what) {
+      List<Promise<Void>> kept = new ArrayList<>(1);
+      CancellationScope keeping =
+          Workflow.newCancellationScope(() -> kept.add(Async.procedure(this::keep)));
+      CancellationScope own = Workflow.newCancellationScope(() -> results.add(what.get()));
+      work = own;
+      migration.board.closed(new SourceClosed(closed.since(), closed.until()));
+      try {
+        keeping.run();
+        own.run();
+      } catch (TemporalFailure e) {
+        Runner.rethrowIfCancelled(e);
+        if (failure == null) {
+          throw e;
+        }
+      } finally {
+        migration.board.closed(null);
+        keeping.cancel("the closing is over");
+        Workflow.newDetachedCancellationScope(() -> Workflow.await(kept.get(0)::isCompleted)).run();
+      }
+      return results.isEmpty() ? null : results.get(0);
+    }
+
+    private void keep() {
+      try {
+        call(SourceClosing.class, Timeouts.KEEP, Step.KEEP_CLOSED)
+            .keepClosed(request(closed.number()));
+      } catch (TemporalFailure e) {
+        if (!CancellationScope.current().isCancelRequested()) {
+          failure = e;
+          migration.board.closed(null);
+          endWork();
+        }
+      }
+    }
+
+    /** A hand-over that is under way ends by itself: it may have been sent, or finds out too. */
+    private void endWork() {
+      try {
+        Workflow.await(() -> !cutover.isSwitching());
+      } catch (CanceledFailure e) {
+        return; // The work has ended.
+      }
+      Objects.requireNonNull(work).cancel("the source is not closed any more");
+    }
+  }
+}

@@ -1,0 +1,55 @@
+package dev.whimbrel.runbook;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.whimbrel.activity.Move;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What {@code method: offline} means, and what it leaves no room for. */
+class OfflineRulesTest {
+  private static final String SMALLEST =
+      """
+      name: shop
+      source: {postgres: {url: "postgresql://migrator@127.0.0.1:5431/shop"}}
+      target: {postgres: {url: "postgresql://migrator@127.0.0.1:5432/shop"}}
+      connect: [manual]
+      """;
+
+  @Test
+  void closesTheSourceForFourHoursAtTheMostWhereTheRunbookDoesNotSay() {
+    Replicate unsaid = RunbookFile.parse(SMALLEST + "replicate: {method: offline}\n").replicate();
+    Runbook said =
+        RunbookFile.parse(SMALLEST + "replicate: {method: offline, closedAtMost: 90m}\n");
+
+    assertThat(unsaid.closedFor()).isEqualTo(Duration.ofHours(4));
+    assertThat(said.replicate().closedFor()).isEqualTo(Duration.ofMinutes(90));
+    assertThat(Move.of(said).offline()).isTrue();
+    assertThat(RunbookFile.parse(SMALLEST).replicate().closedFor()).isZero();
+    assertThat(Move.of(RunbookFile.parse(SMALLEST)).offline()).isFalse();
+  }
+
+  @Test
+  void refusesWhatMakesNoSenseWithAClosedSource() {
+    assertThat(mistakesIn("replicate: {closedAtMost: 1h}\n"))
+        .containsExactly("replicate.closedAtMost: expected only with method: offline.");
+    assertThat(mistakesIn("replicate: {method: offline, closedAtMost: 30s}\n"))
+        .containsExactly("replicate.closedAtMost: expected at least 1m.");
+    assertThat(mistakesIn("replicate: {method: offline, stages: [{tables: [a.b]}]}\n"))
+        .containsExactly("replicate.stages: expected only with method: staged.");
+    assertThat(
+            mistakesIn(
+                "replicate: {method: offline}\nvalidate: {queries: a.sql, suite: {command: [./suite], on: clone}}\n"))
+        .allMatch(mistake -> mistake.contains("cannot go with method: offline"))
+        .hasSize(2);
+  }
+
+  private static List<String> mistakesIn(String more) {
+    InvalidRunbook invalid =
+        catchThrowableOfType(InvalidRunbook.class, () -> RunbookFile.parse(SMALLEST + more));
+    assertThat(invalid).as("expected mistakes in:\n" + more).isNotNull();
+    return invalid.errors().stream().map(e -> e.path() + ": " + e.message()).toList();
+  }
+}
