@@ -130,7 +130,10 @@ final class Crossing {
         pause,
         trips,
         back,
-        "handed over" + look.words() + objects.leftBehind() + unlogged.leftBehind());
+        (closing == null ? "handed over" : "handed over behind closing " + closing)
+            + look.words()
+            + objects.leftBehind()
+            + unlogged.leftBehind());
   }
 
   /**

@@ -13,6 +13,8 @@ import io.temporal.workflow.Async;
 import io.temporal.workflow.CancellationScope;
 import io.temporal.workflow.Promise;
 import io.temporal.workflow.Workflow;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -54,10 +56,23 @@ final class Offline {
         end = cutover.finishWhatWasSent();
       }
       if (end != null) {
-        return end;
+        return pausing(end, keeping.began);
       }
       askAgain(Objects.requireNonNull(keeping.failure));
     }
+  }
+
+  /** Nobody could write since the source was closed, whatever the hand-over itself took. */
+  private static HandOver pausing(HandOver end, Instant since) {
+    return new HandOver(
+        end.writesGoTo(),
+        end.epoch(),
+        end.at(),
+        Duration.between(since, Board.now()).toMillis(),
+        end.roundTrips(),
+        end.handedOver(),
+        end.canGoBack(),
+        end.line());
   }
 
   /** Each try is a closing of its own: one that did not hold never holds again. */
@@ -101,6 +116,7 @@ final class Offline {
   /** Somebody who keeps the source closed beside the work, which ends with the closing. */
   private final class Keeping {
     private final Closed closed;
+    private final Instant began = Board.now();
     private final List<HandOver> results = new ArrayList<>(1);
     private @Nullable CancellationScope work;
     private @Nullable TemporalFailure failure;

@@ -117,9 +117,12 @@ class OfflineTest {
             Runbooks.closingFirst(),
             world -> world.fail("verify", Failures.needsHelp("they differ", "repair it", null)))) {
       MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
+      stage.sleep(Duration.ofMinutes(20));
       stage.workflow().retry(new StepDecision("ana@example.com", null, null));
       MigrationResult result = stage.result();
 
+      assertThat(Objects.requireNonNull(stage.status().switchover()).writePauseMillis())
+          .isGreaterThan(Duration.ofMinutes(20).toMillis());
       assertThat(parked.waitingFor()).isEqualTo("validate.verify-data: they differ");
       SourceClosed closed = Objects.requireNonNull(parked.closed());
       assertThat(closed.until()).isEqualTo(closed.since().plus(Duration.ofHours(4)));
