@@ -44,15 +44,25 @@ record PlannedStep(
   /** Bytes a second at which statistics are gathered. */
   private static final long ANALYZE_RATE = 300_000_000;
 
+  /** What comes while the source is closed, where it is closed first. */
+  private static final List<Step> BEHIND_THE_CLOSING =
+      List.of(Step.COPY, Step.INDEXES, Step.ANALYZE, Step.SEQUENCES, Step.VERIFY_DATA, Step.SMOKE);
+
   /** Every step from the first to the last, the way back left out. */
   static List<PlannedStep> of(Runbook runbook, @Nullable PreflightReport report) {
-    List<PlannedStep> steps = new ArrayList<>();
-    for (Step step : Step.values()) {
-      if (!step.phase().equals("rollback")) {
-        steps.add(of(step, runbook, report));
-      }
+    return inOrder(runbook).stream()
+        .filter(step -> !step.phase().equals("rollback"))
+        .map(step -> of(step, runbook, report))
+        .toList();
+  }
+
+  private static List<Step> inOrder(Runbook runbook) {
+    List<Step> steps = new ArrayList<>(List.of(Step.values()));
+    if (runbook.replicate().offline()) {
+      steps.removeAll(BEHIND_THE_CLOSING);
+      steps.addAll(steps.indexOf(Step.KEEP_CLOSED) + 1, BEHIND_THE_CLOSING);
     }
-    return List.copyOf(steps);
+    return steps;
   }
 
   private static PlannedStep of(Step step, Runbook runbook, @Nullable PreflightReport report) {
@@ -82,6 +92,7 @@ record PlannedStep(
               Objects.requireNonNull(
                   Objects.requireNonNull(runbook.decommission().retire()).terminateAfter()));
       case SWITCHOVER -> switchover(step, runbook, report);
+      case KEEP_CLOSED -> open(step, "at most " + Words.duration(runbook.replicate().closedFor()));
       case CATCH_UP -> open(step, "what was written during the copy");
       default -> new PlannedStep(step.id(), step.title(), true, null, null);
     };
@@ -140,6 +151,9 @@ record PlannedStep(
       case APPROVAL -> runbook.cutover().approvalRequired();
       case END_APPROVAL -> runbook.decommission().approvalRequired();
       case OPENING -> runbook.cutover().window() != null;
+      case CLOSE, KEEP_CLOSED -> runbook.replicate().offline();
+      case WATCH_WAL, SUBSCRIBE, CATCH_UP, SOAK, KEEP_VERIFYING, FRESH_VERIFY ->
+          !runbook.replicate().offline();
       default -> step.built();
     };
   }

@@ -133,7 +133,7 @@ final class Planning extends Verb {
     if (report == null) {
       console.out().println("Checked the file alone; the databases were not asked.");
     } else {
-      print(report);
+      print(report, runbook.replicate().closedFor());
     }
     if (proposed != null && report != null && report.proposedQueries() != null) {
       console
@@ -151,7 +151,7 @@ final class Planning extends Verb {
                 + ", to print: what to do by hand when Temporal and workers are gone");
   }
 
-  private void print(PreflightReport report) {
+  private void print(PreflightReport report, Duration closedFor) {
     Console console = console();
     console
         .out()
@@ -169,7 +169,7 @@ final class Planning extends Verb {
                 ? "WAY BACK: open until decommission"
                 : console.red("WAY BACK: NONE AFTER THE HAND-OVER"));
     if (report.forecast() != null) {
-      ForecastText.lines(report.forecast()).forEach(console.out()::println);
+      ForecastText.lines(report.forecast(), closedFor).forEach(console.out()::println);
     }
     for (PreflightReport.DatabaseUser user : report.users()) {
       console.out().println("USES THE SOURCE: " + user.line());
