@@ -41,7 +41,8 @@ public final class PostgresSourceClosing implements SourceClosing {
   }
 
   @Override
-  public Outcome openSource(Move move) {
+  public Outcome openSource(ClosingRequest request) {
+    Move move = request.move();
     String application = Names.applicationName(move.migration(), "open-source");
     try (Connection source = databases.open(move.source(), application, ANSWER)) {
       boolean closed = Closing.end(source, "opened");

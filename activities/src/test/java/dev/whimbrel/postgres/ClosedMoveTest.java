@@ -169,7 +169,7 @@ class ClosedMoveTest {
           .hasMessageContaining("Writes to the source have gone on since");
       assertThatThrownBy(shop::compare).hasMessageContaining("have gone on since");
 
-      shop.closing.openSource(shop.move);
+      shop.closing.openSource(shop.request(1));
       anew(shop, load);
     }
   }
@@ -209,7 +209,7 @@ class ClosedMoveTest {
       shop.close(1);
       shop.copy();
       shop.readied();
-      shop.closing.openSource(shop.move);
+      shop.closing.openSource(shop.request(1));
       pair.source().execute(shop.name, "UPDATE archive SET text = 'later' WHERE id = 7");
       shop.close(2);
 

@@ -280,7 +280,7 @@ class ClosingTest {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
       Closed first = shop.close(1);
       Closed again = shop.close(1);
-      shop.closing.openSource(shop.move);
+      shop.closing.openSource(shop.request(1));
       asApp(shop, WRITE);
       assertThatThrownBy(() -> shop.close(1)).hasMessageContaining("The source was opened");
       shop.close(2);

@@ -25,8 +25,9 @@ public interface SourceClosing {
   Outcome keepClosed(ClosingRequest request);
 
   /**
-   * Lets writers through at once, and then takes the triggers out of their way. Again is harmless,
-   * also where the source is not closed, or was handed over.
+   * Ends the closing of this number: lets writers through at once, and then takes the triggers out
+   * of their way. An attempt that comes late leaves a later closing alone. Again is harmless, also
+   * where the source is not closed, or was handed over.
    */
-  Outcome openSource(Move move);
+  Outcome openSource(ClosingRequest request);
 }

@@ -58,7 +58,7 @@ final class Offline {
       if (end != null) {
         return pausing(end, keeping.began);
       }
-      askAgain(Objects.requireNonNull(keeping.failure));
+      askAgain(closed.number(), Objects.requireNonNull(keeping.failure));
     }
   }
 
@@ -101,10 +101,10 @@ final class Offline {
   }
 
   /** Writes go on at the source. A person says when it may be closed once more. */
-  private void askAgain(TemporalFailure why) {
+  private void askAgain(int number, TemporalFailure why) {
     cutover.leaveClosing();
     try {
-      call(SourceClosing.class, Timeouts.LOOK, Step.CLOSE).openSource(migration.move);
+      call(SourceClosing.class, Timeouts.LOOK, Step.CLOSE).openSource(request(number));
     } catch (TemporalFailure e) {
       // It has opened by itself; its triggers are taken out of the way by whoever comes next.
       Runner.rethrowIfCancelled(e);

@@ -162,7 +162,7 @@ class OfflineTest {
               "close the source, closing 1",
               "copy from snapshot 1",
               "verify against the source",
-              "open the source",
+              "open the source, closing 1",
               "unsubscribe",
               "prepare the switchover",
               "drop the copy",

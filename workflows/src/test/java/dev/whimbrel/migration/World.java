@@ -603,8 +603,8 @@ final class World
   }
 
   @Override
-  public Outcome openSource(Move move) {
-    return outcome("openSource", "open the source");
+  public Outcome openSource(ClosingRequest request) {
+    return outcome("openSource", "open the source, closing " + request.number());
   }
 
   // Clones for suites
