@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -35,6 +36,11 @@ final class ClosedCopy {
     if (!state.holds()) {
       throw ClosingKeeper.broken(move, state);
     }
+    List<String> uncovered = Closing.uncovered(source);
+    // A hand-over may have ended it in between.
+    if (!uncovered.isEmpty() && Closing.read(source).filter(Closing.State::holds).isPresent()) {
+      throw ClosingKeeper.uncovered(move, uncovered);
+    }
     return state.number();
   }
 
@@ -45,9 +51,13 @@ final class ClosedCopy {
 
   /** What has to be known of the closing that stands and did not hold. */
   static RuntimeException broken(Move move, Connection source) throws SQLException {
-    return Closing.read(source)
-        .map(state -> ClosingKeeper.broken(move, state))
-        .orElseGet(() -> notClosed(move));
+    Optional<Closing.State> state = Closing.read(source);
+    if (state.isEmpty()) {
+      return notClosed(move);
+    }
+    return state.get().holds()
+        ? ClosingKeeper.uncovered(move, Closing.uncovered(source))
+        : ClosingKeeper.broken(move, state.get());
   }
 
   private static RuntimeException notClosed(Move move) {

@@ -8,6 +8,8 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +33,9 @@ final class Closing {
 
   /** SQLSTATE of a hand-over whose closing did not hold. */
   static final String BROKEN_STATE = "WHC01";
+
+  /** SQLSTATE of whoever would take triggers away that a later closing has switched on. */
+  static final String LATER_STATE = "WHC03";
 
   private Closing() {}
 
@@ -68,25 +73,31 @@ final class Closing {
 
   /** What the source knows; empty where it was never closed. */
   static Optional<State> read(Connection source) throws SQLException {
-    try (Statement statement = source.createStatement()) {
-      try (ResultSet there =
-          statement.executeQuery("SELECT pg_catalog.to_regclass('whimbrel.closing') IS NOT NULL")) {
-        there.next();
-        if (!there.getBoolean(1)) {
-          return Optional.empty();
-        }
-      }
-      try (ResultSet row =
-          statement.executeQuery(
-              "SELECT c.number, c.closed_at, "
-                  + ClosingSql.RENEWED
-                  + """
+    if (!isThere(source)) {
+      return Optional.empty();
+    }
+    try (Statement statement = source.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT c.number, c.closed_at, "
+                    + ClosingSql.RENEWED
+                    + """
                   , c.at_most, c.fingerprint, CASE WHEN c.ended_at IS NOT NULL THEN coalesce(c.ended, 'opened') END, p.at, p.who
                     FROM whimbrel.closing c
                     LEFT JOIN LATERAL (SELECT at, role || ' on ' || relation AS who FROM whimbrel.passed ORDER BY at LIMIT 1) p ON true
                    WHERE c.number > 0""")) {
-        return row.next() ? Optional.of(state(row)) : Optional.empty();
-      }
+      return row.next() ? Optional.of(state(row)) : Optional.empty();
+    }
+  }
+
+  /** Whether a closing was ever prepared here. */
+  static boolean isThere(Connection source) throws SQLException {
+    try (Statement statement = source.createStatement();
+        ResultSet there =
+            statement.executeQuery(
+                "SELECT pg_catalog.to_regclass('whimbrel.closing') IS NOT NULL")) {
+      there.next();
+      return there.getBoolean(1);
     }
   }
 
@@ -136,45 +147,50 @@ final class Closing {
   }
 
   /**
-   * Ends the closing, whichever it is: writers are let through from this COMMIT on, and no keeper
-   * or hand-over finds it any more. Again is harmless.
-   *
-   * @return whether there was one
+   * The tables, quoted, whose triggers are not as a closing left them: there somebody may have
+   * written since, and has left no row.
    */
-  static boolean end(Connection source, String how) throws SQLException {
-    try (Statement statement = source.createStatement()) {
-      try (ResultSet there =
-          statement.executeQuery("SELECT pg_catalog.to_regclass('whimbrel.closing') IS NOT NULL")) {
-        there.next();
-        if (!there.getBoolean(1)) {
-          return false;
-        }
+  static List<String> uncovered(Connection source) throws SQLException {
+    List<String> names = new ArrayList<>();
+    try (Statement statement = source.createStatement();
+        ResultSet rows = statement.executeQuery(ClosingSql.UNCOVERED)) {
+      while (rows.next()) {
+        names.add(rows.getString(1));
       }
-      return statement.executeUpdate(ClosingSql.END.formatted(Quoting.literal(how))) == 1;
     }
+    return List.copyOf(names);
   }
 
   /**
-   * Takes the triggers out of the writers' way, each table as soon as its writers let it; to be
-   * called behind {@link #end}, which has let them through already. Again is harmless.
+   * Ends the closing, whichever it is, for whoever holds the locks of {@link Sessions}.
+   *
+   * @return whether there was one
    */
-  static void lift(Connection source) throws SQLException {
-    String enabled =
-        "EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND g.tgenabled <> 'D' AND "
-            + ClosingSql.NAMED
-            + ")";
-    for (String table : Fence.tables(source, FenceSql.COVERED, enabled)) {
-      Fence.change(
-          source,
-          table,
-          "ALTER TABLE ONLY %s DISABLE TRIGGER whimbrel_closing, DISABLE TRIGGER whimbrel_closing_truncate"
-              .formatted(table));
+  static boolean endAny(Connection source, String how) throws SQLException {
+    return end(source, Integer.MAX_VALUE, how);
+  }
+
+  /**
+   * Ends the closing of this number, or of a smaller one: writers are let through from this COMMIT
+   * on, and no keeper or hand-over finds it any more. A later one stays as it is. Again is
+   * harmless.
+   *
+   * @return whether there was one
+   */
+  static boolean end(Connection source, int number, String how) throws SQLException {
+    if (!isThere(source)) {
+      return false;
+    }
+    try (PreparedStatement end = source.prepareStatement(ClosingSql.END)) {
+      end.setString(1, how);
+      end.setInt(2, number);
+      return end.executeUpdate() == 1;
     }
   }
 
   /** Drops everything, the table of a closing last. Again is harmless. */
   static void uninstall(Connection database) throws SQLException {
-    end(database, "taken away");
+    endAny(database, "taken away");
     for (String table :
         Fence.tables(
             database,

@@ -9,6 +9,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.List;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class ClosingKeeper {
   static final Duration INTERVAL = Duration.ofSeconds(2);
+
+  /** Whether the triggers are all on is asked of the whole catalog. */
+  private static final Duration COVERED = Duration.ofMinutes(1);
 
   private static final Duration CALL = Duration.ofSeconds(5);
 
@@ -31,6 +35,7 @@ final class ClosingKeeper {
   private final int number;
   private final BooleanSupplier engineLives;
   private @Nullable Connection source;
+  private Deadline covered = new Deadline(Duration.ZERO);
 
   /**
    * A keeper that has not begun.
@@ -70,6 +75,7 @@ final class ClosingKeeper {
   private @Nullable Outcome look(Pulse pulse) throws SQLException {
     try {
       if (Closing.renew(session(), number)) {
+        mustBeCovered();
         pulse.say(Progress.of("the source is closed for writes"));
         return null;
       }
@@ -83,6 +89,19 @@ final class ClosingKeeper {
           Progress.of("the source cannot be kept closed just now: " + SqlFailures.firstLine(e)));
       return null;
     }
+  }
+
+  /** Long before a hand-over finds it out. */
+  private void mustBeCovered() throws SQLException {
+    if (!covered.passed()) {
+      return;
+    }
+    List<String> tables = Closing.uncovered(session());
+    // A hand-over or somebody who opens the source has ended the closing before.
+    if (!tables.isEmpty() && Closing.renew(session(), number)) {
+      throw uncovered(move, tables);
+    }
+    covered = new Deadline(COVERED);
   }
 
   private Outcome ended() throws SQLException {
@@ -114,6 +133,15 @@ final class ClosingKeeper {
                 : "The source was closed for as long as it may be, until " + state.atMost();
     return Failures.needsHelp(
         how + ": nothing is lost, the source is the truth, and what was copied is stale",
+        "retry, which waits for the gate again, closes the source and copies everything anew; or roll back",
+        "whimbrel retry " + move.migration());
+  }
+
+  /** What has to be known of a closing behind which somebody could write without leaving a row. */
+  static RuntimeException uncovered(Move move, List<String> tables) {
+    return Failures.needsHelp(
+        "Somebody has switched off or dropped the triggers that close the source, or made a table without them: %s, so that what was copied may be stale. Nothing is lost, the source is the truth"
+            .formatted(InspectionJudgement.tables(tables)),
         "retry, which waits for the gate again, closes the source and copies everything anew; or roll back",
         "whimbrel retry " + move.migration());
   }

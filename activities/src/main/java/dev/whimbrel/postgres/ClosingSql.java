@@ -113,8 +113,22 @@ final class ClosingSql {
       END LOOP;
       """;
 
+  /** Ends the closing of this number, or of a smaller one: a later one stays as it is. */
   static final String END =
-      "UPDATE whimbrel.closing SET ended_at = clock_timestamp(), ended = %s WHERE ended_at IS NULL";
+      "UPDATE whimbrel.closing SET ended_at = pg_catalog.clock_timestamp(), ended = ?"
+          + " WHERE number <= ? AND ended_at IS NULL";
+
+  /**
+   * Tables that do not have both triggers as the closing left them. Nobody else sets {@code A}: to
+   * enable triggers again, all or one, sets {@code O}.
+   */
+  static final String UNCOVERED =
+      "SELECT format('%I.%I', n.nspname, c.relname) AS name FROM "
+          + FenceSql.COVERED
+          + """
+           AND NOT (c.oid IN (SELECT tgrelid FROM pg_trigger WHERE tgname = 'whimbrel_closing' AND tgenabled = 'A')
+                AND c.oid IN (SELECT tgrelid FROM pg_trigger WHERE tgname = 'whimbrel_closing_truncate' AND tgenabled = 'A'))
+           ORDER BY c.oid""";
 
   /** What a person says to open the source without the engine. */
   static final String BY_HAND =
@@ -131,6 +145,27 @@ final class ClosingSql {
           EXECUTE format('ALTER TABLE ONLY %%s DISABLE TRIGGER whimbrel_closing, DISABLE TRIGGER whimbrel_closing_truncate', t.name);
         END $$"""
         .formatted(Quoting.literal(table), HAVE_TRIGGERS, CREATE_MISSING);
+  }
+
+  /**
+   * Takes the triggers of one table out of its writers' way, in a transaction of its own in READ
+   * COMMITTED, or raises where a later closing stands, or this one does. No other closing can be
+   * made while the table's lock is held: it needs that lock until its COMMIT.
+   */
+  static String lift(String table, int number) {
+    return """
+        LOCK TABLE ONLY %1$s IN SHARE ROW EXCLUSIVE MODE;
+        DO $$ DECLARE triggers text; BEGIN
+          IF NOT EXISTS (SELECT FROM whimbrel.closing WHERE number <= %3$d AND ended_at IS NOT NULL) THEN
+            RAISE EXCEPTION 'closing %3$d was not ended, or a later one was made' USING ERRCODE = '%4$s';
+          END IF;
+          SELECT string_agg(format('DISABLE TRIGGER %%I', g.tgname), ', ') INTO triggers FROM pg_trigger g
+           WHERE g.tgrelid = %2$s::regclass AND g.tgenabled <> 'D' AND %5$s;
+          IF triggers IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE ONLY %%s %%s', %2$s, triggers);
+          END IF;
+        END $$"""
+        .formatted(table, Quoting.literal(table), number, Closing.LATER_STATE, NAMED);
   }
 
   /**
@@ -157,7 +192,8 @@ final class ClosingSql {
 
   /**
    * PL/pgSQL of the hand-over, which holds every table's lock: raises unless nobody can have
-   * written since the closing, and ends it. Behind it the fence itself refuses.
+   * written since the closing, and ends it. Behind it the fence itself refuses. Needs {@code
+   * DECLARE t record}.
    */
   static String spend(int number) {
     return """
@@ -166,8 +202,12 @@ final class ClosingSql {
         IF NOT FOUND THEN
           RAISE EXCEPTION 'closing %1$d of the source did not hold' USING ERRCODE = '%2$s';
         END IF;
+        %5$s LIMIT 1 INTO t;
+        IF FOUND THEN
+          RAISE EXCEPTION 'closing %1$d of the source did not hold: not on %%', t.name USING ERRCODE = '%2$s';
+        END IF;
         %3$s
         """
-        .formatted(number, Closing.BROKEN_STATE, DISABLE, Closing.HANDED_OVER);
+        .formatted(number, Closing.BROKEN_STATE, DISABLE, Closing.HANDED_OVER, UNCOVERED);
   }
 }

@@ -239,7 +239,12 @@ final class Fence {
     SQLException last = null;
     for (String timeout : LOCK_TIMEOUTS) {
       try (Statement statement = database.createStatement()) {
-        statement.execute("BEGIN; SET LOCAL lock_timeout = '" + timeout + "'; " + sql + "; COMMIT");
+        statement.execute(
+            "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '"
+                + timeout
+                + "'; "
+                + sql
+                + "; COMMIT");
         return;
       } catch (SQLException e) {
         try (Statement statement = database.createStatement()) {

@@ -64,7 +64,7 @@ final class OneSided {
         // Only this side's own COMMIT could have given the truth away.
         if (to == Side.SOURCE) {
           row = fencing.refuseLateHandOvers(sessions, row);
-          Closing.end(sessions.on(to).connection(CALL), "rolled back");
+          Closing.endAny(sessions.on(to).connection(CALL), "rolled back");
         }
         if (row.moved()) {
           follow();

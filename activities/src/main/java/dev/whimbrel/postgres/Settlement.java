@@ -153,7 +153,7 @@ final class Settlement {
         Fencing fencing = new Fencing(request);
         if (truth.side() == Side.SOURCE && request.to() == Side.SOURCE) {
           truth = fencing.refuseLateHandOvers(sessions, truth);
-          Closing.end(sessions.on(Side.SOURCE).connection(CALL), "rolled back");
+          Closing.endAny(sessions.on(Side.SOURCE).connection(CALL), "rolled back");
         }
         Attempt attempt = new Attempt(sessions, truth, request, followers, checkpoints, pulse);
         if (truth.side() == request.to()) {

@@ -102,6 +102,10 @@ final class SourceCloser {
   private Closed standing(Session source, Closing.State state) throws SQLException {
     if (state.number() == request.number()
         && Closing.renew(source.connection(CALL), request.number())) {
+      List<String> uncovered = Closing.uncovered(source.connection(CALL));
+      if (!uncovered.isEmpty()) {
+        throw ClosingKeeper.uncovered(move, uncovered);
+      }
       return answer(Closing.read(source.connection(CALL)).orElseThrow());
     }
     throw state.number() == request.number()

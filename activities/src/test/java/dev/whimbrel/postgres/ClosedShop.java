@@ -14,6 +14,7 @@ import dev.whimbrel.activity.VerifyRequest;
 import dev.whimbrel.secrets.Secrets;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 
 /**
@@ -140,6 +141,51 @@ final class ClosedShop implements AutoCloseable {
   boolean renews(int number) throws SQLException {
     try (Connection source = pair.source().connect(name)) {
       return Closing.renew(source, number);
+    }
+  }
+
+  /** Ends a closing, and leaves its triggers. */
+  void ends(int number) throws SQLException {
+    try (Connection source = pair.source().connect(name)) {
+      Closing.end(source, number, "ended by a test");
+    }
+  }
+
+  /** Whether a hand-over finds that nobody can have written; it is taken back. */
+  boolean spent(int number) {
+    try (Connection source = pair.source().connect(name);
+        Statement statement = source.createStatement()) {
+      source.setAutoCommit(false);
+      statement.execute(
+          "LOCK TABLE entry, counter, event, event_0, event_1, archive, \"Übung x\" IN SHARE ROW EXCLUSIVE MODE");
+      Verbatim.execute(
+          source, "DO $$ DECLARE t record; BEGIN " + ClosingSql.spend(number) + " END $$");
+      source.rollback();
+      return true;
+    } catch (SQLException e) {
+      assertThat(e.getSQLState()).isEqualTo(Closing.BROKEN_STATE);
+      return false;
+    }
+  }
+
+  /** As after {@link #prepared} by a role that may not make event triggers. */
+  ClosedShop withoutEventTriggers() throws SQLException {
+    try (Connection source = pair.source().connect(name)) {
+      DdlFence.lift(source);
+    }
+    return this;
+  }
+
+  /** A session of the application's own role. */
+  Connection app() throws SQLException {
+    return pair.source().connect(name, "app", null);
+  }
+
+  /** Has the application's own role do something. */
+  void asApp(String sql) throws SQLException {
+    try (Connection app = app();
+        Statement statement = app.createStatement()) {
+      statement.execute(sql);
     }
   }
 

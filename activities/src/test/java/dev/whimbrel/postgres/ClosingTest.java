@@ -86,15 +86,15 @@ class ClosingTest {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
       shop.close(1);
 
-      assertThatThrownBy(() -> asApp(shop, WRITE))
+      assertThatThrownBy(() -> shop.asApp(WRITE))
           .isInstanceOf(SQLException.class)
           .hasMessageContaining("cannot write to public.entry")
           .hasMessageContaining("at the latest");
       shop.silentFor(LONG_SILENT);
-      asApp(shop, WRITE);
+      shop.asApp(WRITE);
 
       assertThat(shop.state().by()).isEqualTo("app on public.entry");
-      assertThatThrownBy(() -> asApp(shop, "DELETE FROM whimbrel.passed"))
+      assertThatThrownBy(() -> shop.asApp("DELETE FROM whimbrel.passed"))
           .hasMessageContaining("permission denied");
     }
   }
@@ -107,7 +107,7 @@ class ClosingTest {
       shop.close(1);
       shop.silentFor(Duration.ofSeconds(seconds));
 
-      asApp(shop, WRITE);
+      shop.asApp(WRITE);
 
       assertThat(shop.renews(1)).isFalse();
     }
@@ -122,7 +122,7 @@ class ClosingTest {
           .execute(shop.name, "UPDATE whimbrel.closing SET at_most = clock_timestamp()");
 
       assertThat(shop.renews(1)).isFalse();
-      asApp(shop, WRITE);
+      shop.asApp(WRITE);
     }
   }
 
@@ -132,7 +132,7 @@ class ClosingTest {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
       shop.close(1);
       shop.silentFor(Duration.ofHours(1));
-      try (Connection app = app(shop);
+      try (Connection app = shop.app();
           Statement writer = app.createStatement()) {
         app.setAutoCommit(false);
         writer.execute(WRITE);
@@ -140,8 +140,8 @@ class ClosingTest {
       }
 
       assertThat(shop.renews(1)).isTrue();
-      assertThatThrownBy(() -> asApp(shop, WRITE)).hasMessageContaining("closed for writes");
-      assertThat(spent(shop, 1)).isTrue();
+      assertThatThrownBy(() -> shop.asApp(WRITE)).hasMessageContaining("closed for writes");
+      assertThat(shop.spent(1)).isTrue();
     }
   }
 
@@ -151,14 +151,14 @@ class ClosingTest {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
       shop.close(1);
       shop.silentFor(LONG_SILENT);
-      try (Connection app = app(shop);
+      try (Connection app = shop.app();
           Statement writer = app.createStatement()) {
         app.setAutoCommit(false);
         writer.execute(WRITE);
         assertThat(shop.renews(1)).isTrue();
-        assertThatThrownBy(() -> asApp(shop, WRITE)).hasMessageContaining("closed for writes");
+        assertThatThrownBy(() -> shop.asApp(WRITE)).hasMessageContaining("closed for writes");
 
-        CompletableFuture<Boolean> handOver = CompletableFuture.supplyAsync(() -> spent(shop, 1));
+        CompletableFuture<Boolean> handOver = CompletableFuture.supplyAsync(() -> shop.spent(1));
         Wait.until(
             "the hand-over waits for the writer",
             Duration.ofSeconds(10),
@@ -167,7 +167,7 @@ class ClosingTest {
         app.commit();
 
         assertThat(handOver.get(10, TimeUnit.SECONDS)).isFalse();
-        asApp(shop, WRITE); // Renewed as it is: it is broken, and lets everybody through.
+        shop.asApp(WRITE); // Renewed as it is: it is broken, and lets everybody through.
       }
       assertThat(shop.onSource("SELECT count(*) FROM entry WHERE writer = 9")).isEqualTo("2");
     }
@@ -178,16 +178,16 @@ class ClosingTest {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
       shop.close(1);
       shop.silentFor(LONG_SILENT);
-      try (Connection slow = app(shop);
+      try (Connection slow = shop.app();
           Statement writer = slow.createStatement()) {
         slow.setAutoCommit(false);
         writer.execute(WRITE);
 
-        asApp(shop, "SET statement_timeout = '2s'; " + WRITE);
+        shop.asApp("SET statement_timeout = '2s'; " + WRITE);
 
         slow.rollback();
       }
-      assertThat(spent(shop, 1)).isFalse();
+      assertThat(shop.spent(1)).isFalse();
     }
   }
 
@@ -197,9 +197,9 @@ class ClosingTest {
       shop.close(1);
       shop.silentFor(LONG_SILENT);
 
-      asApp(shop, "BEGIN; SAVEPOINT s; " + WRITE + "; ROLLBACK TO s; " + WRITE + "; COMMIT");
+      shop.asApp("BEGIN; SAVEPOINT s; " + WRITE + "; ROLLBACK TO s; " + WRITE + "; COMMIT");
 
-      assertThat(spent(shop, 1)).isFalse();
+      assertThat(shop.spent(1)).isFalse();
     }
   }
 
@@ -207,7 +207,7 @@ class ClosingTest {
   @ValueSource(strings = {"REPEATABLE READ", "SERIALIZABLE"})
   void refusesATransactionThatSawTheDatabaseBeforeItWasEverClosed(String level) throws Exception {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared();
-        Connection app = app(shop);
+        Connection app = shop.app();
         Statement writer = app.createStatement()) {
       writer.execute("BEGIN ISOLATION LEVEL " + level + "; SELECT count(*) FROM pg_class");
 
@@ -225,12 +225,12 @@ class ClosingTest {
   void neverLosesAnOldSnapshotFromSightWhereTheSourceWasClosedAgain(boolean broken)
       throws Exception {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared();
-        Connection app = app(shop);
+        Connection app = shop.app();
         Statement writer = app.createStatement()) {
       shop.close(1);
       shop.silentFor(LONG_SILENT);
       if (broken) {
-        asApp(shop, WRITE);
+        shop.asApp(WRITE);
       }
       writer.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class");
       shop.close(2);
@@ -239,14 +239,14 @@ class ClosingTest {
       writer.execute("ROLLBACK");
 
       assertThat(shop.renews(2)).isTrue();
-      assertThat(spent(shop, 2)).isTrue();
+      assertThat(shop.spent(2)).isTrue();
     }
   }
 
   @Test
   void closesNothingWhileSomebodyIsInTheMiddleOfAWriteAndNamesHim() throws Exception {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared();
-        Connection app = app(shop);
+        Connection app = shop.app();
         Statement writer = app.createStatement()) {
       app.setAutoCommit(false);
       writer.execute("SET application_name = 'nightly'; " + WRITE);
@@ -254,11 +254,11 @@ class ClosingTest {
       assertThatThrownBy(() -> shop.close(1))
           .hasMessageContaining("cannot be locked")
           .hasMessageContaining("nightly");
-      asApp(shop, WRITE);
+      shop.asApp(WRITE);
       app.commit();
 
       assertThat(shop.close(1).number()).isEqualTo(1);
-      assertThatThrownBy(() -> asApp(shop, WRITE)).hasMessageContaining("closed for writes");
+      assertThatThrownBy(() -> shop.asApp(WRITE)).hasMessageContaining("closed for writes");
       assertThat(shop.onSource("SELECT count(*) FROM entry WHERE writer = 9")).isEqualTo("2");
     }
   }
@@ -266,10 +266,10 @@ class ClosingTest {
   @Test
   void closesNothingWhileATransactionIsPrepared() throws Exception {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
-      asApp(shop, "BEGIN; " + WRITE + "; PREPARE TRANSACTION 'kept'");
+      shop.asApp("BEGIN; " + WRITE + "; PREPARE TRANSACTION 'kept'");
 
       assertThatThrownBy(() -> shop.close(1)).hasMessageContaining("prepared transaction kept");
-      asApp(shop, "COMMIT PREPARED 'kept'");
+      shop.asApp("COMMIT PREPARED 'kept'");
 
       assertThat(shop.close(1).number()).isEqualTo(1);
     }
@@ -281,7 +281,7 @@ class ClosingTest {
       Closed first = shop.close(1);
       Closed again = shop.close(1);
       shop.closing.openSource(shop.request(1));
-      asApp(shop, WRITE);
+      shop.asApp(WRITE);
       assertThatThrownBy(() -> shop.close(1)).hasMessageContaining("The source was opened");
       shop.close(2);
 
@@ -289,11 +289,11 @@ class ClosingTest {
       assertThatThrownBy(() -> shop.close(1)).hasMessageContaining("was closed again since");
       assertThat(shop.renews(1)).isFalse();
       assertThat(shop.renews(2)).isTrue();
-      assertThat(spent(shop, 1)).isFalse();
+      assertThat(shop.spent(1)).isFalse();
       assertThat(shop.switchover.settle(shop.back()).handedOver()).isFalse();
-      asApp(shop, WRITE);
+      shop.asApp(WRITE);
       assertThatThrownBy(() -> shop.close(3)).hasMessageContaining("A newer decision exists");
-      asApp(shop, WRITE);
+      shop.asApp(WRITE);
     }
   }
 
@@ -303,7 +303,7 @@ class ClosingTest {
       shop.pair.source().execute(shop.name, "ALTER TABLE archive ADD COLUMN more int");
 
       assertThatThrownBy(() -> shop.close(1)).hasMessageContaining("The catalog of the source");
-      asApp(shop, WRITE);
+      shop.asApp(WRITE);
     }
   }
 
@@ -349,7 +349,7 @@ class ClosingTest {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
       shop.close(1);
       shop.switchover.settle(shop.back());
-      asApp(shop, WRITE);
+      shop.asApp(WRITE);
       shop.switchover.unprepareSwitchover(shop.move);
 
       assertThat(
@@ -357,24 +357,7 @@ class ClosingTest {
                   "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'whimbrel%' AND NOT tgisinternal"))
           .isEqualTo("0");
       assertThat(shop.onSource("SELECT to_regclass('whimbrel.closing') IS NULL")).isEqualTo("t");
-      asApp(shop, WRITE);
-    }
-  }
-
-  /** As a hand-over asks it, with every table locked. */
-  private static boolean spent(ClosedShop shop, int number) {
-    try (Connection source = shop.pair.source().connect(shop.name);
-        Statement statement = source.createStatement()) {
-      source.setAutoCommit(false);
-      statement.execute(
-          "LOCK TABLE entry, counter, event, event_0, event_1, archive, \"Übung x\" IN SHARE ROW EXCLUSIVE MODE");
-      Verbatim.execute(
-          source, "DO $$ DECLARE t record; BEGIN " + ClosingSql.spend(number) + " END $$");
-      source.rollback();
-      return true;
-    } catch (SQLException e) {
-      assertThat(e.getSQLState()).isEqualTo(Closing.BROKEN_STATE);
-      return false;
+      shop.asApp(WRITE);
     }
   }
 
@@ -382,17 +365,6 @@ class ClosingTest {
     assertThatThrownBy(write)
         .isInstanceOfSatisfying(
             SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(state));
-  }
-
-  private static Connection app(ClosedShop shop) throws SQLException {
-    return shop.pair.source().connect(shop.name, "app", null);
-  }
-
-  private static void asApp(ClosedShop shop, String sql) throws SQLException {
-    try (Connection app = app(shop);
-        Statement statement = app.createStatement()) {
-      statement.execute(sql);
-    }
   }
 
   private static int number;
