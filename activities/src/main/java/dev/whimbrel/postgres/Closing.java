@@ -120,7 +120,7 @@ final class Closing {
    */
   static void install(Connection source) throws SQLException {
     Verbatim.execute(source, ClosingSql.TABLES);
-    Verbatim.execute(source, ClosingSql.FUNCTION);
+    Verbatim.execute(source, ClosingFence.FUNCTION);
     String missing =
         "NOT (c.oid IN (SELECT tgrelid FROM pg_trigger WHERE tgname = 'whimbrel_closing')"
             + " AND c.oid IN (SELECT tgrelid FROM pg_trigger WHERE tgname = 'whimbrel_closing_truncate'))";
@@ -143,6 +143,26 @@ final class Closing {
                 + " AND NOT EXISTS (SELECT FROM whimbrel.passed)")) {
       renew.setInt(1, number);
       return renew.executeUpdate() == 1;
+    }
+  }
+
+  /**
+   * Ends closings of smaller numbers and forgets who was let through behind them, before anybody is
+   * held up: there may be millions. A row that comes later is one of a writer who is in the middle
+   * of it, and goes with the closing. The connection must be in autocommit mode.
+   */
+  static void forgetOlder(Connection source, int number) throws SQLException {
+    end(source, number - 1, "closed again");
+    try (Statement statement = source.createStatement()) {
+      try {
+        statement.execute(ClosingSql.FORGET);
+      } catch (SQLException e) {
+        if (!SqlFailures.is(e, SqlFailures.LOCK_NOT_AVAILABLE)) {
+          throw e;
+        }
+        statement.execute("ROLLBACK");
+        statement.execute(ClosingSql.FORGET_ROW_BY_ROW);
+      }
     }
   }
 

@@ -29,41 +29,6 @@ final class ClosingSql {
   static final String RENEWED =
       "(clock_timestamp() BETWEEN c.renewed - c.lease AND c.renewed + c.lease AND clock_timestamp() < c.at_most)";
 
-  /** Whoever may write to a table may not write to these: the function does, for everybody. */
-  static final String FUNCTION =
-      """
-      CREATE OR REPLACE FUNCTION whimbrel.closing_fence() RETURNS trigger
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $fence$
-      DECLARE
-        c record;
-        sees_the_present boolean := current_setting('transaction_isolation') IN ('read committed', 'read uncommitted');
-        broken boolean;
-      BEGIN
-        SELECT * INTO c FROM whimbrel.closing;
-        IF c.one IS NULL THEN
-          RAISE EXCEPTION 'cannot write to %%.%%: this database was closed for writes since this transaction began',
-            TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'serialization_failure';
-        END IF;
-        broken := EXISTS (SELECT FROM whimbrel.passed);
-        IF c.ended_at IS NULL AND NOT broken AND %s THEN
-          RAISE EXCEPTION 'cannot write to %%.%%: this database is closed for writes while it is copied (since %%, until %% at the latest)',
-            TG_TABLE_SCHEMA, TG_TABLE_NAME,
-            to_char(c.closed_at AT TIME ZONE 'UTC', 'HH24:MI:SS "UTC"'), to_char(c.at_most AT TIME ZONE 'UTC', 'HH24:MI:SS "UTC"')
-            USING ERRCODE = 'read_only_sql_transaction',
-                  HINT = 'Reading goes on. Try again later: the service is being moved.';
-        END IF;
-        IF NOT sees_the_present THEN
-          -- A snapshot may show an earlier closing, which broke: this fails where the row is another one by now.
-          PERFORM FROM whimbrel.closing FOR SHARE;
-        END IF;
-        IF NOT sees_the_present OR (c.ended_at IS NULL AND NOT broken) THEN
-          INSERT INTO whimbrel.passed (role, relation) VALUES (session_user, format('%%I.%%I', TG_TABLE_SCHEMA, TG_TABLE_NAME));
-        END IF;
-        RETURN NULL;
-      END $fence$;
-      """
-          .formatted(RENEWED);
-
   static final String NAMED =
       "g.tgname IN ('whimbrel_closing', 'whimbrel_closing_truncate') AND NOT g.tgisinternal";
 
@@ -112,6 +77,26 @@ final class ClosingSql {
         EXECUTE format('ALTER TABLE ONLY %s %s', t.name, t.triggers);
       END LOOP;
       """;
+
+  /**
+   * At once, whatever they are, and only where no closing is left in which they count: whoever
+   * closes touches the table before its closing can be seen.
+   */
+  static final String FORGET =
+      """
+      BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '300ms';
+      LOCK TABLE whimbrel.passed IN ACCESS EXCLUSIVE MODE;
+      DO $$ BEGIN
+        IF NOT EXISTS (SELECT FROM whimbrel.closing WHERE ended_at IS NULL) THEN
+          TRUNCATE whimbrel.passed;
+        END IF;
+      END $$;
+      COMMIT""";
+
+  /** The same where somebody reads the table, as a backup does for hours. */
+  static final String FORGET_ROW_BY_ROW =
+      "DELETE FROM whimbrel.passed WHERE NOT EXISTS"
+          + " (SELECT FROM whimbrel.closing WHERE ended_at IS NULL)";
 
   /** Ends the closing of this number, or of a smaller one: a later one stays as it is. */
   static final String END =

@@ -50,8 +50,10 @@ final class SourceCloser {
       if (before.isPresent() && before.get().number() >= request.number()) {
         return standing(source, before.get());
       }
+      SynchronousStandby.mustAnswer(source, pulse);
       awaitBlockers(sessions);
       install(sessions, source);
+      Closing.forgetOlder(source.connection(LONG), request.number());
       String lock = TableLocks.statement(source);
       String fingerprint = fingerprint(source);
       if (pulse.cancelled()) {
@@ -117,30 +119,30 @@ final class SourceCloser {
             null);
   }
 
+  /** Nobody is held up for longer than the budget: each statement has what the others left. */
   private void run(Sessions sessions, Session source, String lock, String fingerprint)
       throws SQLException {
     Duration budget = move.pauseBudget();
     try {
       source.run(
           """
-          BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = %d;
-          %s;
+          BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+          %1$s;
+          %2$s;
+          %1$s;
           DO $$ BEGIN
-            IF (%s) IS DISTINCT FROM (SELECT fingerprint FROM whimbrel.authority) THEN
-              RAISE EXCEPTION 'the catalog has changed' USING ERRCODE = '%s';
-            END IF;
-            IF clock_timestamp() > transaction_timestamp() + interval '%d milliseconds' THEN
-              RAISE EXCEPTION 'the pause budget is used up' USING ERRCODE = '57014';
+            IF (%3$s) IS DISTINCT FROM (SELECT fingerprint FROM whimbrel.authority) THEN
+              RAISE EXCEPTION 'the catalog has changed' USING ERRCODE = '%4$s';
             END IF;
           END $$;
-          %s;
+          %1$s;
+          %5$s;
           COMMIT"""
               .formatted(
-                  budget.toMillis(),
+                  left(budget),
                   lock,
                   fingerprint,
                   CHANGED_STATE,
-                  budget.toMillis(),
                   ClosingSql.closing(
                       request.number(),
                       request.atMost(),
@@ -150,6 +152,12 @@ final class SourceCloser {
     } catch (SQLException e) {
       throw refused(sessions, source, e);
     }
+  }
+
+  /** Gives the next statement of a transaction what is left of its budget. */
+  private static String left(Duration budget) {
+    return "SELECT set_config('statement_timeout', greatest(1, ceil(%d - 1000 * extract(epoch FROM clock_timestamp() - transaction_timestamp())))::text, true)"
+        .formatted(budget.toMillis());
   }
 
   /** In words, where nobody is held up any more. */
