@@ -5,6 +5,8 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.Side;
+import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -51,7 +53,7 @@ final class ClosingKeeper {
   }
 
   /** Returns when the closing was ended; fails with {@code NeedsHelp} when it did not hold. */
-  Outcome keep(Pulse pulse) throws SQLException {
+  Outcome keep(Pulse pulse) {
     try {
       while (true) {
         Outcome ended = engineLives.getAsBoolean() ? look(pulse) : silent(pulse);
@@ -72,7 +74,8 @@ final class ClosingKeeper {
     return null;
   }
 
-  private @Nullable Outcome look(Pulse pulse) throws SQLException {
+  /** Ends by a fact alone: all that merely fails may pass, and the lease does the rest. */
+  private @Nullable Outcome look(Pulse pulse) {
     try {
       if (Closing.renew(session(), number)) {
         mustBeCovered();
@@ -81,9 +84,13 @@ final class ClosingKeeper {
       }
       return ended();
     } catch (SQLException e) {
+      boolean gone =
+          (SqlFailures.is(e, SqlFailures.UNDEFINED_TABLE)
+                  || SqlFailures.is(e, SqlFailures.UNDEFINED_SCHEMA))
+              && wasTakenAway();
       drop();
-      if (!SqlFailures.mayPass(e)) {
-        throw e;
+      if (gone) {
+        throw unknown("whimbrel.closing is gone");
       }
       pulse.say(
           Progress.of("the source cannot be kept closed just now: " + SqlFailures.firstLine(e)));
@@ -104,22 +111,42 @@ final class ClosingKeeper {
     covered = new Deadline(COVERED);
   }
 
+  /** Whether this is the source, and not what its address leads to for a moment. */
+  private boolean wasTakenAway() {
+    try {
+      return Answers.holds(session(), "SELECT NOT pg_is_in_recovery()")
+          && !Closing.isThere(session())
+          && Authority.read(session())
+              .filter(row -> row.migration().equals(move.migration()) && row.side() == Side.SOURCE)
+              .isPresent();
+    } catch (SQLException e) {
+      return false;
+    }
+  }
+
+  /** To be asked of a server that has just taken a write, and so is no standby. */
   private Outcome ended() throws SQLException {
     Closing.State state =
-        Closing.read(session())
-            .orElseThrow(
-                () ->
-                    Failures.needsHelp(
-                        "The source is not closed: whimbrel.closing is gone",
-                        "retry, which closes it again and copies everything anew",
-                        "whimbrel retry " + move.migration()));
-    if (state.number() != number) {
+        Closing.read(session()).orElseThrow(() -> unknown("it knows of no closing"));
+    if (state.number() < number) {
+      throw unknown("the last one that it knows is closing " + state.number());
+    }
+    if (state.number() > number) {
       return new Outcome("closing %d is over".formatted(number));
     }
     if (Closing.HANDED_OVER.equals(state.ended())) {
       return new Outcome("closing %d is over: the source was handed over".formatted(number));
     }
     throw broken(move, state);
+  }
+
+  /** It was restored, or a standby took its place that had not heard of the closing. */
+  private RuntimeException unknown(String what) {
+    return Failures.needsHelp(
+        "The source is not closed, it has lost closing %d (%s): was it restored, or did a standby take its place? Nothing is handed over, and what was copied is stale"
+            .formatted(number, what),
+        "find out what became of the source and of what was acknowledged there; then retry, which closes it again and copies everything anew",
+        "whimbrel retry " + move.migration());
   }
 
   /** What has to be known of a closing that did not hold. */
@@ -149,15 +176,23 @@ final class ClosingKeeper {
   private Connection session() throws SQLException {
     Connection open = source;
     if (open == null) {
-      open =
-          databases.open(
-              move.source(), Names.applicationName(move.migration(), "keep-closed"), CALL);
+      open = connect();
       source = open;
       try (Statement statement = open.createStatement()) {
         statement.execute(SETTINGS);
       }
     }
     return open;
+  }
+
+  private Connection connect() throws SQLException {
+    String application = Names.applicationName(move.migration(), "keep-closed");
+    try {
+      return databases.open(move.source(), application, CALL);
+    } catch (ApplicationFailure e) {
+      // Where secrets are kept may be away for a while, too.
+      throw new SQLException(e.getOriginalMessage(), SqlFailures.CONNECTION_FAILURE, e);
+    }
   }
 
   private void drop() {

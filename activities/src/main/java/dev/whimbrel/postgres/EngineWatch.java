@@ -1,5 +1,7 @@
 package dev.whimbrel.postgres;
 
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import io.temporal.activity.Activity;
 import io.temporal.activity.ActivityExecutionContext;
 import io.temporal.api.common.v1.WorkflowExecution;
@@ -73,6 +75,13 @@ final class EngineWatch implements AutoCloseable {
     return System.nanoTime() - answered < patience.toNanos();
   }
 
+  /** Who refuses to say, or has too much to do, is alive. */
+  private static boolean isAnAnswer(RuntimeException e) {
+    return e instanceof StatusRuntimeException refused
+        && (refused.getStatus().getCode() == Status.Code.PERMISSION_DENIED
+            || refused.getStatus().getCode() == Status.Code.RESOURCE_EXHAUSTED);
+  }
+
   private void run(Duration interval) {
     while (true) {
       long asked = System.nanoTime();
@@ -81,7 +90,10 @@ final class EngineWatch implements AutoCloseable {
           answered = asked; // From then on it may have died.
         }
       } catch (RuntimeException e) {
-        // No answer: the clock runs on.
+        if (isAnAnswer(e)) {
+          answered = asked;
+        }
+        // Else the clock runs on.
       }
       try {
         Thread.sleep(interval.toMillis());

@@ -30,8 +30,6 @@ public final class PostgresSourceClosing implements SourceClosing {
     try (Pulse pulse = new Pulse("keeping the source closed");
         EngineWatch engine = EngineWatch.ofThisActivity()) {
       return new ClosingKeeper(databases, request, engine::lives).keep(pulse);
-    } catch (SQLException e) {
-      throw SqlFailures.of("Cannot keep the source closed", e);
     }
   }
 

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Closed;
-import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
 import java.sql.Connection;
@@ -13,8 +12,6 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -305,43 +302,6 @@ class ClosingTest {
       assertThatThrownBy(() -> shop.close(1)).hasMessageContaining("The catalog of the source");
       shop.asApp(WRITE);
     }
-  }
-
-  @Test
-  void isNotRenewedForAnEngineThatDoesNotAnswer() throws Exception {
-    try (ClosedShop shop = new ClosedShop(pair, database()).prepared();
-        Pulse pulse = new Pulse("a test")) {
-      shop.close(1);
-      AtomicBoolean lives = new AtomicBoolean(true);
-      AtomicInteger asked = new AtomicInteger();
-      ClosingKeeper keeper =
-          new ClosingKeeper(
-              new Databases(new Secrets()),
-              shop.request(1),
-              () -> {
-                asked.incrementAndGet();
-                return lives.get();
-              });
-      Thread keeping = new Thread(() -> keep(keeper, pulse), "keeper");
-      keeping.start();
-      String renewed = "SELECT renewed FROM whimbrel.closing";
-      String first = shop.onSource(renewed);
-      Wait.until("it is renewed", LIMIT, () -> !shop.onSource(renewed).equals(first));
-
-      lives.set(false);
-      int before = asked.get();
-      Wait.until("it looks once more", LIMIT, () -> asked.get() > before);
-      String last = shop.onSource(renewed);
-      Wait.until("it looks again and again", LIMIT, () -> asked.get() > before + 2);
-
-      assertThat(shop.onSource(renewed)).isEqualTo(last);
-      keeping.interrupt();
-      keeping.join();
-    }
-  }
-
-  private static void keep(ClosingKeeper keeper, Pulse pulse) {
-    assertThatThrownBy(() -> keeper.keep(pulse)).hasMessageContaining("Interrupted");
   }
 
   @Test

@@ -3,10 +3,15 @@ package dev.whimbrel.postgres;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** An engine that does not answer any more is as good as dead. */
 class EngineWatchTest {
@@ -33,6 +38,29 @@ class EngineWatchTest {
             return true;
           });
       Wait.until("it counts as dead", LIMIT, () -> !watch.lives());
+    }
+  }
+
+  /** A worker's key may not be allowed to describe, or may be asked to wait. */
+  @ParameterizedTest
+  @EnumSource(
+      value = Status.Code.class,
+      names = {"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "NOT_FOUND", "UNAVAILABLE"})
+  void takesAnEngineThatRefusesToAnswerForAlive(Status.Code code) {
+    AtomicInteger asked = new AtomicInteger();
+    try (EngineWatch watch =
+        new EngineWatch(
+            () -> {
+              asked.incrementAndGet();
+              throw new StatusRuntimeException(code.toStatus());
+            },
+            OFTEN,
+            Duration.ofMillis(300))) {
+      Wait.until("it was asked for long", LIMIT, () -> asked.get() > 100);
+
+      assertThat(watch.lives())
+          .isEqualTo(
+              code == Status.Code.PERMISSION_DENIED || code == Status.Code.RESOURCE_EXHAUSTED);
     }
   }
 
