@@ -4,6 +4,8 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 
@@ -16,9 +18,15 @@ final class ClosedCopy {
 
   private ClosedCopy() {}
 
-  /** What stands in the place of a slot's name where the source is closed. */
-  static String behind(int closing) {
-    return BEHIND + closing;
+  /**
+   * What stands in the place of a slot's name where the source is closed. Numbers begin anew with
+   * each migration, and a list may be left of one of the same name that was rolled back.
+   */
+  static String behind(Closing.State closing) {
+    return BEHIND
+        + closing.number()
+        + "/"
+        + ChronoUnit.MICROS.between(Instant.EPOCH, closing.closedAt());
   }
 
   /** Whether a snapshot was taken behind a closing. */
@@ -31,7 +39,7 @@ final class ClosedCopy {
    *
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where none holds
    */
-  static int closing(Move move, Connection source) throws SQLException {
+  static Closing.State closing(Move move, Connection source) throws SQLException {
     Closing.State state = Closing.read(source).orElseThrow(() -> notClosed(move));
     if (!state.holds()) {
       throw ClosingKeeper.broken(move, state);
@@ -41,7 +49,7 @@ final class ClosedCopy {
     if (!uncovered.isEmpty() && Closing.read(source).filter(Closing.State::holds).isPresent()) {
       throw ClosingKeeper.uncovered(move, uncovered);
     }
-    return state.number();
+    return state;
   }
 
   /** Fails where the closing that stands does not hold. */
@@ -77,8 +85,8 @@ final class ClosedCopy {
   static void mustBeWhole(
       Move move, int closing, String fingerprint, Connection source, Connection target)
       throws SQLException {
-    int standing = closing(move, source);
-    if (!Closing.read(source).orElseThrow().fingerprint().equals(fingerprint)) {
+    Closing.State standing = closing(move, source);
+    if (!standing.fingerprint().equals(fingerprint)) {
       throw Failures.needsHelp(
           "The catalog of the source has changed since it was closed: a table, column or sequence was added, changed or dropped",
           "roll back and start again; until then the source opens by itself when it was closed for as long as it may be",
@@ -86,12 +94,12 @@ final class ClosedCopy {
     }
     Optional<CopyGenerations.Generation> copied = copied(target);
     String slot = copied.map(CopyGenerations.Generation::slot).orElse("");
-    if (standing != closing || !slot.equals(behind(closing))) {
+    if (standing.number() != closing || !slot.equals(behind(standing))) {
       throw Failures.needsHelp(
           "Nothing was handed over: this switchover rests on closing %d of the source, closing %d stands, and %s"
               .formatted(
                   closing,
-                  standing,
+                  standing.number(),
                   slot.isEmpty()
                       ? "the copy is not complete"
                       : "what the target holds was copied behind " + slot),

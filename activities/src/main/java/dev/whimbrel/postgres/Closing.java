@@ -211,18 +211,19 @@ final class Closing {
   /** Drops everything, the table of a closing last. Again is harmless. */
   static void uninstall(Connection database) throws SQLException {
     endAny(database, "taken away");
-    for (String table :
-        Fence.tables(
+    String carrying =
+        " AND EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND "
+            + ClosingSql.NAMED
+            + ")";
+    // First what guards DDL: to drop a trigger would meet it, and behind it a fence.
+    for (String half : List.of("c.oid = to_regclass('whimbrel.ddl')", "n.nspname <> 'whimbrel'")) {
+      for (String table : Fence.tables(database, FenceSql.COVERED, half + carrying)) {
+        Fence.change(
             database,
-            FenceSql.COVERED,
-            "EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = c.oid AND "
-                + ClosingSql.NAMED
-                + ")")) {
-      Fence.change(
-          database,
-          table,
-          "DROP TRIGGER IF EXISTS whimbrel_closing ON %1$s; DROP TRIGGER IF EXISTS whimbrel_closing_truncate ON %1$s"
-              .formatted(table));
+            table,
+            "DROP TRIGGER IF EXISTS whimbrel_closing ON %1$s; DROP TRIGGER IF EXISTS whimbrel_closing_truncate ON %1$s"
+                .formatted(table));
+      }
     }
     try (Statement statement = database.createStatement()) {
       statement.execute(

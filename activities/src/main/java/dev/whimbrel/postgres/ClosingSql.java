@@ -115,9 +115,26 @@ final class ClosingSql {
                 AND c.oid IN (SELECT tgrelid FROM pg_trigger WHERE tgname = 'whimbrel_closing_truncate' AND tgenabled = 'A'))
            ORDER BY c.oid""";
 
+  /**
+   * PL/pgSQL that ends whatever closing there is where another side is the truth, and takes its
+   * triggers away; needs {@code DECLARE t record}. DDL's guard comes first, or it would be met.
+   */
+  static final String GIVE_UP =
+      DISABLE
+          + """
+          IF to_regclass('whimbrel.closing') IS NOT NULL THEN
+            UPDATE whimbrel.closing SET ended_at = clock_timestamp(), ended = 'given up' WHERE ended_at IS NULL;
+          END IF;
+          """;
+
   /** What a person says to open the source without the engine. */
   static final String BY_HAND =
       "UPDATE whimbrel.closing SET ended_at = clock_timestamp(), ended = 'by hand' WHERE ended_at IS NULL";
+
+  /** As one line between the double quotes of a shell; gives up where a table stays locked. */
+  static final String LIFT_BY_HAND =
+      ("SET lock_timeout = '2s'; DO \\$\\$ DECLARE t record; BEGIN " + GIVE_UP + " END \\$\\$")
+          .replaceAll("\\s+", " ");
 
   private ClosingSql() {}
 

@@ -220,6 +220,7 @@ final class Settlement {
         .run(
             "DO $$ DECLARE t record; BEGIN "
                 + FenceSql.CLOSING
+                + ClosingSql.GIVE_UP
                 + Authority.compareAndSet(
                     row,
                     truth.side(),

@@ -67,6 +67,28 @@ final class ClosedShop implements AutoCloseable {
     return new ClosingRequest(move, number, 1, Duration.ofHours(1));
   }
 
+  /** One that holds writers up for no longer than this. */
+  ClosingRequest hasty(int number, Duration budget) {
+    return new ClosingRequest(
+        new Move(
+            move.migration(),
+            move.source(),
+            move.target(),
+            move.connect(),
+            move.leftBehind(),
+            move.jobs(),
+            move.maxLag(),
+            move.throttle(),
+            move.wal(),
+            move.tables(),
+            budget,
+            move.stages(),
+            true),
+        number,
+        1,
+        Duration.ofHours(1));
+  }
+
   Closed close(int number) {
     return closing.closeSource(request(number));
   }

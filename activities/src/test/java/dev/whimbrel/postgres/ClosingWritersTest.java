@@ -309,13 +309,13 @@ class ClosingWritersTest {
       pair.source()
           .execute(
               shop.name,
-              "INSERT INTO whimbrel.passed SELECT clock_timestamp(), 'app', 'public.entry' FROM generate_series(1, 1500000)");
+              "INSERT INTO whimbrel.passed SELECT clock_timestamp(), 'app', 'public.entry' FROM generate_series(1, 3000000)");
       if (read) {
         backup.setAutoCommit(false);
         backup.createStatement().execute("LOCK TABLE whimbrel.passed IN ACCESS SHARE MODE");
       }
 
-      shop.close(2);
+      shop.closing.closeSource(shop.hasty(2, Duration.ofSeconds(1)));
 
       assertThat(shop.onSource("SELECT count(*) FROM whimbrel.passed")).isEqualTo("0");
       assertThat(shop.spent(2)).isTrue();
