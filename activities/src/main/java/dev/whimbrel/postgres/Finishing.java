@@ -150,6 +150,13 @@ final class Finishing {
     Side to = attempt.to();
     while (!Markers.arrived(gaining.connection(), from, marker)) {
       attempt.pulse().check();
+      if (patience.passed() && attempt.request().move().offline() && to == Side.TARGET) {
+        throw Failures.needsHelp(
+            "The source handed over (epoch %d), but the target has lost what it had confirmed: the marker of the hand-over is not there, and nothing streams that could bring it. Was it restored, or did a standby take its place?"
+                .formatted(attempt.truth().decisive().epoch()),
+            "bring back the target that had it, then retry; or roll back, which opens the source again: nothing was written since, and nothing is lost. Both sides are closed until then",
+            "whimbrel rollback " + attempt.request().move().migration());
+      }
       if (patience.passed()) {
         throw Failures.needsHelp(
             "The %s handed over (epoch %d), but its last rows do not arrive on the %s: the stream %s stands still"

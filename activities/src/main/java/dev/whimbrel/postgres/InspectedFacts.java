@@ -39,6 +39,16 @@ final class InspectedFacts {
           "The %s IS CLOSED FOR WRITES while it is copied (%s). To open it at once, which makes the copy stale: psql '%s' -c \"%s\""
               .formatted(side, seen.closing(), state.url(), ClosingSql.BY_HAND));
     }
+    if (seen.leftOn() > 0) {
+      facts.add(
+          "Triggers of a closing that refuses nobody are still on on %d table%s of the %s, and called by each write. Where nothing is copied behind it any more, to take them away: psql '%s' -c \"%s\""
+              .formatted(
+                  seen.leftOn(),
+                  seen.leftOn() == 1 ? "" : "s",
+                  side,
+                  state.url(),
+                  ClosingSql.LIFT_BY_HAND));
+    }
     if (seen.inRecovery()) {
       facts.add("The %s is a standby in recovery: nobody can write to it.".formatted(side));
     }

@@ -163,6 +163,9 @@ final class OneSided {
 
   private RuntimeException askForHelp(Sessions sessions, Authority.Row row) throws SQLException {
     Session session = sessions.on(request.to());
+    if (request.move().offline() && lost == Side.SOURCE) {
+      throw askForHelpBehindClosing(session, row);
+    }
     Stream stream = Stream.leaving(lost, new Names(request.move().migration()));
     List<@Nullable String> proven =
         session
@@ -196,6 +199,34 @@ final class OneSided {
                 .formatted(lost.word()),
             "whimbrel %s %s --accept-loss --by NAME --reason WHY"
                 .formatted(verb, request.move().migration()),
+            row.writable() != lost));
+  }
+
+  /** Nothing streams: the target holds what the source held when it was closed, or a part of it. */
+  private RuntimeException askForHelpBehindClosing(Session session, Authority.Row row)
+      throws SQLException {
+    boolean whole = ClosedCopy.isComplete(session.connection(CALL));
+    Integer closing = request.closing();
+    return Failures.needsHelp(
+        new Failures.Help(
+            "The source cannot be reached for %d s, and %s. %s"
+                .formatted(
+                    request.patience().toSeconds(),
+                    row.writable() == lost
+                        ? "it is the truth (epoch %d since %s)"
+                            .formatted(row.epoch(), row.changedAt())
+                        : "it may have handed over already",
+                    whole
+                        ? "The target holds everything that the source held when it was closed%s. What the source acknowledged after that, where it has opened by itself, is missing"
+                            .formatted(closing == null ? "" : " (closing " + closing + ")")
+                        : "THE TARGET HOLDS A PART OF IT ONLY: the copy is not complete"),
+            whole
+                ? "bring the source back and retry; or, where it is gone for good, accept the loss by name"
+                : "bring the source back, or restore it from its backup: the target is no replacement for it",
+            whole
+                ? "whimbrel promote %s --accept-loss --by NAME --reason WHY"
+                    .formatted(request.move().migration())
+                : null,
             row.writable() != lost));
   }
 

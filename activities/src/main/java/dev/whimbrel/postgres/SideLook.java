@@ -98,7 +98,8 @@ final class SideLook {
             connection,
             inRecovery ? "SELECT pg_last_wal_replay_lsn()" : "SELECT pg_current_wal_insert_lsn()"),
         part(connection),
-        closing(connection));
+        closing(connection),
+        leftOn(connection));
   }
 
   private static String server(Connection connection) throws SQLException {
@@ -187,7 +188,17 @@ final class SideLook {
         .orElse(null);
   }
 
-  /** The stage of a copy that is not live yet; null where there is none. */
+  /** How many tables call the triggers of a closing that refuses nobody; 0 where one does. */
+  private static int leftOn(Connection connection) throws SQLException {
+    return closing(connection) != null
+        ? 0
+        : number(
+            connection,
+            "SELECT count(DISTINCT g.tgrelid) FROM pg_trigger g WHERE g.tgenabled <> 'D' AND "
+                + ClosingSql.NAMED);
+  }
+
+  /** The stage of a copy that is not live yet, or what else is not; null where all of it is. */
   private static @Nullable String part(Connection connection) throws SQLException {
     String mayLook =
         text(
@@ -195,7 +206,17 @@ final class SideLook {
     if ("f".equals(mayLook)) {
       return "a stage that this role may not look at";
     }
-    return new CopyStages(connection).current().map(CopyStages.Stage::words).orElse(null);
+    String stage = new CopyStages(connection).current().map(CopyStages.Stage::words).orElse(null);
+    return stage == null && isHalfCopied(connection) ? "what is left of it" : stage;
+  }
+
+  private static boolean isHalfCopied(Connection connection) throws SQLException {
+    return "t"
+            .equals(
+                text(
+                    connection,
+                    "SELECT has_table_privilege(to_regclass('whimbrel.copy_piece'), 'SELECT')"))
+        && !new CopyList(connection).isFinished();
   }
 
   private static @Nullable Instant lastMarker(Connection connection, Side from)

@@ -47,6 +47,7 @@ record SideState(
    *     part of the tables; null where it holds all of them
    * @param closing the closing for an offline copy that refuses writers just now, in words; null
    *     where none does
+   * @param leftOn tables whose writers call the triggers of a closing that refuses nobody
    */
   record Seen(
       Authority.@Nullable Row row,
@@ -66,7 +67,8 @@ record SideState(
       boolean underWay,
       @Nullable String position,
       @Nullable String part,
-      @Nullable String closing) {
+      @Nullable String closing,
+      int leftOn) {
 
     /** Whether every table takes writes as far as the fence goes. */
     boolean open() {

@@ -498,7 +498,8 @@ class InspectionJudgementTest {
               underWay,
               "0/1",
               part,
-              null);
+              null,
+              0);
       return new SideState(
           side,
           host + ":5432/shop",
