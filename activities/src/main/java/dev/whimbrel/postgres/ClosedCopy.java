@@ -6,7 +6,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -44,10 +43,10 @@ final class ClosedCopy {
     if (!state.holds()) {
       throw ClosingKeeper.broken(move, state);
     }
-    List<String> uncovered = Closing.uncovered(source);
+    Optional<String> doubt = Closing.doubt(source);
     // A hand-over may have ended it in between.
-    if (!uncovered.isEmpty() && Closing.read(source).filter(Closing.State::holds).isPresent()) {
-      throw ClosingKeeper.uncovered(move, uncovered);
+    if (doubt.isPresent() && Closing.read(source).filter(Closing.State::holds).isPresent()) {
+      throw ClosingKeeper.doubtful(move, doubt.get());
     }
     return state;
   }
@@ -64,7 +63,8 @@ final class ClosedCopy {
       return notClosed(move);
     }
     return state.get().holds()
-        ? ClosingKeeper.uncovered(move, Closing.uncovered(source))
+        ? ClosingKeeper.doubtful(
+            move, Closing.doubt(source).orElse("The closing of the source did not hold"))
         : ClosingKeeper.broken(move, state.get());
   }
 

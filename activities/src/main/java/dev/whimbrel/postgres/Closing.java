@@ -20,9 +20,9 @@ import org.jspecify.annotations.Nullable;
  * the same transaction.
  *
  * <p>Clocks decide when writers are let through, and nothing else. That nobody wrote is known from
- * the absence of such a row, looked for with every table locked: whoever writes holds a lock on his
- * table until his row can be seen, and rows are taken away only by the next closing, which waits
- * for the same locks. So it does not matter who has renewed what, or what an old snapshot showed.
+ * the absence of such a row, looked for with every table locked, and from the state of the triggers
+ * that would have left it: {@link ClosingFence} has the argument. So it does not matter who has
+ * renewed what, or what an old snapshot showed.
  */
 final class Closing {
   /** Silence after which writers are let through. */
@@ -164,6 +164,23 @@ final class Closing {
         statement.execute(ClosingSql.FORGET_ROW_BY_ROW);
       }
     }
+  }
+
+  /**
+   * Why somebody may have written behind a closing without leaving a row; empty where nobody can
+   * have. It tells nothing where the closing was ended: then triggers are taken away.
+   */
+  static Optional<String> doubt(Connection source) throws SQLException {
+    List<String> tables = uncovered(source);
+    if (!tables.isEmpty()) {
+      return Optional.of(
+          "Somebody has switched off or dropped the triggers that close the source, or made a table without them: "
+              + InspectionJudgement.tables(tables));
+    }
+    return Answers.holds(source, "SELECT " + ClosingSql.REWRITTEN)
+        ? Optional.of(
+            "Somebody has rewritten a table of the source since it was closed, by ALTER TABLE, VACUUM FULL or CLUSTER, and no event trigger guards against the first")
+        : Optional.empty();
   }
 
   /**

@@ -11,7 +11,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.util.List;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -103,10 +103,10 @@ final class ClosingKeeper {
     if (!covered.passed()) {
       return;
     }
-    List<String> tables = Closing.uncovered(session());
+    Optional<String> doubt = Closing.doubt(session());
     // A hand-over or somebody who opens the source has ended the closing before.
-    if (!tables.isEmpty() && Closing.renew(session(), number)) {
-      throw uncovered(move, tables);
+    if (doubt.isPresent() && Closing.renew(session(), number)) {
+      throw doubtful(move, doubt.get());
     }
     covered = new Deadline(COVERED);
   }
@@ -165,10 +165,10 @@ final class ClosingKeeper {
   }
 
   /** What has to be known of a closing behind which somebody could write without leaving a row. */
-  static RuntimeException uncovered(Move move, List<String> tables) {
+  static RuntimeException doubtful(Move move, String doubt) {
     return Failures.needsHelp(
-        "Somebody has switched off or dropped the triggers that close the source, or made a table without them: %s, so that what was copied may be stale. Nothing is lost, the source is the truth"
-            .formatted(InspectionJudgement.tables(tables)),
+        doubt
+            + ", so that what was copied may be stale. Nothing is lost, the source is the truth",
         "retry, which waits for the gate again, closes the source and copies everything anew; or roll back",
         "whimbrel retry " + move.migration());
   }

@@ -15,6 +15,7 @@ final class ClosingSql {
         lease interval NOT NULL DEFAULT '0',
         at_most timestamptz NOT NULL DEFAULT clock_timestamp(),
         fingerprint text,
+        files text,
         ended_at timestamptz DEFAULT clock_timestamp(),
         ended text DEFAULT 'never closed');
       CREATE TABLE IF NOT EXISTS whimbrel.passed (
@@ -31,6 +32,21 @@ final class ClosingSql {
 
   static final String NAMED =
       "g.tgname IN ('whimbrel_closing', 'whimbrel_closing_truncate') AND NOT g.tgisinternal";
+
+  /** Where the rows of each table are stored: another one when a table was rewritten. */
+  private static final String FILES =
+      "(SELECT coalesce(sum(hashtextextended(concat_ws('/', c.oid, pg_relation_filenode(c.oid)), 0)::numeric), 0)::text FROM "
+          + FenceSql.COVERED
+          + ")";
+
+  /**
+   * Whether somebody may have changed rows by DDL since the closing. Where DDL is guarded nobody
+   * has: what rewrites a table then leaves its rows as they are, such as VACUUM FULL.
+   */
+  static final String REWRITTEN =
+      "EXISTS (SELECT FROM whimbrel.closing WHERE files IS DISTINCT FROM "
+          + FILES
+          + ") AND NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'whimbrel_ddl' AND evtenabled = 'A')";
 
   private static final String HAVE_TRIGGERS =
       """
@@ -183,13 +199,13 @@ final class ClosingSql {
           DELETE FROM whimbrel.passed;
           UPDATE whimbrel.closing SET number = %2$d, closed_at = clock_timestamp(), renewed = clock_timestamp(),
                  lease = interval '%3$d milliseconds', at_most = clock_timestamp() + interval '%4$d milliseconds',
-                 fingerprint = %5$s, ended_at = NULL, ended = NULL
+                 fingerprint = %5$s, files = %6$s, ended_at = NULL, ended = NULL
            WHERE number < %2$d;
           IF NOT FOUND THEN
             RAISE EXCEPTION 'closing %2$d, or a later one, was made before' USING ERRCODE = '40001';
           END IF;
         END $$"""
-        .formatted(ENABLE, number, Closing.LEASE.toMillis(), atMost.toMillis(), fingerprint);
+        .formatted(ENABLE, number, Closing.LEASE.toMillis(), atMost.toMillis(), fingerprint, FILES);
   }
 
   /**
@@ -208,8 +224,12 @@ final class ClosingSql {
         IF FOUND THEN
           RAISE EXCEPTION 'closing %1$d of the source did not hold: not on %%', t.name USING ERRCODE = '%2$s';
         END IF;
+        IF %6$s THEN
+          RAISE EXCEPTION 'closing %1$d of the source did not hold: a table was rewritten' USING ERRCODE = '%2$s';
+        END IF;
         %3$s
         """
-        .formatted(number, Closing.BROKEN_STATE, DISABLE, Closing.HANDED_OVER, UNCOVERED);
+        .formatted(
+            number, Closing.BROKEN_STATE, DISABLE, Closing.HANDED_OVER, UNCOVERED, REWRITTEN);
   }
 }

@@ -104,9 +104,9 @@ final class SourceCloser {
   private Closed standing(Session source, Closing.State state) throws SQLException {
     if (state.number() == request.number()
         && Closing.renew(source.connection(CALL), request.number())) {
-      List<String> uncovered = Closing.uncovered(source.connection(CALL));
-      if (!uncovered.isEmpty()) {
-        throw ClosingKeeper.uncovered(move, uncovered);
+      Optional<String> doubt = Closing.doubt(source.connection(CALL));
+      if (doubt.isPresent()) {
+        throw ClosingKeeper.doubtful(move, doubt.get());
       }
       return answer(Closing.read(source.connection(CALL)).orElseThrow());
     }
