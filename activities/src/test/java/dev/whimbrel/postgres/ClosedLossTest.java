@@ -132,6 +132,33 @@ class ClosedLossTest {
     }
   }
 
+  /** Its COMMIT would keep every table's lock, and no time-out of the server's reaches it. */
+  @Test
+  void closesNothingWhereNoSynchronousStandbyAnswers() throws Exception {
+    try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
+      pair.source()
+          .execute(
+              "postgres",
+              "ALTER SYSTEM SET synchronous_standby_names = 'nobody'",
+              "SELECT pg_reload_conf()");
+      try {
+        Wait.until(
+            "the setting is in force",
+            Duration.ofSeconds(10),
+            () -> shop.onSource("SHOW synchronous_standby_names").equals("nobody"));
+        assertThatThrownBy(() -> shop.close(1))
+            .hasMessageContaining("waits for a synchronous standby that does not answer");
+      } finally {
+        pair.source()
+            .execute(
+                "postgres",
+                "ALTER SYSTEM RESET synchronous_standby_names",
+                "SELECT pg_reload_conf()");
+      }
+      shop.asApp(WRITE);
+    }
+  }
+
   /** A list that was left of another migration of the same name. */
   @Test
   void doesNotTakeTheCopyOfAnotherClosingOfTheSameNumberForItsOwn() throws Exception {

@@ -12,7 +12,6 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -200,46 +199,6 @@ class ClosingTest {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = {"REPEATABLE READ", "SERIALIZABLE"})
-  void refusesATransactionThatSawTheDatabaseBeforeItWasEverClosed(String level) throws Exception {
-    try (ClosedShop shop = new ClosedShop(pair, database()).prepared();
-        Connection app = shop.app();
-        Statement writer = app.createStatement()) {
-      writer.execute("BEGIN ISOLATION LEVEL " + level + "; SELECT count(*) FROM pg_class");
-
-      shop.close(1);
-
-      assertRefused(() -> writer.execute(WRITE), "40001");
-      writer.execute("ROLLBACK");
-      assertRefused(() -> writer.execute("BEGIN ISOLATION LEVEL " + level + "; " + WRITE), "25006");
-    }
-  }
-
-  /** Its snapshot shows a closing that nobody renewed, and perhaps that broke. */
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void neverLosesAnOldSnapshotFromSightWhereTheSourceWasClosedAgain(boolean broken)
-      throws Exception {
-    try (ClosedShop shop = new ClosedShop(pair, database()).prepared();
-        Connection app = shop.app();
-        Statement writer = app.createStatement()) {
-      shop.close(1);
-      shop.silentFor(LONG_SILENT);
-      if (broken) {
-        shop.asApp(WRITE);
-      }
-      writer.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class");
-      shop.close(2);
-
-      assertRefused(() -> writer.execute(WRITE), "40001");
-      writer.execute("ROLLBACK");
-
-      assertThat(shop.renews(2)).isTrue();
-      assertThat(shop.spent(2)).isTrue();
-    }
-  }
-
   @Test
   void closesNothingWhileSomebodyIsInTheMiddleOfAWriteAndNamesHim() throws Exception {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared();
@@ -319,12 +278,6 @@ class ClosingTest {
       assertThat(shop.onSource("SELECT to_regclass('whimbrel.closing') IS NULL")).isEqualTo("t");
       shop.asApp(WRITE);
     }
-  }
-
-  private static void assertRefused(ThrowingCallable write, String state) {
-    assertThatThrownBy(write)
-        .isInstanceOfSatisfying(
-            SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(state));
   }
 
   private static int number;
