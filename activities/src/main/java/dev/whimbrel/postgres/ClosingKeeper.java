@@ -167,8 +167,7 @@ final class ClosingKeeper {
   /** What has to be known of a closing behind which somebody could write without leaving a row. */
   static RuntimeException doubtful(Move move, String doubt) {
     return Failures.needsHelp(
-        doubt
-            + ", so that what was copied may be stale. Nothing is lost, the source is the truth",
+        doubt + ", so that what was copied may be stale. Nothing is lost, the source is the truth",
         "retry, which waits for the gate again, closes the source and copies everything anew; or roll back",
         "whimbrel retry " + move.migration());
   }

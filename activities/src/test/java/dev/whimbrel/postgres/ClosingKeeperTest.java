@@ -91,7 +91,7 @@ class ClosingKeeperTest {
       String first = shop.onSource(RENEWED);
       Wait.until("it is renewed", LIMIT, () -> !shop.onSource(RENEWED).equals(first));
 
-      String[] steps = what.formatted(shop.name).split(" \\| ");
+      String[] steps = what.formatted(shop.name).split(" \\| ", 2);
       pair.source()
           .execute(
               "postgres",

@@ -119,7 +119,8 @@ class ClosingOpenerTest {
       assertThat(shop.renews(1)).isTrue();
       assertThat(shop.spent(1)).isFalse();
       assertThatThrownBy(() -> keeper.keep(pulse))
-          .hasMessageMatching("(?s).*Somebody has (switched off or dropped the triggers|rewritten).*");
+          .hasMessageMatching(
+              "(?s).*Somebody has (switched off or dropped the triggers|rewritten).*");
       assertThatThrownBy(() -> shop.close(1))
           .hasMessageMatching("(?s).*(Somebody has|no fence on).*");
 
@@ -139,7 +140,8 @@ class ClosingOpenerTest {
               () ->
                   pair.source()
                       .execute(
-                          shop.name, "ALTER TABLE archive ALTER COLUMN text TYPE text USING 'later'"))
+                          shop.name,
+                          "ALTER TABLE archive ALTER COLUMN text TYPE text USING 'later'"))
           .hasStackTraceContaining("closed for writes while it is copied");
       assertThat(shop.spent(1)).isTrue();
       assertThat(shop.close(1).number()).isEqualTo(1);

@@ -22,7 +22,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Needs(Program.PG_DUMP)
 class ClosingTest {
   private static final String WRITE = "INSERT INTO entry (writer, n) VALUES (9, 9)";
-  private static final Duration LIMIT = Duration.ofSeconds(20);
   private static final Duration LONG_SILENT = Closing.LEASE.plusSeconds(1);
 
   private static Pairs pair;

@@ -26,8 +26,8 @@ public interface SourceClosing {
 
   /**
    * Ends the closing of this number, or of a smaller one: lets writers through at once, and then
-   * takes the triggers out of their way. An attempt that comes late leaves a later closing alone. Again is harmless, also
-   * where the source is not closed, or was handed over.
+   * takes the triggers out of their way. An attempt that comes late leaves a later closing alone.
+   * Again is harmless, also where the source is not closed, or was handed over.
    */
   Outcome openSource(ClosingRequest request);
 }
