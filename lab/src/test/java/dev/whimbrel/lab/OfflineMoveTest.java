@@ -42,6 +42,30 @@ class OfflineMoveTest {
     }
   }
 
+  /** As a runbook is that says nothing about approvals. */
+  @Test
+  void asksForOneApprovalAndForNoneWhileTheSourceIsClosed() throws Exception {
+    LabRunbook runbook = LabRunbook.quick("approved").approved();
+    try (Journey journey = Journey.begin(LabWorld.build(), runbook.name(), Duration.ZERO)) {
+      journey.startChanged(runbook, OFFLINE);
+      journey.await("the approval", status -> status.state() == State.WAITING_FOR_APPROVAL);
+      journey.approve();
+      journey.await(
+          "another question", status -> status.switchover() != null || isAskedWhileClosed(status));
+      MigrationStatus next = journey.status();
+      assertThat(isAskedWhileClosed(next)).as(String.valueOf(next.waitingFor())).isFalse();
+      journey.await(
+          "the end of the way back",
+          status ->
+              status.state() == State.WAITING_FOR_APPROVAL
+                  && "decommission.approval".equals(status.step()));
+      journey.approve();
+
+      journey.assertMigrated();
+      journey.judge(true);
+    }
+  }
+
   @Test
   void goesBackAtOnceWhileTheSourceIsClosed() throws Exception {
     LabRunbook runbook = LabRunbook.quick("back");
@@ -103,6 +127,10 @@ class OfflineMoveTest {
       assertThat(journey.assertRolledBackWhole()).isNotNull();
       assertThat(journey.judge(false)).isNotNull();
     }
+  }
+
+  private static boolean isAskedWhileClosed(MigrationStatus status) {
+    return status.closed() != null && status.state() == State.WAITING_FOR_APPROVAL;
   }
 
   private static void awaitCopying(Journey journey) {

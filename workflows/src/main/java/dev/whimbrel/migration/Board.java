@@ -143,7 +143,7 @@ final class Board {
     return findings;
   }
 
-  void verified(VerificationReport report) {
+  void verified(@Nullable VerificationReport report) {
     verification = report;
   }
 

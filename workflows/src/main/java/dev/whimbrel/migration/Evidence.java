@@ -55,25 +55,21 @@ final class Evidence {
     for (String skip : skipped) {
       lines.add("SKIPPED: " + skip);
     }
+    List<String> passing = verification == null ? List.of() : verification.stale();
     if (runbook.replicate().offline()) {
       lines.add(
-          "THE SOURCE IS CLOSED FOR WRITES BEFORE ANYTHING IS COPIED, for %s at the most; both databases are compared before the hand-over."
+          "THE SOURCE IS CLOSED FOR WRITES BEFORE ANYTHING IS COPIED, for %s at the most; both databases are compared before the hand-over; what cannot be compared is reported, and nobody is asked about it."
               .formatted(words(runbook.replicate().closedFor())));
       if (verification != null) {
-        verification.notCompared().stream()
-            .filter(line -> !line.startsWith(LEFT_OUT))
-            .forEach(line -> lines.add("Not compared: " + line));
+        if (verification.differences() != 0) {
+          differences(verification, lines);
+        }
+        passing = notComparedBehindClosing(verification);
       }
     } else if (verification == null) {
       lines.add("NOT VERIFIED: the databases were never compared.");
     } else {
-      lines.add(
-          verification.differences() == 0
-              ? "The databases agree."
-              : "THE DATABASES DIFFER IN "
-                  + Judgement.count(verification.differences(), "place").toUpperCase(Locale.ROOT)
-                  + ".");
-      lines.addAll(verification.findings());
+      differences(verification, lines);
       verification.notCompared().forEach(line -> lines.add("Not compared: " + line));
     }
     lines.addAll(queries);
@@ -93,9 +89,30 @@ final class Evidence {
     for (LeftBehind left : runbook.leftBehind()) {
       lines.add("Stays behind: " + left.role() + ", " + left.because());
     }
-    return findings(
-        List.copyOf(lines),
-        verification == null || runbook.replicate().offline() ? List.of() : verification.stale());
+    return findings(List.copyOf(lines), passing);
+  }
+
+  private static void differences(VerificationReport verification, Set<String> lines) {
+    lines.add(
+        verification.differences() == 0
+            ? "The databases agree."
+            : "THE DATABASES DIFFER IN "
+                + Judgement.count(verification.differences(), "place").toUpperCase(Locale.ROOT)
+                + ".");
+    lines.addAll(verification.findings());
+  }
+
+  /**
+   * Shown to whoever is asked about something else there, and no question of its own: nobody can
+   * write until it is answered.
+   */
+  private static List<String> notComparedBehindClosing(VerificationReport verification) {
+    return Stream.concat(
+            verification.stale().stream(),
+            verification.notCompared().stream()
+                .filter(line -> !line.startsWith(LEFT_OUT))
+                .map(line -> "Not compared: " + line))
+        .toList();
   }
 
   private static String words(Duration time) {

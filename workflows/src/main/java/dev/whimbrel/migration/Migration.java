@@ -267,6 +267,18 @@ final class Migration {
     return handOver;
   }
 
+  /**
+   * The copy is to be made anew: what was found in the old one, and gone on with, is about nothing
+   * any more.
+   */
+  void forgetCopy() {
+    verification = null;
+    lookedAt = null;
+    comparedBeside = false;
+    board.verified(null);
+    steps.forget(Step.ANALYZE, Step.SEQUENCES, Step.VERIFY_DATA, Step.SMOKE);
+  }
+
   /** A person has skipped a verification: it counts as looked at, and the approval says so. */
   void goOnUnverified() {
     if (verifyAsked) {

@@ -110,6 +110,7 @@ final class Offline {
       Runner.rethrowIfCancelled(e);
     }
     migration.approvals.clear();
+    migration.forgetCopy();
     migration.board.parking().park(Step.CLOSE.id(), Judgement.help(Step.CLOSE, why), false);
   }
 

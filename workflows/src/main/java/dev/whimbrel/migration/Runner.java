@@ -191,6 +191,13 @@ final class Runner {
     return !board.isPaused() && board.parking().isEmpty();
   }
 
+  /** These are carried out anew, whoever went on without them before. */
+  void forget(Step... again) {
+    for (Step step : again) {
+      skipped.remove(step);
+    }
+  }
+
   /** Whether a person has skipped a step. */
   boolean isSkipped(Step step) {
     return skipped.containsKey(step);

@@ -1,5 +1,6 @@
 package dev.whimbrel.migration;
 
+import static dev.whimbrel.migration.Stage.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.activity.Failures;
@@ -14,8 +15,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -373,15 +372,6 @@ class ComparisonsTest {
     runbooks.names = false;
     runbooks.evidenceMaxAge = Duration.ofHours(4);
     return runbooks;
-  }
-
-  /** Waits without letting time pass, which stands still while a fake works. */
-  private static void soon(String what, BooleanSupplier condition) {
-    long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
-    while (!condition.getAsBoolean()) {
-      assertThat(System.nanoTime()).as(what).isLessThan(deadline);
-      LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
-    }
   }
 
   private static String refused(Stage stage) {
