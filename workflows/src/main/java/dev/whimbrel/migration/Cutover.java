@@ -170,6 +170,11 @@ final class Cutover {
     migration.learnAgain(steps.get(Step.REHEARSE_REVERSE, this::prepare, Readiness::line));
   }
 
+  /** As {@link #rehearseAgain}, within a step that a person has retried. */
+  void prepareAgain(Step step) {
+    migration.learnAgain(prepare(step));
+  }
+
   private Outcome unprepare(Step back) {
     stopWatching();
     return catalog(back).unprepareSwitchover(move);
@@ -202,7 +207,7 @@ final class Cutover {
           }
           if (parkedBefore[0]) {
             parkedBefore[0] = false;
-            migration.learnAgain(prepare(step));
+            prepareAgain(step);
           }
           awaitGate.run();
           migration.board.begin(step);

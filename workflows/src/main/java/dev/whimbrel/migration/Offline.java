@@ -32,6 +32,7 @@ final class Offline {
   private final Replicate replicate;
   private int closings;
   private boolean copiedBefore;
+  private boolean closingTried;
 
   Offline(Migration migration, Cutover cutover, Validate validate) {
     this.migration = migration;
@@ -48,6 +49,7 @@ final class Offline {
         replicate.createTablesAnew(cutover::rehearseAgain);
       }
       Closed closed = migration.steps.get(Step.CLOSE, this::close, Closed::line);
+      closingTried = false;
       copiedBefore = true;
       Keeping keeping = new Keeping(closed);
       HandOver end = keeping.during(() -> copyCompareHandOver(closed.number()));
@@ -75,8 +77,18 @@ final class Offline {
         end.line());
   }
 
-  /** Each try is a closing of its own: one that did not hold never holds again. */
+  /**
+   * Each try is a closing of its own: one that did not hold never holds again. What a person is
+   * asked about is asked before the source is closed, so that the gate is looked at before each
+   * try, and behind each rehearsal.
+   */
   private Closed close(Step step) {
+    if (closingTried) {
+      cutover.prepareAgain(step);
+    }
+    closingTried = true;
+    cutover.awaitClosing();
+    migration.board.begin(step);
     closings++;
     return call(SourceClosing.class, Timeouts.CATALOG, step).closeSource(request(closings));
   }

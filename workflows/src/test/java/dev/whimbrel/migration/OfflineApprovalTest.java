@@ -85,7 +85,7 @@ class OfflineApprovalTest {
       stage.workflow().skip(new StepDecision("luis@example.com", "we know it", null));
       soon("the question", () -> isAskedWhileClosed(stage.status()));
       stage.world.differences = List.of();
-      stage.world.brokenClosing = Failures.needsHelp("writes have gone on", "retry", null);
+      stage.world.brokenClosing = broken();
       soon("the closing is parked", () -> Stage.isParked(stage.status(), Step.CLOSE));
       stage.world.keepersWork = false;
       stage.workflow().retry(new StepDecision("ana@example.com", null, null));
@@ -101,6 +101,38 @@ class OfflineApprovalTest {
       assertThat(next.closed()).as(lines(next)).isNull();
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
     }
+  }
+
+  /** The second rehearsal finds out what the first closing's did not: that is asked in time. */
+  @Test
+  void asksAboutALostWayBackBeforeItClosesTheSourceOnceMore() {
+    Runbooks runbooks = Runbooks.closingFirst();
+    runbooks.approval = "required";
+    try (Stage stage = new Stage(runbooks)) {
+      stage.world.keepersWork = true;
+      stage.world.beside("verify", () -> stage.world.brokenClosing = broken());
+      stage.world.fail("verify", Failures.needsHelp("they differ", "repair it", null));
+      stage.awaitAt(Step.APPROVAL, State.WAITING_FOR_APPROVAL);
+      approve(stage);
+      soon("the closing is parked", () -> Stage.isParked(stage.status(), Step.CLOSE));
+      stage.world.keepersWork = false;
+      stage.world.canGoBack = false;
+      stage.workflow().retry(new StepDecision("ana@example.com", null, null));
+      stage.awaitAt(Step.APPROVAL, State.WAITING_FOR_APPROVAL);
+      approve(stage);
+      MigrationStatus again =
+          stage.await("the question", status -> lines(status).contains("NO WAY BACK"));
+      List<String> asked = stage.world.journal();
+      approve(stage);
+
+      assertThat(again.closed()).isNull();
+      assertThat(asked).doesNotContain("close the source, closing 2");
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+    }
+  }
+
+  private static RuntimeException broken() {
+    return Failures.needsHelp("writes have gone on", "retry", null);
   }
 
   private static void approve(Stage stage) {

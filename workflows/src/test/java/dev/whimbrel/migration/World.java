@@ -576,11 +576,15 @@ final class World
   /** Whether keepers work on, and do not rest: then nobody lets time pass meanwhile. */
   volatile boolean keepersWork;
 
+  /** When somebody tried to close the source. */
+  final List<Instant> closedAt = Collections.synchronizedList(new ArrayList<>());
+
   /** Switchovers that came with the number of their closing. */
   final List<Integer> behind = Collections.synchronizedList(new ArrayList<>());
 
   @Override
   public Closed closeSource(ClosingRequest request) {
+    closedAt.add(clock.get());
     happens("closeSource", "close the source, closing " + request.number());
     return new Closed(
         request.number(), clock.get(), clock.get().plus(request.atMost()), "the source is closed");
