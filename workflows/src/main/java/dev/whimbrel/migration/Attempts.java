@@ -1,12 +1,11 @@
 package dev.whimbrel.migration;
 
-import dev.whimbrel.activity.HandOver;
 import io.temporal.failure.TemporalFailure;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A switchover, in either direction. What an attempt reports as passing before its hand-over is
+ * A switchover, in either direction, or a closing of the source. What an attempt reports as passing before its hand-over is
  * tried three times, a minute apart; then a person is asked. What it reports after its hand-over is
  * finished at once and counts as none of the three, since both sides may be closed. A dead worker's
  * attempt is none of these: Temporal makes it again at once.
@@ -21,11 +20,11 @@ final class Attempts {
    * @param failed runs after an attempt that failed and handed nothing over
    * @param hurry ends the pause between two attempts early
    */
-  static HandOver of(
+  static <R> R of(
       Runner steps,
       Step step,
-      Supplier<HandOver> attempt,
-      Supplier<@Nullable HandOver> finish,
+      Supplier<R> attempt,
+      Supplier<@Nullable R> finish,
       Runnable failed,
       Supplier<Boolean> hurry) {
     for (int number = 1; ; number++) {
@@ -34,7 +33,7 @@ final class Attempts {
       } catch (TemporalFailure e) {
         Runner.rethrowIfCancelled(e);
         boolean unfinished = Judgement.isUnfinished(e);
-        HandOver finished = unfinished ? finish.get() : null;
+        R finished = unfinished ? finish.get() : null;
         if (finished != null) {
           return finished;
         }

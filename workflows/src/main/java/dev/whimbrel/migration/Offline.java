@@ -83,14 +83,24 @@ final class Offline {
    * try, and behind each rehearsal.
    */
   private Closed close(Step step) {
-    if (closingTried) {
-      cutover.prepareAgain(step);
-    }
+    boolean[] parkedBefore = {closingTried};
     closingTried = true;
-    cutover.awaitClosing();
-    migration.board.begin(step);
-    closings++;
-    return call(SourceClosing.class, Timeouts.CATALOG, step).closeSource(request(closings));
+    return Attempts.of(
+        migration.steps,
+        step,
+        () -> {
+          if (parkedBefore[0]) {
+            parkedBefore[0] = false;
+            cutover.prepareAgain(step);
+          }
+          cutover.awaitClosing();
+          migration.board.begin(step);
+          closings++;
+          return call(SourceClosing.class, Timeouts.CLOSE, step).closeSource(request(closings));
+        },
+        () -> null,
+        () -> {},
+        () -> false);
   }
 
   private ClosingRequest request(int number) {

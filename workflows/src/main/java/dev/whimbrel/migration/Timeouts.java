@@ -173,6 +173,12 @@ final class Timeouts {
           .build();
 
   /**
+   * One attempt at closing the source, whose locks hold up every writer as those of a switchover
+   * do: what it reports is counted by the workflow, which knows when to come again.
+   */
+  static final ActivityOptions CLOSE = SWITCHOVER;
+
+  /**
    * One attempt of a switchover. Five seconds of silence mean a dead worker, since the service may
    * stand still; fifteen minutes bound what lies outside the pause (vacuums and long transactions
    * before it, making the applications follow after it), plus the patience with a side that cannot

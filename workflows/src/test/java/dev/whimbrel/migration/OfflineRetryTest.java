@@ -16,6 +16,8 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
 /** A closing that has to be tried again. */
 @Execution(ExecutionMode.CONCURRENT)
 class OfflineRetryTest {
+  private static final String LOCKED = "The tables could not be locked: pid 4711 holds orders";
+
   /** What was prepared is no longer what is there: without that, every retry would fail alike. */
   @Test
   void preparesAgainWhereAPersonSaysRetryToAClosingThatFailed() {
@@ -61,6 +63,32 @@ class OfflineRetryTest {
       assertThat(waiting).doesNotContain("close the source, closing 2");
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
       assertThat(stage.world.closedAt.get(1)).isAfterOrEqualTo(opens);
+    }
+  }
+
+  /** Each try holds up the writers of every table, as one of a switchover does. */
+  @Test
+  void triesAClosingThreeTimesAMinuteApartAndThenAsksAPerson() {
+    try (Stage stage =
+        new Stage(
+            Runbooks.closingFirst(),
+            world ->
+                world.fail(
+                    "closeSource",
+                    Failures.transientFailure("busy"),
+                    Failures.transientFailure("busy"),
+                    Failures.transientFailure(LOCKED)))) {
+      MigrationStatus parked =
+          stage.await("the closing is parked", status -> Stage.isParked(status, Step.CLOSE));
+      List<Instant> tried = List.copyOf(stage.world.closedAt);
+      retry(stage);
+
+      assertThat(parked.waitingFor()).isEqualTo("cutover.close: " + LOCKED);
+      assertThat(tried).hasSize(3);
+      assertThat(tried.get(1)).isAfterOrEqualTo(tried.get(0).plusSeconds(60));
+      assertThat(tried.get(2)).isAfterOrEqualTo(tried.get(1).plusSeconds(60));
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(stage.world.behind).containsExactly(4);
     }
   }
 
