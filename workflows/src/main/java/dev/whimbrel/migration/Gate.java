@@ -94,11 +94,20 @@ final class Gate {
     }
   }
 
-  /** While the source is closed: no window shuts, and only other findings are asked about. */
+  /**
+   * While the source is closed: no window shuts, and only other findings are asked about. A pause
+   * is heeded, although nobody can write meanwhile: whoever pauses looks at something.
+   */
   void awaitBehindClosing() {
-    while (!isApproved(migration.runbook.cutover())) {
-      awaitApproval(migration, Step.APPROVAL, migration::evidence, () -> false);
-      steps.awaitMayGoOn(Step.SWITCHOVER);
+    while (true) {
+      CancellationScope.throwCanceled();
+      if (!isApproved(migration.runbook.cutover())) {
+        awaitApproval(migration, Step.APPROVAL, migration::evidence, () -> false);
+      } else if (!steps.mayGoOn()) {
+        steps.awaitMayGoOn(Step.SWITCHOVER);
+      } else {
+        return;
+      }
     }
   }
 

@@ -192,7 +192,11 @@ public final class MigrationRun implements MigrationWorkflow {
   @Override
   public String pause(Decision decision) {
     board.pause(decision);
-    return "paused: no further step starts; guards, streams and the window go on";
+    MigrationStatus.SourceClosed closed = board.status().closed();
+    return "paused: no further step starts; guards, streams and the window go on"
+        + (closed == null
+            ? ""
+            : "; THE SOURCE STAYS CLOSED FOR WRITES, until %s at the latest".formatted(closed.until()));
   }
 
   @Override

@@ -8,12 +8,14 @@ import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.State;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
-/** A closing that has to be tried again. */
+/** A closing, or a hand-over behind one, that has to be tried again. */
 @Execution(ExecutionMode.CONCURRENT)
 class OfflineRetryTest {
   private static final String LOCKED = "The tables could not be locked: pid 4711 holds orders";
@@ -89,6 +91,27 @@ class OfflineRetryTest {
       assertThat(tried.get(2)).isAfterOrEqualTo(tried.get(1).plusSeconds(60));
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
       assertThat(stage.world.behind).containsExactly(4);
+    }
+  }
+
+  @Test
+  void heedsAPauseBetweenTwoTriesAtTheHandOver() {
+    try (Stage stage = new Stage(Runbooks.closingFirst())) {
+      List<String> answers = new CopyOnWriteArrayList<>();
+      stage.world.beside(
+          "handOver",
+          () -> answers.add(stage.workflow().pause(new Decision("ana@example.com", "a look"))));
+      stage.world.fail("handOver", Failures.transientFailure(LOCKED));
+      MigrationStatus paused = stage.awaitState(State.PAUSED);
+      stage.sleep(Duration.ofMinutes(20));
+      int tried = stage.world.behind.size();
+      stage.workflow().resume(new Decision("ana@example.com", null));
+
+      assertThat(paused.closed()).isNotNull();
+      assertThat(answers.get(0)).contains("THE SOURCE STAYS CLOSED FOR WRITES, until ");
+      assertThat(tried).isEqualTo(1);
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(Collections.frequency(stage.world.behind, 1)).isEqualTo(2);
     }
   }
 
