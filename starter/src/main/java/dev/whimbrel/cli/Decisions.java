@@ -131,7 +131,7 @@ final class Decisions {
     boolean yes;
 
     Abandon(Context context) {
-      super(context, "abandon", "end here and leave everything as it is, streams and slots too.");
+      super(context, "abandon", "end here and leave everything as it is, streams and slots too; a source closed for a copy is opened.");
     }
 
     @Override
@@ -143,7 +143,7 @@ final class Decisions {
       console()
           .err()
           .println(
-              "Nothing is undone: slots, streams and TTLs stay, and a slot keeps WAL for ever.");
+              "Nothing is undone: slots, streams and TTLs stay, and a slot keeps WAL for ever. Only a source that is closed for an offline copy is opened.");
       return console().confirms("Abandon " + name + "?");
     }
   }

@@ -28,6 +28,7 @@ final class Cutover {
   private final Background watchWayBack;
   private boolean handOverTried;
   private final Switching switching;
+  private final Offline offline;
 
   Cutover(Migration migration) {
     this.migration = migration;
@@ -35,6 +36,7 @@ final class Cutover {
     this.steps = migration.steps;
     this.switching = new Switching(migration);
     this.validate = new Validate(migration);
+    this.offline = new Offline(migration, this, validate);
     this.gate = new Gate(migration, this::verify, this::rehearse);
     this.keepBase =
         new Background(migration.board, Step.KEEP_BASE, step -> watching(step).keepBase(move));
@@ -51,7 +53,7 @@ final class Cutover {
     steps.run(Step.USERS, this::judgeUsers);
     steps.get(Step.EVIDENCE, step -> migration.evidence(), Gate::line);
     if (move.offline()) {
-      migration.learn(new Offline(migration, this, validate).handOver());
+      migration.learn(offline.handOver());
     } else {
       gate.await();
       migration.learn(steps.get(Step.SWITCHOVER, this::handOver, HandOver::line));
@@ -74,6 +76,11 @@ final class Cutover {
     migration.learn(report);
     Judgement.refuseLeftAlone(report);
     return new Outcome(Judgement.line(report));
+  }
+
+  /** What the migration's closing of its source can be asked from outside of the steps. */
+  Offline offline() {
+    return offline;
   }
 
   /** Whether a hand-over to the target was ever begun. */

@@ -38,6 +38,10 @@ public final class MigrationRun implements MigrationWorkflow {
     } else {
       course.detached(Workflow.newDetachedCancellationScope(this::back));
     }
+    if (course.abandoned() != null) {
+      Workflow.newDetachedCancellationScope(() -> leftOver.addAll(cutover.offline().abandon()))
+          .run();
+    }
     Workflow.newDetachedCancellationScope(this::stopWatchers).run();
     MigrationResult result = result();
     board.end(result);
@@ -72,8 +76,11 @@ public final class MigrationRun implements MigrationWorkflow {
     if (abandoned != null) {
       return new MigrationResult(
           Ending.ABANDONED,
-          "abandoned by %s (%s); everything stands as it was left"
-              .formatted(abandoned.by(), abandoned.reason()),
+          "abandoned by %s (%s); everything stands as it was left%s"
+              .formatted(
+                  abandoned.by(),
+                  abandoned.reason(),
+                  cutover.offline().atLast() == null ? "" : "; " + cutover.offline().atLast()),
           List.copyOf(leftOver));
     }
     if (course.isPastNoReturn()) {
@@ -299,8 +306,11 @@ public final class MigrationRun implements MigrationWorkflow {
 
   @Override
   public String abandon(Decision decision) {
+    boolean closed = board.status().closed() != null;
     course.abandon(decision);
-    return "abandoned; everything stands as it was left";
+    return closed
+        ? "abandoned; the source is opened, everything else stands as it was left"
+        : "abandoned; everything stands as it was left";
   }
 
   @Override

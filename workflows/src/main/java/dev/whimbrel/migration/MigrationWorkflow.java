@@ -103,7 +103,10 @@ public interface MigrationWorkflow {
   @UpdateValidatorMethod(updateName = "verify")
   void validateVerify(Decision decision);
 
-  /** Ends the migration where it stands, leaving the world as it is. */
+  /**
+   * Ends the migration where it stands, leaving the world as it is; only a source that is closed
+   * for an offline copy is opened.
+   */
   @UpdateMethod
   String abandon(Decision decision);
 

@@ -26,13 +26,21 @@ import org.jspecify.annotations.Nullable;
  * before the hand-over leaves the source what it was: the truth, and open.
  */
 final class Offline {
+  private static final String BY_HAND =
+      "closing %d of the source could not be ended: %s. It opens by itself within 20 s, since nobody keeps it closed any more, and Whimbrel's triggers stay in the writers' way. whimbrel inspect RUNBOOK says how it stands; to open it: UPDATE whimbrel.closing SET ended_at = clock_timestamp(), ended = 'by hand' WHERE ended_at IS NULL";
+
   private final Migration migration;
   private final Cutover cutover;
   private final Validate validate;
   private final Replicate replicate;
+  /** How many closings were tried, which one was the last that stood, and what is open again. */
   private int closings;
+
+  private int closed;
+  private int opened;
   private boolean copiedBefore;
   private boolean closingTried;
+  private @Nullable String atLast;
 
   Offline(Migration migration, Cutover cutover, Validate validate) {
     this.migration = migration;
@@ -48,19 +56,21 @@ final class Offline {
       if (copiedBefore) {
         replicate.createTablesAnew(cutover::rehearseAgain);
       }
-      Closed closed = migration.steps.get(Step.CLOSE, this::close, Closed::line);
+      Closed standing = migration.steps.get(Step.CLOSE, this::close, Closed::line);
       closingTried = false;
       copiedBefore = true;
-      Keeping keeping = new Keeping(closed);
-      HandOver end = keeping.during(() -> copyCompareHandOver(closed.number()));
+      closed = standing.number();
+      Keeping keeping = new Keeping(standing);
+      HandOver end = keeping.during(() -> copyCompareHandOver(standing.number()));
       if (end == null) {
         // The hand-over ends its closing by itself: what it has sent is finished first.
         end = cutover.finishWhatWasSent();
       }
       if (end != null) {
+        opened = closings;
         return pausing(end, keeping.began);
       }
-      askAgain(closed.number(), Objects.requireNonNull(keeping.failure));
+      askAgain(standing.number(), Objects.requireNonNull(keeping.failure));
     }
   }
 
@@ -127,6 +137,7 @@ final class Offline {
     cutover.leaveClosing();
     try {
       call(SourceClosing.class, Timeouts.LOOK, Step.CLOSE).openSource(request(number));
+      opened = number;
     } catch (TemporalFailure e) {
       // It has opened by itself; its triggers are taken out of the way by whoever comes next.
       Runner.rethrowIfCancelled(e);
@@ -134,6 +145,39 @@ final class Offline {
     migration.approvals.clear();
     migration.forgetCopy();
     migration.board.parking().park(Step.CLOSE.id(), Judgement.help(Step.CLOSE, why), false);
+  }
+
+  /**
+   * Opens whatever may be closed of a migration that is abandoned: nobody comes back to take the
+   * triggers out of the writers' way. Never fails, and never takes long.
+   *
+   * @return what is left to be done by hand
+   */
+  List<String> abandon() {
+    List<String> left = new ArrayList<>();
+    for (int number : closed < closings ? new int[] {closed, closings} : new int[] {closed}) {
+      if (number <= opened) {
+        continue;
+      }
+      try {
+        String done =
+            call(SourceClosing.class, Timeouts.OPEN, Step.KEEP_CLOSED)
+                .openSource(request(number))
+                .line();
+        migration.board.note(Step.KEEP_CLOSED, done);
+        atLast = done;
+      } catch (TemporalFailure e) {
+        String why = Judgement.help(Step.KEEP_CLOSED, e).cause();
+        migration.board.note(Step.KEEP_CLOSED, "FAILED: " + why);
+        left.add(BY_HAND.formatted(number, why));
+      }
+    }
+    return left;
+  }
+
+  /** What {@link #abandon} has come to, in words; null where nothing was to be opened. */
+  @Nullable String atLast() {
+    return atLast;
   }
 
   /** Somebody who keeps the source closed beside the work, which ends with the closing. */

@@ -98,7 +98,14 @@ final class Timeouts {
           .build();
 
   /**
-   * The same for what lies outside of the databases, where a service that is busy may ask to wait
+   * Opening a source whose migration ends here: five minutes in all, since nobody may wait for it
+   * for good; behind that the outcome says what is to be done by hand.
+   */
+  static final ActivityOptions OPEN =
+      ActivityOptions.newBuilder(LOOK).setScheduleToCloseTimeout(Duration.ofMinutes(5)).build();
+
+  /**
+   * As {@link #LOOK}, for what lies outside of the databases, where a service that is busy may ask to wait
    * for minutes: after one the plan says what it has not seen, so that four such services and the
    * databases fit into the patience of whoever waits.
    */
