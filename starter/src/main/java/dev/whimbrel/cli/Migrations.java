@@ -223,7 +223,7 @@ final class Migrations {
         progress == null ? null : progress.total(),
         pending.getAttempt(),
         longRetrying && pending.hasLastFailure() ? words(pending.getLastFailure()) : null,
-        progress == null ? null : progress.warning());
+        ClosingSigns.warning(pending, progress, now));
   }
 
   /** What an activity has said last, or null. */

@@ -94,9 +94,15 @@ final class StatusText {
   static String headline(Snapshot snapshot, ZoneId zone) {
     MigrationStatus s = snapshot.status();
     SourceClosed closed = snapshot.answered() ? s.closed() : null;
+    boolean doubtful = closed != null && ClosingSigns.doubtful(snapshot);
     StringBuilder line =
-        new StringBuilder("WRITES GO TO: ").append(closed == null ? s.writesGoTo() : "nobody");
-    if (closed != null) {
+        new StringBuilder("WRITES GO TO: ")
+            .append(closed == null ? s.writesGoTo() : doubtful ? "source, perhaps" : "nobody");
+    if (closed != null && doubtful) {
+      line.append(
+          " (it was closed at %s for an offline copy, and nobody has kept it closed lately: see the warning)"
+              .formatted(Words.time(closed.since(), snapshot.at(), zone)));
+    } else if (closed != null) {
       line.append(
           " (source closed since %s for an offline copy, opens by itself at %s at the latest)"
               .formatted(

@@ -220,7 +220,7 @@ class StatusTextTest {
     return status(writesGoTo, state, phase, offer, parked, null);
   }
 
-  private static MigrationStatus status(
+  static MigrationStatus status(
       String writesGoTo,
       State state,
       String phase,
