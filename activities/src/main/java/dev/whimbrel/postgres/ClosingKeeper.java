@@ -39,6 +39,9 @@ final class ClosingKeeper {
   private @Nullable Connection source;
   private Deadline covered = new Deadline(Duration.ZERO);
 
+  /** When it was last renewed; at first, when this keeper took over. */
+  private long renewed = System.nanoTime();
+
   /**
    * A keeper that has not begun.
    *
@@ -67,19 +70,33 @@ final class ClosingKeeper {
     }
   }
 
-  private static @Nullable Outcome silent(Pulse pulse) {
+  private @Nullable Outcome silent(Pulse pulse) {
     pulse.say(
-        Progress.of(
-            "THE ENGINE DOES NOT ANSWER: the source is not kept closed, and opens by itself"));
+        said("THE ENGINE DOES NOT ANSWER: the source is not kept closed, and opens by itself"));
     return null;
+  }
+
+  private Progress said(String line) {
+    return said(line, Duration.ofNanos(System.nanoTime() - renewed));
+  }
+
+  /** What somebody should know of a closing that was last renewed so long ago. */
+  static Progress said(String line, Duration sinceRenewal) {
+    return Progress.of(line)
+        .warning(
+            sinceRenewal.compareTo(Closing.LEASE) < 0
+                ? null
+                : "THE SOURCE MAY TAKE WRITES AGAIN: its closing was last renewed %d s ago: %s"
+                    .formatted(sinceRenewal.toSeconds(), line));
   }
 
   /** Ends by a fact alone: all that merely fails may pass, and the lease does the rest. */
   private @Nullable Outcome look(Pulse pulse) {
     try {
       if (Closing.renew(session(), number)) {
+        renewed = System.nanoTime();
         mustBeCovered();
-        pulse.say(Progress.of("the source is closed for writes"));
+        pulse.say(said("the source is closed for writes"));
         return null;
       }
       return ended();
@@ -92,8 +109,7 @@ final class ClosingKeeper {
       if (gone) {
         throw unknown("whimbrel.closing is gone");
       }
-      pulse.say(
-          Progress.of("the source cannot be kept closed just now: " + SqlFailures.firstLine(e)));
+      pulse.say(said("the source cannot be kept closed just now: " + SqlFailures.firstLine(e)));
       return null;
     }
   }

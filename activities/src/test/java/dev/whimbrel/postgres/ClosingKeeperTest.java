@@ -144,4 +144,15 @@ class ClosingKeeperTest {
   private static String database() {
     return "keeper" + ++number;
   }
+
+  @Test
+  void warnsOnceTheSourceMayHaveOpenedByItself() {
+    String line = "the source cannot be kept closed just now: refused";
+
+    assertThat(ClosingKeeper.said(line, Duration.ofSeconds(19)).warning()).isNull();
+    assertThat(ClosingKeeper.said(line, Duration.ofSeconds(20)).warning())
+        .isEqualTo(
+            "THE SOURCE MAY TAKE WRITES AGAIN: its closing was last renewed 20 s ago: " + line);
+    assertThat(ClosingKeeper.said(line, Duration.ofSeconds(20)).line()).isEqualTo(line);
+  }
 }
