@@ -179,7 +179,7 @@ final class Gate {
   }
 
   private Duration needed() {
-    return Judgement.needed(migration.runbook);
+    return migration.runbook.neededOpening();
   }
 
   private boolean isOpen() {

@@ -9,7 +9,6 @@ import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.runbook.CutoverSpec;
-import dev.whimbrel.runbook.Runbook;
 import io.temporal.failure.ActivityFailure;
 import io.temporal.failure.ApplicationFailure;
 import io.temporal.failure.ChildWorkflowFailure;
@@ -155,14 +154,6 @@ final class Judgement {
   /** Whether what a cutover needs can fit into an opening at all. */
   static boolean canFit(Window window, Duration needed) {
     return !Duration.between(window.opens(), window.closes()).minus(needed).isNegative();
-  }
-
-  /**
-   * What a cutover needs of a window: pause budget, monitor, and the time that it is closed for.
-   */
-  static Duration needed(Runbook runbook) {
-    CutoverSpec cutover = runbook.cutover();
-    return cutover.pauseBudget().plus(cutover.monitor()).plus(runbook.replicate().closedFor());
   }
 
   /** Whether a verification is recent enough for a switchover. */

@@ -6,13 +6,15 @@ import java.time.Duration;
 final class OfflineRules {
   private static final Duration SHORTEST = Duration.ofMinutes(1);
 
+  private final Runbook draft;
   private final Replicate replicate;
   private final Validate validate;
   private final Places places;
 
-  OfflineRules(Replicate replicate, Validate validate, Places places) {
-    this.replicate = replicate;
-    this.validate = validate;
+  OfflineRules(Runbook draft, Places places) {
+    this.draft = draft;
+    this.replicate = draft.replicate();
+    this.validate = draft.validate();
     this.places = places;
   }
 
@@ -26,6 +28,10 @@ final class OfflineRules {
     }
     if (atMost != null && atMost.compareTo(SHORTEST) < 0) {
       places.report("replicate.closedAtMost", "expected at least 1m.");
+    }
+    String window = draft.cutover().window();
+    if (window != null) {
+      room(window);
     }
     if (validate.canary() != null) {
       places.report(
@@ -42,5 +48,33 @@ final class OfflineRules {
           "validate.suite",
           "cannot go with method: offline: the service would stay closed for a second copy. whimbrel clone makes one before.");
     }
+  }
+
+  /** Long before the window opens; the gate finds out where a change of clocks shortens one. */
+  private void room(String window) {
+    Duration open;
+    try {
+      open = WindowSpec.parse(window).longestOpening();
+    } catch (IllegalArgumentException e) {
+      return; // Reported by whoever reads the cutover.
+    }
+    Duration needed = draft.neededOpening();
+    Duration missing = needed.minus(open);
+    if (missing.isNegative() || missing.isZero()) {
+      return;
+    }
+    long fitting = replicate.closedFor().minus(missing).toMinutes();
+    places.report(
+        "cutover.window",
+        "expected to be open for at least %s, which are closedAtMost (%s), pauseBudget and monitor together; found '%s', %s.%s"
+            .formatted(
+                Durations.format(Duration.ofMinutes(needed.plusSeconds(59).toMinutes())),
+                Durations.format(replicate.closedFor()),
+                window,
+                Durations.format(open),
+                fitting < SHORTEST.toMinutes()
+                    ? ""
+                    : " Or, with this window, replicate.closedAtMost: %s."
+                        .formatted(Durations.format(Duration.ofMinutes(fitting)))));
   }
 }

@@ -1,6 +1,7 @@
 package dev.whimbrel.runbook;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -59,5 +60,13 @@ public record Runbook(
   /** What sets weights: the runbook's {@code traffic}, or its names; null where nothing does. */
   public @Nullable TrafficSpec shifting() {
     return traffic == null && dns != null ? new TrafficSpec("dns", null, null, "refuse") : traffic;
+  }
+
+  /**
+   * What a cutover needs of an opening of its window: pause budget, monitor, and the time that the
+   * source is closed for.
+   */
+  public Duration neededOpening() {
+    return cutover.pauseBudget().plus(cutover.monitor()).plus(replicate.closedFor());
   }
 }

@@ -110,7 +110,7 @@ final class RunbookRules {
       new TableRules(tables, places).check();
     }
     new StageRules(draft.replicate(), places).check();
-    new OfflineRules(draft.replicate(), draft.validate(), places).check();
+    new OfflineRules(draft, places).check();
   }
 
   private void throttle(ThrottleSpec throttle) {

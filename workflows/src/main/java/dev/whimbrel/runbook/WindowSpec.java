@@ -2,6 +2,7 @@ package dev.whimbrel.runbook;
 
 import java.time.DateTimeException;
 import java.time.DayOfWeek;
+import java.time.Duration;
 import java.time.LocalTime;
 import java.time.ZoneId;
 import java.util.EnumSet;
@@ -61,6 +62,32 @@ public record WindowSpec(Set<DayOfWeek> days, LocalTime opens, LocalTime closes,
   /** Whether it closes on the day after it opened. */
   public boolean overMidnight() {
     return !closes.isAfter(opens);
+  }
+
+  /**
+   * How long an opening lasts at the most, by the clock on the wall. Whole days that follow each
+   * other are one; where every day is whole, it never closes, and a year stands for that.
+   */
+  public Duration longestOpening() {
+    Duration one = Duration.between(opens, closes);
+    if (overMidnight()) {
+      one = one.plusDays(1);
+    }
+    if (one.compareTo(Duration.ofDays(1)) < 0) {
+      return one;
+    }
+    if (days.size() == DayOfWeek.values().length) {
+      return Duration.ofDays(365);
+    }
+    int longest = 0;
+    for (DayOfWeek first : days) {
+      int run = 0;
+      while (days.contains(first.plus(run))) {
+        run++;
+      }
+      longest = Math.max(longest, run);
+    }
+    return Duration.ofDays(longest);
   }
 
   private static Set<DayOfWeek> days(String text) {

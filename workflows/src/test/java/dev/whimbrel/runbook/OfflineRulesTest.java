@@ -46,6 +46,41 @@ class OfflineRulesTest {
         .hasSize(2);
   }
 
+  /** Found out when the runbook is read, and not when the window opens. */
+  @Test
+  void refusesAWindowThatHasNoRoomForTheClosing() {
+    assertThat(mistakesIn(windowed("Sun 02:00-06:00 UTC", "")))
+        .containsExactly(
+            "cutover.window: expected to be open for at least 271m, which are closedAtMost (4h), pauseBudget and monitor together; found 'Sun 02:00-06:00 UTC', 4h. Or, with this window, replicate.closedAtMost: 209m.");
+    assertThat(mistakesIn(windowed("Sun 02:00-02:30 UTC", ", closedAtMost: 10m")))
+        .containsExactly(
+            "cutover.window: expected to be open for at least 41m, which are closedAtMost (10m), pauseBudget and monitor together; found 'Sun 02:00-02:30 UTC', 30m.");
+    assertThat(mistakesIn(windowed("Sun 24:99 UTC", ""))).hasSize(1);
+  }
+
+  @Test
+  void takesAWindowThatHasRoomForTheClosing() {
+    for (String window :
+        List.of("Sun 02:00-07:00 UTC", "Mon-Fri 22:00-04:00 UTC", "Sat 00:00-24:00 UTC")) {
+      assertThat(RunbookFile.parse(SMALLEST + windowed(window, "")).cutover().window())
+          .isEqualTo(window);
+    }
+    String long2 = ", closedAtMost: 40h";
+    assertThat(mistakesIn(windowed("Sat 00:00-24:00 UTC", long2))).hasSize(1);
+    assertThat(mistakesIn(windowed("Mon,Wed 00:00-24:00 UTC", long2))).hasSize(1);
+    assertThat(RunbookFile.parse(SMALLEST + windowed("Sun,Mon 00:00-24:00 UTC", long2)))
+        .isNotNull();
+    assertThat(
+            RunbookFile.parse(
+                SMALLEST + "cutover: {window: \"Sun 02:00-02:10 UTC\", monitor: 5m}\n"))
+        .isNotNull();
+  }
+
+  private static String windowed(String window, String more) {
+    return "replicate: {method: offline%s}\ncutover: {window: \"%s\", monitor: 30m}\n"
+        .formatted(more, window);
+  }
+
   private static List<String> mistakesIn(String more) {
     InvalidRunbook invalid =
         catchThrowableOfType(InvalidRunbook.class, () -> RunbookFile.parse(SMALLEST + more));
