@@ -131,7 +131,10 @@ final class Decisions {
     boolean yes;
 
     Abandon(Context context) {
-      super(context, "abandon", "end here and leave everything as it is, streams and slots too; a source closed for a copy is opened.");
+      super(
+          context,
+          "abandon",
+          "end here and leave everything as it is, streams and slots too; a source closed for a copy is opened.");
     }
 
     @Override

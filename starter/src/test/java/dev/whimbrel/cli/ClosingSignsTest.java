@@ -72,7 +72,10 @@ class ClosingSignsTest {
 
   private static Timestamp ago(long seconds) {
     Instant then = Statuses.NOW.minusSeconds(seconds);
-    return Timestamp.newBuilder().setSeconds(then.getEpochSecond()).setNanos(then.getNano()).build();
+    return Timestamp.newBuilder()
+        .setSeconds(then.getEpochSecond())
+        .setNanos(then.getNano())
+        .build();
   }
 
   private static String headline(@Nullable String warning) {

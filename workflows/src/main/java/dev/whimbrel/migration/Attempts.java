@@ -5,10 +5,10 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A switchover, in either direction, or a closing of the source. What an attempt reports as passing before its hand-over is
- * tried three times, a minute apart; then a person is asked. What it reports after its hand-over is
- * finished at once and counts as none of the three, since both sides may be closed. A dead worker's
- * attempt is none of these: Temporal makes it again at once.
+ * A switchover, in either direction, or a closing of the source. What an attempt reports as passing
+ * before its hand-over is tried three times, a minute apart; then a person is asked. What it
+ * reports after its hand-over is finished at once and counts as none of the three, since both sides
+ * may be closed. A dead worker's attempt is none of these: Temporal makes it again at once.
  */
 final class Attempts {
   private Attempts() {}

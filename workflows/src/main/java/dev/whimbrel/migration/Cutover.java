@@ -2,20 +2,13 @@ package dev.whimbrel.migration;
 
 import static dev.whimbrel.migration.Timeouts.call;
 
-import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Preflight;
-import dev.whimbrel.activity.Readiness;
-import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.Switchover;
-import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.activity.UserReport;
 import dev.whimbrel.activity.UsersRequest;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** Moves the service to the target. Until the hand-over, whatever fails leaves it on the source. */
 final class Cutover {
@@ -24,22 +17,20 @@ final class Cutover {
   private final Runner steps;
   private final Validate validate;
   private final Gate gate;
-  private final Background keepBase;
-  private final Background watchWayBack;
-  private boolean handOverTried;
-  private final Switching switching;
+  private final Rehearsal rehearsal;
+  private final HandingOver handingOver;
   private final Offline offline;
+  private final Background watchWayBack;
 
   Cutover(Migration migration) {
     this.migration = migration;
     this.move = migration.move;
     this.steps = migration.steps;
-    this.switching = new Switching(migration);
     this.validate = new Validate(migration);
-    this.offline = new Offline(migration, this, validate);
     this.gate = new Gate(migration, this::verify, this::rehearse);
-    this.keepBase =
-        new Background(migration.board, Step.KEEP_BASE, step -> watching(step).keepBase(move));
+    this.rehearsal = new Rehearsal(migration);
+    this.handingOver = new HandingOver(migration, gate, rehearsal);
+    this.offline = new Offline(migration, gate, rehearsal, handingOver, validate);
     this.watchWayBack =
         new Background(
             migration.board, Step.WATCH_WAY_BACK, step -> watching(step).watchWayBack(move));
@@ -56,7 +47,7 @@ final class Cutover {
       migration.learn(offline.handOver());
     } else {
       gate.await();
-      migration.learn(steps.get(Step.SWITCHOVER, this::handOver, HandOver::line));
+      migration.learn(handingOver.toTarget());
     }
     watchWayBack();
 
@@ -85,19 +76,19 @@ final class Cutover {
 
   /** Whether a hand-over to the target was ever begun. */
   boolean wasTried() {
-    return handOverTried;
+    return handingOver.wasTried();
   }
 
   /** Whether a hand-over, in either direction, is under way just now. */
   boolean isSwitching() {
-    return switching.isUnderWay();
+    return handingOver.isUnderWay();
   }
 
   /** Stops what still watches the way back, and waits until no worker looks at it any more. */
   void stopWatching() {
     watchWayBack.cancel();
     migration.comparisons.cancel();
-    keepBase.stop();
+    rehearsal.leave();
     watchWayBack.stop();
     migration.comparisons.stop();
   }
@@ -106,7 +97,7 @@ final class Cutover {
   void leaveWatching() {
     watchWayBack.cancel();
     migration.comparisons.cancel();
-    keepBase.stop();
+    rehearsal.leave();
   }
 
   private void verify() {
@@ -120,185 +111,13 @@ final class Cutover {
   private void rehearse() {
     migration.undo.tidying(Step.UNPREPARE, this::unprepare);
     migration.shares.registerUndo();
-    migration.undo.barrier(Step.HAND_BACK, this::handBack);
-    Readiness ready = steps.get(Step.REHEARSE_REVERSE, this::prepare, Readiness::line);
-    migration.learn(ready);
-    if (!move.offline()) {
-      keepBase.start();
-    }
-  }
-
-  /** The gate before the source is closed. */
-  void awaitClosing() {
-    gate.awaitClosing();
-  }
-
-  /** Makes the way back ready once more, behind a copy of a source that is closed. */
-  void rehearseBehindClosing() {
-    rehearseAgain();
-    keepBase.start();
-    gate.awaitBehindClosing();
-  }
-
-  /** Stops what only makes sense behind a closing. */
-  void leaveClosing() {
-    keepBase.stop();
-  }
-
-  /** Hands over what was copied and compared behind a closing. */
-  HandOver handOverBehind(int closing) {
-    return steps.get(
-        Step.SWITCHOVER,
-        step -> handOver(step, closing, this::awaitGateBehindClosing),
-        HandOver::line);
-  }
-
-  /** What an attempt has handed over although its closing is said not to hold; null where none. */
-  @Nullable HandOver finishWhatWasSent() {
-    if (!handOverTried) {
-      return null;
-    }
-    List<HandOver> sent = new ArrayList<>(1);
-    steps.run(
-        Step.SWITCHOVER,
-        step -> {
-          HandOver end = finishHandOver(step);
-          if (end == null) {
-            return new Outcome("nothing was handed over");
-          }
-          sent.add(end);
-          return new Outcome(end.line());
-        });
-    return sent.isEmpty() ? null : sent.get(0);
-  }
-
-  /** Makes the way back ready once more, before the source is closed again. */
-  void rehearseAgain() {
-    migration.learnAgain(steps.get(Step.REHEARSE_REVERSE, this::prepare, Readiness::line));
-  }
-
-  /** As {@link #rehearseAgain}, within a step that a person has retried. */
-  void prepareAgain(Step step) {
-    migration.learnAgain(prepare(step));
+    migration.undo.barrier(Step.HAND_BACK, handingOver::toSource);
+    rehearsal.run();
   }
 
   private Outcome unprepare(Step back) {
     stopWatching();
-    return catalog(back).unprepareSwitchover(move);
-  }
-
-  private Readiness prepare(Step step) {
-    Readiness found = call(Switchover.class, Timeouts.WORK, step).prepareSwitchover(move);
-    Judgement.refuseBlockers("the rehearsal of the way back", found.findings());
-    return found;
-  }
-
-  /**
-   * Tries while everything that a switchover rests on holds at the same instant. What an earlier
-   * attempt handed over is finished first, and waits for no approval, window or evidence: both
-   * sides may be closed.
-   */
-  private HandOver handOver(Step step) {
-    return handOver(step, null, this::awaitGate);
-  }
-
-  private HandOver handOver(Step step, @Nullable Integer closing, Runnable awaitGate) {
-    boolean[] parkedBefore = {handOverTried};
-    return Attempts.of(
-        steps,
-        step,
-        () -> {
-          HandOver finished = handOverTried ? finishHandOver(step) : null;
-          if (finished != null) {
-            return finished;
-          }
-          if (parkedBefore[0]) {
-            parkedBefore[0] = false;
-            prepareAgain(step);
-          }
-          awaitGate.run();
-          migration.board.begin(step);
-          migration.board.switchoverTried();
-          handOverTried = true;
-          return switching.decided(
-              () -> switching.call(step).handOver(migration.handOverToTarget().behind(closing)));
-        },
-        () -> finishHandOver(step),
-        () -> {
-          keepBase.start();
-          migration.comparisons.resume();
-        },
-        () -> false);
-  }
-
-  private void awaitGateBehindClosing() {
-    gate.awaitBehindClosing();
-    keepBase.stop();
-  }
-
-  /**
-   * What keeps the way back ready stops last: the gate may wait long once the comparisons have
-   * stood back.
-   */
-  private void awaitGate() {
-    Comparisons comparisons = migration.comparisons;
-    gate.await();
-    do {
-      if (comparisons.known()) {
-        keepBase.start();
-      }
-      do {
-        comparisons.standBack();
-        gate.await();
-      } while (comparisons.atWork());
-      keepBase.stop();
-      gate.await();
-    } while (comparisons.atWork());
-  }
-
-  private @Nullable HandOver finishHandOver(Step step) {
-    migration.comparisons.standBack();
-    SwitchoverRequest request = migration.handOverToTarget().toFinish();
-    HandOver end = switching.finish(step, switchover -> switchover.handOver(request));
-    if (end.writesGoTo() != Side.TARGET) {
-      return null;
-    }
-    keepBase.stop();
-    return end;
-  }
-
-  /**
-   * A hand-over to the target that never ended may have closed both sides: that is settled at once,
-   * before anything is begun.
-   */
-  private Outcome handBack(Step step) {
-    String accepted = migration.course.acceptLossBy();
-    boolean[] unsettled = {
-      (handOverTried && migration.handOver() == null) || migration.board.isTruthOpen()
-    };
-    HandOver back =
-        Attempts.of(
-            steps,
-            step,
-            () -> {
-              HandOver settled = unsettled[0] ? finishHandBack(step) : null;
-              unsettled[0] = false;
-              return settled != null
-                  ? settled
-                  : switching.decided(
-                      () -> switching.call(step).settle(migration.switchoverTo(Side.SOURCE)));
-            },
-            () -> finishHandBack(step),
-            () -> {},
-            () -> accepted == null && migration.course.acceptLossBy() != null);
-    migration.learn(back);
-    return new Outcome(back.line());
-  }
-
-  private @Nullable HandOver finishHandBack(Step step) {
-    SwitchoverRequest request = migration.switchoverTo(Side.SOURCE).toFinish();
-    HandOver end = switching.finish(step, switchover -> switchover.settle(request));
-    return end.writesGoTo() == Side.SOURCE ? end : null;
+    return rehearsal.takeBack(back);
   }
 
   private void shiftTraffic() {
@@ -329,10 +148,6 @@ final class Cutover {
     migration.offerWayBack(window);
     steps.rest(Step.WINDOW, window, "the end of the rollback window", "the way back stayed open");
     migration.guards.cancel();
-  }
-
-  private static Switchover catalog(Step step) {
-    return call(Switchover.class, Timeouts.CATALOG, step);
   }
 
   private static Switchover watching(Step step) {

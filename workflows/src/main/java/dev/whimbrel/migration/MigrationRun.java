@@ -203,7 +203,8 @@ public final class MigrationRun implements MigrationWorkflow {
     return "paused: no further step starts; guards, streams and the window go on"
         + (closed == null
             ? ""
-            : "; THE SOURCE STAYS CLOSED FOR WRITES, until %s at the latest".formatted(closed.until()));
+            : "; THE SOURCE STAYS CLOSED FOR WRITES, until %s at the latest"
+                .formatted(closed.until()));
   }
 
   @Override

@@ -30,9 +30,12 @@ final class Offline {
       "closing %d of the source could not be ended: %s. It opens by itself within 20 s, since nobody keeps it closed any more, and Whimbrel's triggers stay in the writers' way. whimbrel inspect RUNBOOK says how it stands; to open it: UPDATE whimbrel.closing SET ended_at = clock_timestamp(), ended = 'by hand' WHERE ended_at IS NULL";
 
   private final Migration migration;
-  private final Cutover cutover;
+  private final Gate gate;
+  private final Rehearsal rehearsal;
+  private final HandingOver handingOver;
   private final Validate validate;
   private final Replicate replicate;
+
   /** How many closings were tried, which one was the last that stood, and what is open again. */
   private int closings;
 
@@ -42,9 +45,16 @@ final class Offline {
   private boolean closingTried;
   private @Nullable String atLast;
 
-  Offline(Migration migration, Cutover cutover, Validate validate) {
+  Offline(
+      Migration migration,
+      Gate gate,
+      Rehearsal rehearsal,
+      HandingOver handingOver,
+      Validate validate) {
     this.migration = migration;
-    this.cutover = cutover;
+    this.gate = gate;
+    this.rehearsal = rehearsal;
+    this.handingOver = handingOver;
     this.validate = validate;
     this.replicate = new Replicate(migration);
   }
@@ -52,9 +62,9 @@ final class Offline {
   /** Returns when the target has the writes, however often the source has to be closed for it. */
   HandOver handOver() {
     while (true) {
-      cutover.awaitClosing();
+      gate.awaitClosing();
       if (copiedBefore) {
-        replicate.createTablesAnew(cutover::rehearseAgain);
+        replicate.createTablesAnew(rehearsal::again);
       }
       Closed standing = migration.steps.get(Step.CLOSE, this::close, Closed::line);
       closingTried = false;
@@ -64,7 +74,7 @@ final class Offline {
       HandOver end = keeping.during(() -> copyCompareHandOver(standing.number()));
       if (end == null) {
         // The hand-over ends its closing by itself: what it has sent is finished first.
-        end = cutover.finishWhatWasSent();
+        end = handingOver.finishWhatWasSent();
       }
       if (end != null) {
         opened = closings;
@@ -101,9 +111,9 @@ final class Offline {
         () -> {
           if (parkedBefore[0]) {
             parkedBefore[0] = false;
-            cutover.prepareAgain(step);
+            rehearsal.again(step);
           }
-          cutover.awaitClosing();
+          gate.awaitClosing();
           migration.board.begin(step);
           closings++;
           return call(SourceClosing.class, Timeouts.CLOSE, step).closeSource(request(closings));
@@ -125,16 +135,18 @@ final class Offline {
     replicate.copyWhatIsClosed();
 
     // Before the comparison: from here on nobody writes to the target.
-    cutover.rehearseBehindClosing();
+    rehearsal.again();
+    rehearsal.keep();
+    gate.awaitBehindClosing();
     validate.verify(Step.VERIFY_DATA);
     validate.smoke(Step.SMOKE);
 
-    return cutover.handOverBehind(closing);
+    return handingOver.behind(closing);
   }
 
   /** Writes go on at the source. A person says when it may be closed once more. */
   private void askAgain(int number, TemporalFailure why) {
-    cutover.leaveClosing();
+    rehearsal.leave();
     try {
       call(SourceClosing.class, Timeouts.LOOK, Step.CLOSE).openSource(request(number));
       opened = number;
@@ -232,7 +244,7 @@ final class Offline {
     /** A hand-over that is under way ends by itself: it may have been sent, or finds out too. */
     private void endWork() {
       try {
-        Workflow.await(() -> !cutover.isSwitching());
+        Workflow.await(() -> !handingOver.isUnderWay());
       } catch (CanceledFailure e) {
         return; // The work has ended.
       }

@@ -105,9 +105,9 @@ final class Timeouts {
       ActivityOptions.newBuilder(LOOK).setScheduleToCloseTimeout(Duration.ofMinutes(5)).build();
 
   /**
-   * As {@link #LOOK}, for what lies outside of the databases, where a service that is busy may ask to wait
-   * for minutes: after one the plan says what it has not seen, so that four such services and the
-   * databases fit into the patience of whoever waits.
+   * As {@link #LOOK}, for what lies outside of the databases, where a service that is busy may ask
+   * to wait for minutes: after one the plan says what it has not seen, so that four such services
+   * and the databases fit into the patience of whoever waits.
    */
   static final ActivityOptions LOOK_ELSEWHERE =
       ActivityOptions.newBuilder(LOOK).setScheduleToCloseTimeout(Duration.ofMinutes(1)).build();

@@ -32,7 +32,8 @@ class OfflineApprovalTest {
               "the hand-over", status -> status.switchover() != null || isAskedWhileClosed(status));
 
       assertThat(next.closed()).as(lines(next)).isNull();
-      assertThat(lines(asked)).contains("what cannot be compared is reported, and nobody is asked about it");
+      assertThat(lines(asked))
+          .contains("what cannot be compared is reported, and nobody is asked about it");
       assertThat(Objects.requireNonNull(next.verification()).notCompared())
           .contains("public.far: foreign table");
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);

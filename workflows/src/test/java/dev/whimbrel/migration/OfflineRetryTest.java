@@ -52,7 +52,8 @@ class OfflineRetryTest {
             runbooks,
             world -> {
               world.window = new Window(world.now(), world.now().plus(Duration.ofHours(6)));
-              world.fail("closeSource", Failures.needsHelp("a prepared transaction", "end it", null));
+              world.fail(
+                  "closeSource", Failures.needsHelp("a prepared transaction", "end it", null));
             })) {
       stage.await("the closing is parked", status -> Stage.isParked(status, Step.CLOSE));
       stage.sleep(Duration.ofHours(9));
