@@ -14,18 +14,17 @@ import org.jspecify.annotations.Nullable;
 final class ForecastText {
   private ForecastText() {}
 
-  /** The lines for a runbook that lets the source be closed for so long; zero for none. */
-  static List<String> lines(Forecast forecast, Duration closedFor) {
+  /**
+   * The lines.
+   *
+   * @param method what {@link MethodAdvice#line} says
+   */
+  static List<String> lines(Forecast forecast, String method) {
     List<String> lines = new ArrayList<>();
     Measured measured = forecast.measured();
     Times times = forecast.times();
     if (measured == null || times == null) {
-      lines.add(
-          closedFor.isZero()
-              ? "METHOD: %s. How long an offline move would keep the service closed is not known: nothing was measured"
-                  .formatted(forecast.method())
-              : "METHOD: offline: the service is closed for %s at the most. How long it takes is not known: nothing was measured"
-                  .formatted(Words.duration(closedFor)));
+      lines.add(method);
       return lines;
     }
     lines.add("MEASURED: " + copied(forecast, measured));
@@ -39,23 +38,9 @@ final class ForecastText {
           "NOT SHORTER THAN: about %s with any number of jobs, for %s"
               .formatted(seconds(times.atLeast()), times.because()));
     }
-    lines.add(method(forecast, times, closedFor));
+    lines.add(method);
     lines.add("NOT IN THE FORECAST: " + String.join("; ", forecast.leavesOut()));
     return lines;
-  }
-
-  private static String method(Forecast forecast, Times times, Duration closedFor) {
-    if (closedFor.isZero()) {
-      return "METHOD: %s: the service goes on meanwhile. An offline move would keep it closed for about %s, and for as long as a comparison takes"
-          .formatted(forecast.method(), seconds(times.whole()));
-    }
-    return "METHOD: offline: the service is closed for about %s, and for as long as a comparison takes; for %s at the most%s"
-        .formatted(
-            seconds(times.whole()),
-            Words.duration(closedFor),
-            times.whole() < closedFor.toSeconds()
-                ? ""
-                : ". THAT IS NOT ENOUGH: nothing would be handed over, and the source would open by itself");
   }
 
   private static String copied(Forecast forecast, Measured measured) {

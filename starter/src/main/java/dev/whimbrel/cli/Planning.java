@@ -169,7 +169,9 @@ final class Planning extends Verb {
                 ? "WAY BACK: open until decommission"
                 : console.red("WAY BACK: NONE AFTER THE HAND-OVER"));
     if (report.forecast() != null) {
-      ForecastText.lines(report.forecast(), closedFor).forEach(console.out()::println);
+      ForecastText.lines(
+              report.forecast(), MethodAdvice.line(report.forecast(), closedFor, report.findings()))
+          .forEach(console.out()::println);
     }
     for (PreflightReport.DatabaseUser user : report.users()) {
       console.out().println("USES THE SOURCE: " + user.line());

@@ -2,6 +2,7 @@ package dev.whimbrel.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Forecast;
 import dev.whimbrel.activity.Forecast.Measured;
 import dev.whimbrel.activity.Forecast.Times;
@@ -49,6 +50,21 @@ class PlannedStepTest {
     assertThat(method(Duration.ZERO)).startsWith("METHOD: online: the service goes on meanwhile");
   }
 
+  @Test
+  void advisesTheMethodThatTheServersAllow() {
+    Finding level =
+        new Finding(Finding.Level.BLOCKER, "wal-level", "source", "has wal_level = replica.", "…");
+    Finding key =
+        new Finding(Finding.Level.BLOCKER, "replica-identity", "public.t", "has no key.", "…");
+    Finding other = new Finding(Finding.Level.BLOCKER, "version", "source", "is too old.", "…");
+
+    assertThat(method(Duration.ZERO, level, key, key, other))
+        .isEqualTo(
+            "METHOD: online once replica-identity, wal-level are mended. As it is only replicate.method: offline, which needs none of that: the service is closed for about 2 h, and for as long as a comparison takes");
+    assertThat(method(Duration.ZERO, other)).startsWith("METHOD: online: the service goes on");
+    assertThat(method(Duration.ofHours(3), level)).startsWith("METHOD: offline: the service is");
+  }
+
   private static List<String> configured(String more) {
     return PlannedStep.of(RunbookFile.parse(SMALLEST + more), null).stream()
         .filter(PlannedStep::configured)
@@ -56,7 +72,7 @@ class PlannedStepTest {
         .toList();
   }
 
-  private static String method(Duration closedFor) {
+  private static String method(Duration closedFor, Finding... findings) {
     Forecast forecast =
         new Forecast(
             4,
@@ -66,9 +82,6 @@ class PlannedStepTest {
             Forecast.ONLINE,
             List.of(),
             List.of());
-    return ForecastText.lines(forecast, closedFor).stream()
-        .filter(line -> line.startsWith("METHOD"))
-        .findFirst()
-        .orElseThrow();
+    return MethodAdvice.line(forecast, closedFor, List.of(findings));
   }
 }
