@@ -113,6 +113,16 @@ final class ClosedCopy {
     return copied(target).isPresent();
   }
 
+  /**
+   * Whether rows, keys and indexes of a copy are all there, made behind the closing that stands and
+   * holds. One of an earlier migration of the same name was made behind another one.
+   */
+  static boolean isOfWhatStands(Connection source, Connection target) throws SQLException {
+    Optional<Closing.State> standing = Closing.read(source).filter(Closing.State::holds);
+    return standing.isPresent()
+        && copied(target).filter(copy -> copy.slot().equals(behind(standing.get()))).isPresent();
+  }
+
   private static Optional<CopyGenerations.Generation> copied(Connection target)
       throws SQLException {
     CopyList list = new CopyList(target);

@@ -177,6 +177,10 @@ final class Closing {
           "Somebody has switched off or dropped the triggers that close the source, or made a table without them: "
               + InspectionJudgement.tables(tables));
     }
+    if (Answers.holds(source, "SELECT " + ClosingSql.SWITCHED)) {
+      return Optional.of(
+          "Somebody has switched a trigger off that closes the source, and on again");
+    }
     return Answers.holds(source, "SELECT " + ClosingSql.REWRITTEN)
         ? Optional.of(
             "Somebody has rewritten a table of the source since it was closed, by ALTER TABLE, VACUUM FULL or CLUSTER, and no event trigger guards against the first")

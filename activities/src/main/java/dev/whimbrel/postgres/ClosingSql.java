@@ -16,6 +16,7 @@ final class ClosingSql {
         at_most timestamptz NOT NULL DEFAULT clock_timestamp(),
         fingerprint text,
         files text,
+        triggers text,
         ended_at timestamptz DEFAULT clock_timestamp(),
         ended text DEFAULT 'never closed');
       CREATE TABLE IF NOT EXISTS whimbrel.passed (
@@ -38,6 +39,19 @@ final class ClosingSql {
       "(SELECT coalesce(sum(hashtextextended(concat_ws('/', c.oid, pg_relation_filenode(c.oid)), 0)::numeric), 0)::text FROM "
           + FenceSql.COVERED
           + ")";
+
+  /** Which versions of the triggers there are: another one of each that was switched since. */
+  private static final String VERSIONS =
+      "(SELECT coalesce(sum(hashtextextended(concat_ws('/', g.tgrelid, g.tgname, g.xmin), 0)::numeric), 0)::text FROM pg_trigger g WHERE "
+          + NAMED
+          + ")";
+
+  /**
+   * Whether somebody has switched a trigger off since the closing, and on again just as it was.
+   * That figure outlives VACUUM FULL and FREEZE of the catalog.
+   */
+  static final String SWITCHED =
+      "EXISTS (SELECT FROM whimbrel.closing WHERE triggers IS DISTINCT FROM " + VERSIONS + ")";
 
   /**
    * Whether somebody may have changed rows by DDL since the closing. Where DDL is guarded nobody
@@ -199,13 +213,20 @@ final class ClosingSql {
           DELETE FROM whimbrel.passed;
           UPDATE whimbrel.closing SET number = %2$d, closed_at = clock_timestamp(), renewed = clock_timestamp(),
                  lease = interval '%3$d milliseconds', at_most = clock_timestamp() + interval '%4$d milliseconds',
-                 fingerprint = %5$s, files = %6$s, ended_at = NULL, ended = NULL
+                 fingerprint = %5$s, files = %6$s, triggers = %7$s, ended_at = NULL, ended = NULL
            WHERE number < %2$d;
           IF NOT FOUND THEN
             RAISE EXCEPTION 'closing %2$d, or a later one, was made before' USING ERRCODE = '40001';
           END IF;
         END $$"""
-        .formatted(ENABLE, number, Closing.LEASE.toMillis(), atMost.toMillis(), fingerprint, FILES);
+        .formatted(
+            ENABLE,
+            number,
+            Closing.LEASE.toMillis(),
+            atMost.toMillis(),
+            fingerprint,
+            FILES,
+            VERSIONS);
   }
 
   /**
@@ -227,9 +248,18 @@ final class ClosingSql {
         IF %6$s THEN
           RAISE EXCEPTION 'closing %1$d of the source did not hold: a table was rewritten' USING ERRCODE = '%2$s';
         END IF;
+        IF %7$s THEN
+          RAISE EXCEPTION 'closing %1$d of the source did not hold: a trigger was switched' USING ERRCODE = '%2$s';
+        END IF;
         %3$s
         """
         .formatted(
-            number, Closing.BROKEN_STATE, DISABLE, Closing.HANDED_OVER, UNCOVERED, REWRITTEN);
+            number,
+            Closing.BROKEN_STATE,
+            DISABLE,
+            Closing.HANDED_OVER,
+            UNCOVERED,
+            REWRITTEN,
+            SWITCHED);
   }
 }

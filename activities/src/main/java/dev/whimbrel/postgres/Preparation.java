@@ -44,7 +44,7 @@ final class Preparation {
       if (truth.side() == Side.TARGET || !truth.open()) {
         boolean back = truth.on(Side.TARGET).canGoBack();
         return new Readiness(
-            back, 0, List.of(), truth.decisive().epoch(), "the target is the truth already");
+            back, 0, List.of(), truth.decisive().epoch(), "the target is the truth already", 0);
       }
       for (Side side : Side.values()) {
         Authority.mustNotBeWithdrawn(sessions.on(side).connection(CALL), truth.on(side));
@@ -108,13 +108,20 @@ final class Preparation {
           truth.decisive().epoch(),
           noWayBack.isEmpty()
               ? "ready to hand over, about %d ms; the way back is proved".formatted(pause)
-              : "ready to hand over, about %d ms; THERE IS NO WAY BACK".formatted(pause));
+              : "ready to hand over, about %d ms; THERE IS NO WAY BACK".formatted(pause),
+          move.offline()
+              ? Closing.read(sessions.on(Side.SOURCE).connection(CALL))
+                  .map(Closing.State::number)
+                  .orElse(0)
+              : 0);
     }
   }
 
   /** Of a source that is closed before it is copied: prepared once before, and once behind it. */
   private boolean comesBeforeTheCopy(Sessions sessions) throws SQLException {
-    return move.offline() && !ClosedCopy.isComplete(sessions.on(Side.TARGET).connection(CALL));
+    return move.offline()
+        && !ClosedCopy.isOfWhatStands(
+            sessions.on(Side.SOURCE).connection(CALL), sessions.on(Side.TARGET).connection(CALL));
   }
 
   Outcome unprepare(Pulse pulse) throws SQLException {

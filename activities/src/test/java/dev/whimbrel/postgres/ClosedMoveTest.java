@@ -78,6 +78,70 @@ class ClosedMoveTest {
     }
   }
 
+  /** The target was closed behind the first copy, and the source has counted its closings. */
+  @Test
+  void movesWhatAnAbandonedMigrationOfTheSameNameHadCopied() throws Exception {
+    try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
+      shop.close(1);
+      shop.copy();
+      shop.readied();
+      shop.closing.openSource(shop.request(1));
+      pair.source().execute(shop.name, "INSERT INTO counter VALUES (99, 1)");
+
+      assertThat(shop.readied().lastClosing()).isEqualTo(1);
+      shop.close(2);
+      try (KeeperProcess keeper = new KeeperProcess(shop.move, 2)) {
+        shop.copy();
+        shop.readied();
+        assertThat(shop.compare().findings()).isEmpty();
+        assertThat(shop.switchover.handOver(shop.handOver(2)).writesGoTo()).isEqualTo(Side.TARGET);
+        assertThat(keeper.awaitEnd()).contains("the source was handed over");
+      }
+      assertThat(shop.onTarget("SELECT total FROM counter WHERE writer = 99")).isEqualTo("1");
+    }
+  }
+
+  /** As an owner can where no event trigger guards. */
+  @Test
+  void refusesToHandOverWhereATriggerWasOffForAMoment() throws Exception {
+    try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
+      shop.close(1);
+      try (KeeperProcess keeper = new KeeperProcess(shop.move, 1)) {
+        shop.copy();
+        shop.readied();
+        pair.source()
+            .execute(
+                shop.name,
+                "ALTER EVENT TRIGGER whimbrel_ddl DISABLE",
+                "ALTER TABLE archive DISABLE TRIGGER whimbrel_closing",
+                "DELETE FROM archive WHERE id = 7",
+                "ALTER TABLE archive ENABLE ALWAYS TRIGGER whimbrel_closing",
+                "ALTER EVENT TRIGGER whimbrel_ddl ENABLE ALWAYS");
+
+        assertThatThrownBy(() -> shop.switchover.handOver(shop.handOver(1)))
+            .hasMessageContaining("switched a trigger off that closes the source, and on again");
+        shop.closing.openSource(shop.request(1));
+        assertThat(keeper.awaitEnd()).doesNotContain("handed over");
+      }
+    }
+  }
+
+  /** The figure of the triggers outlives what VACUUM does to their catalog. */
+  @Test
+  void handsOverBehindAVacuumOfTheCatalog() throws Exception {
+    try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
+      shop.close(1);
+      try (KeeperProcess keeper = new KeeperProcess(shop.move, 1)) {
+        shop.copy();
+        shop.readied();
+        pair.source().execute(shop.name, "VACUUM FREEZE pg_trigger", "VACUUM FULL pg_trigger");
+
+        assertThat(shop.switchover.handOver(shop.handOver(1)).writesGoTo()).isEqualTo(Side.TARGET);
+        assertThat(keeper.awaitEnd()).contains("the source was handed over");
+      }
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(Checkpoints.Point.class)
   void losesNothingAndOpensOneSideWhenTheHandOverIsKilledAt(Checkpoints.Point point)

@@ -93,7 +93,9 @@ final class StatusText {
   /** The first line: where writes go and whether one can go back. */
   static String headline(Snapshot snapshot, ZoneId zone) {
     MigrationStatus s = snapshot.status();
-    SourceClosed closed = snapshot.answered() ? s.closed() : null;
+    // A hand-over that was sent has spent its closing: nothing opens by itself then.
+    boolean spent = s.writesGoTo().equals("unknown");
+    SourceClosed closed = snapshot.answered() && !spent ? s.closed() : null;
     boolean doubtful = closed != null && ClosingSigns.doubtful(snapshot);
     StringBuilder line =
         new StringBuilder("WRITES GO TO: ")

@@ -76,6 +76,26 @@ class StatusTextTest {
         .startsWith("WRITES GO TO: source (as last recorded)");
   }
 
+  /** A hand-over has spent the closing: nothing opens by itself any more. */
+  @Test
+  void doesNotSayThatTheSourceOpensByItselfWhereAHandOverWasSent() {
+    MigrationStatus sent =
+        status(
+            "unknown",
+            State.NEEDS_HELP,
+            "cutover",
+            new RollbackOffer(true, null, 2, 0L),
+            List.of(),
+            new MigrationStatus.SourceClosed(
+                Statuses.NOW.minusSeconds(60), Statuses.NOW.plusSeconds(3600)));
+
+    assertThat(
+            StatusText.headline(
+                new Snapshot(sent, true, List.of(), null, Statuses.NOW), ZoneOffset.UTC))
+        .startsWith("WRITES GO TO: unknown (a hand-over was sent, its end is not known,")
+        .doesNotContain("opens by itself");
+  }
+
   @Test
   void shoutsWhenThereIsNoWayBack() {
     assertThat(

@@ -11,10 +11,13 @@ import java.util.List;
  * @param epoch the epoch in which the source was found to be the truth; a switchover that rests on
  *     this readiness begins in no other
  * @param line one line in an operator's words
+ * @param lastClosing the number of the source's last closing, which an earlier migration of the
+ *     same name may have made; 0 where it was never closed, as in histories of before
  */
 public record Readiness(
     boolean canGoBack,
     long predictedPauseMillis,
     List<Finding> findings,
     long epoch,
-    String line) {}
+    String line,
+    int lastClosing) {}

@@ -199,7 +199,8 @@ public final class MigrationRun implements MigrationWorkflow {
   @Override
   public String pause(Decision decision) {
     board.pause(decision);
-    MigrationStatus.SourceClosed closed = board.status().closed();
+    // A hand-over that was sent has spent its closing.
+    MigrationStatus.SourceClosed closed = board.isTruthOpen() ? null : board.status().closed();
     return "paused: no further step starts; guards, streams and the window go on"
         + (closed == null
             ? ""
@@ -307,7 +308,7 @@ public final class MigrationRun implements MigrationWorkflow {
 
   @Override
   public String abandon(Decision decision) {
-    boolean closed = board.status().closed() != null;
+    boolean closed = board.status().closed() != null && !board.isTruthOpen();
     course.abandon(decision);
     return closed
         ? "abandoned; the source is opened, everything else stands as it was left"

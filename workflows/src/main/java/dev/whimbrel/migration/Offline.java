@@ -115,12 +115,17 @@ final class Offline {
           }
           gate.awaitClosing();
           migration.board.begin(step);
-          closings++;
+          closings = Math.max(closings, lastClosing()) + 1;
           return call(SourceClosing.class, Timeouts.CLOSE, step).closeSource(request(closings));
         },
         () -> null,
         () -> {},
         () -> false);
+  }
+
+  /** A migration of the same name that was abandoned has counted before. */
+  private int lastClosing() {
+    return Objects.requireNonNull(migration.readiness()).lastClosing();
   }
 
   private ClosingRequest request(int number) {

@@ -6,6 +6,9 @@ import java.time.Duration;
 final class OfflineRules {
   private static final Duration SHORTEST = Duration.ofMinutes(1);
 
+  /** The rehearsal, and a closing that is tried again, a minute after the one before. */
+  private static final Duration PREPARING = Duration.ofMinutes(10);
+
   private final Runbook draft;
   private final Replicate replicate;
   private final Validate validate;
@@ -58,7 +61,7 @@ final class OfflineRules {
     } catch (IllegalArgumentException e) {
       return; // Reported by whoever reads the cutover.
     }
-    Duration needed = draft.neededOpening();
+    Duration needed = draft.neededOpening().plus(PREPARING);
     Duration missing = needed.minus(open);
     if (missing.isNegative() || missing.isZero()) {
       return;
@@ -66,7 +69,7 @@ final class OfflineRules {
     long fitting = replicate.closedFor().minus(missing).toMinutes();
     places.report(
         "cutover.window",
-        "expected to be open for at least %s, which are closedAtMost (%s), pauseBudget and monitor together; found '%s', %s.%s"
+        "expected to be open for at least %s, which are closedAtMost (%s), pauseBudget and monitor together, and ten minutes to prepare; found '%s', %s.%s"
             .formatted(
                 Durations.format(Duration.ofMinutes(needed.plusSeconds(59).toMinutes())),
                 Durations.format(replicate.closedFor()),

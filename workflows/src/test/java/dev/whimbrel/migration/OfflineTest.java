@@ -67,6 +67,16 @@ class OfflineTest {
     }
   }
 
+  /** One of this name was abandoned, and the source remembers its closings. */
+  @Test
+  void countsOnFromTheLastClosingThatTheSourceKnows() {
+    try (Stage stage = new Stage(Runbooks.closingFirst(), world -> world.lastClosing = 3)) {
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(stage.world.journal()).contains("close the source, closing 4");
+      assertThat(stage.world.behind).containsExactly(4);
+    }
+  }
+
   @Test
   void asksForTheApprovalAndTheWindowBeforeItClosesAnything() {
     Runbooks runbooks = Runbooks.closingFirst();

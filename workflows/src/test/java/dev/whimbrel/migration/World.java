@@ -144,6 +144,7 @@ final class World
   private final AtomicLong epoch = new AtomicLong(1);
   private volatile @org.jspecify.annotations.Nullable Instant handedOverAt;
   volatile boolean canGoBack = true;
+  volatile int lastClosing;
   volatile List<Finding> preflightFindings = List.of();
   volatile List<DatabaseUser> users = List.of();
   volatile List<Finding> userFindings = List.of();
@@ -724,7 +725,8 @@ final class World
   @Override
   public Readiness prepareSwitchover(Move move) {
     happens("prepareSwitchover", "prepare the switchover");
-    return new Readiness(canGoBack, 40, List.of(), epoch.get(), "the way back was proved");
+    return new Readiness(
+        canGoBack, 40, List.of(), epoch.get(), "the way back was proved", lastClosing);
   }
 
   @Override

@@ -51,10 +51,10 @@ class OfflineRulesTest {
   void refusesAWindowThatHasNoRoomForTheClosing() {
     assertThat(mistakesIn(windowed("Sun 02:00-06:00 UTC", "")))
         .containsExactly(
-            "cutover.window: expected to be open for at least 271m, which are closedAtMost (4h), pauseBudget and monitor together; found 'Sun 02:00-06:00 UTC', 4h. Or, with this window, replicate.closedAtMost: 209m.");
+            "cutover.window: expected to be open for at least 281m, which are closedAtMost (4h), pauseBudget and monitor together, and ten minutes to prepare; found 'Sun 02:00-06:00 UTC', 4h. Or, with this window, replicate.closedAtMost: 199m.");
     assertThat(mistakesIn(windowed("Sun 02:00-02:30 UTC", ", closedAtMost: 10m")))
         .containsExactly(
-            "cutover.window: expected to be open for at least 41m, which are closedAtMost (10m), pauseBudget and monitor together; found 'Sun 02:00-02:30 UTC', 30m.");
+            "cutover.window: expected to be open for at least 51m, which are closedAtMost (10m), pauseBudget and monitor together, and ten minutes to prepare; found 'Sun 02:00-02:30 UTC', 30m.");
     assertThat(mistakesIn(windowed("Sun 24:99 UTC", ""))).hasSize(1);
   }
 
