@@ -53,8 +53,8 @@ class AcceptedLossTest {
       assertThat(end.result()).as(LabMigration.summary(end)).isEqualTo(Ending.MIGRATED);
       assertThat(LabMigration.summary(end))
           .contains(
-              "cutover.tail: the source is gone (loss accepted by ana@example.com: region lost)",
-              "decommission.stop-reverse: the way back went with the source",
+              ": the source is gone (loss accepted by ana@example.com: region lost), and its clients",
+              ": the way back went with the source",
               "Should it come back, run there before anything connects: ALTER DATABASE");
       PostgresServer source = journey.world().source();
       source.start();
