@@ -105,8 +105,7 @@ class AcceptedLossTest {
   private static boolean isPrepared(MigrationStatus status) {
     return status.state() == State.PAUSED
         && status.steps().stream()
-            .anyMatch(
-                step -> step.id().equals("cutover.rehearse-reverse") && step.ended() != null);
+            .anyMatch(step -> step.id().equals("cutover.rehearse-reverse") && step.ended() != null);
   }
 
   private static boolean asksForTheEnd(MigrationStatus status) {
