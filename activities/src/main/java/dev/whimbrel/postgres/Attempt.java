@@ -42,7 +42,7 @@ record Attempt(
 
   /** The stream that leaves the losing side. */
   Stream stream() {
-    return Stream.leaving(from(), names());
+    return Stream.leaving(from(), request.move());
   }
 
   Opening opening() {

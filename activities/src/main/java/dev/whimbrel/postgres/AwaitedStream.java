@@ -25,12 +25,12 @@ final class AwaitedStream {
                 + " current_setting('synchronous_standby_names') <> ''"
                 + " AND EXISTS (SELECT FROM pg_stat_replication r JOIN pg_replication_slots s"
                 + " ON s.active_pid = r.pid WHERE s.slot_name = "
-                + Quoting.literal(stream.slot())
+                + PublishedTables.anyOf(stream.slots())
                 + " AND r.sync_state IS DISTINCT FROM 'async')");
     if (!names.isEmpty()) {
       throw Failures.needsHelp(
           "The stream %s counts as a synchronous standby of the source (synchronous_standby_names = '%s'): every commit there would wait while %s"
-              .formatted(stream.subscription(), names, why),
+              .formatted(stream.words(), names, why),
           "name the real standbys in synchronous_standby_names, so that no commit waits for the stream; then "
               + then,
           "ALTER SYSTEM SET synchronous_standby_names = '…'; SELECT pg_reload_conf(); -- on the source");

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.postgres.Inspected.ByHandStep;
 import dev.whimbrel.runbook.Runbook;
@@ -87,14 +88,15 @@ final class ByHand {
       boolean wayBack,
       boolean streamStopped) {
     Side to = gaining.side();
-    String stream =
-        losingSide == Side.SOURCE ? names.forwardSubscription() : names.reverseSubscription();
+    Stream stream = Stream.leaving(losingSide, Move.of(runbook));
     List<ByHandStep> steps = new ArrayList<>();
     if (streamStopped) {
-      steps.add(enable(stream, to));
+      for (String subscription : stream.subscriptions()) {
+        steps.add(enable(subscription, to));
+      }
     }
     if (marker != null) {
-      String proof = "SELECT " + ByHandSql.arrived(losingSide, marker) + ";";
+      String proof = "SELECT " + stream.arrived(marker) + ";";
       steps.add(
           new ByHandStep(
               "Wait until this prints t: then every write of the %s is on the %s. Do not go on before"
@@ -119,11 +121,7 @@ final class ByHand {
     if (wayBack) {
       steps.add(sql("Let the way back start here", to, ByHandSql.moveWayBack(names)));
     }
-    steps.add(
-        sql(
-            "Open the " + to.word(),
-            to,
-            ByHandSql.opening(gaining, losingSide, epoch, marker, stream)));
+    steps.add(sql("Open the " + to.word(), to, ByHandSql.opening(gaining, epoch, marker, stream)));
     if (wayBack) {
       steps.add(enable(names.reverseSubscription(), Side.SOURCE));
     }
@@ -154,13 +152,13 @@ final class ByHand {
         sql(
             "Open the " + back.word() + " again",
             back,
-            ByHandSql.openAlone(handedOver, epoch, null)));
+            ByHandSql.openAlone(handedOver, epoch, List.of())));
     steps.addAll(followers.follow(back));
     return steps;
   }
 
   /** Opens a side without the other: what has not arrived here is lost. */
-  List<ByHandStep> acceptLoss(Authority.Row here, long epoch, @Nullable String stream) {
+  List<ByHandStep> acceptLoss(Authority.Row here, long epoch, List<String> subscriptions) {
     Side to = here.side();
     List<ByHandStep> steps = new ArrayList<>();
     steps.add(
@@ -176,7 +174,7 @@ final class ByHand {
             "Open the %s. WRITES THAT HAVE NOT ARRIVED HERE ARE LOST by this; write your name into the note"
                 .formatted(to.word()),
             to,
-            ByHandSql.openAlone(here, epoch, stream)));
+            ByHandSql.openAlone(here, epoch, subscriptions)));
     steps.addAll(followers.follow(to));
     return steps;
   }

@@ -1,7 +1,8 @@
 package dev.whimbrel.postgres;
 
-import dev.whimbrel.activity.Side;
+import java.util.List;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** The SQL of the steps by hand: what the switchover runs, in a form that a person can read. */
@@ -30,27 +31,27 @@ final class ByHandSql {
         .formatted(Quoting.literal(names.baseSlot()), Quoting.literal(names.liveSlot()));
   }
 
-  static String opening(
-      Authority.Row gaining, Side losing, long epoch, @Nullable UUID marker, String stream) {
+  static String opening(Authority.Row gaining, long epoch, @Nullable UUID marker, Stream stream) {
     String proof =
         marker == null
             ? ""
             : "IF NOT %s THEN RAISE EXCEPTION 'not everything has arrived'; END IF;\n"
-                .formatted(arrived(losing, marker));
+                .formatted(stream.arrived(marker));
     return openingWith(
         proof + LargeObjectFence.BY_HAND,
         Authority.compareAndSet(gaining, gaining.side(), epoch, null, null),
-        stream);
+        stream.subscriptions());
   }
 
-  static String openAlone(Authority.Row row, long epoch, @Nullable String stream) {
+  static String openAlone(Authority.Row row, long epoch, List<String> subscriptions) {
     return openingWith(
         "",
         Authority.compareAndSet(row, row.side(), epoch, null, "by hand, as inspect printed it"),
-        stream);
+        subscriptions);
   }
 
-  private static String openingWith(String proof, String compareAndSet, @Nullable String stream) {
+  private static String openingWith(
+      String proof, String compareAndSet, List<String> subscriptions) {
     return """
         BEGIN;
         SET LOCAL synchronous_commit = on;
@@ -60,15 +61,11 @@ final class ByHandSql {
         COMMIT;"""
         .formatted(
             proof,
-            stream == null
-                ? ""
-                : "EXECUTE 'ALTER SUBSCRIPTION %s DISABLE';\n"
-                    .formatted(Quoting.identifier(stream)),
+            subscriptions.stream()
+                .map(Quoting::identifier)
+                .map("EXECUTE 'ALTER SUBSCRIPTION %s DISABLE';\n"::formatted)
+                .collect(Collectors.joining()),
             compareAndSet,
             FenceSql.OPENING);
-  }
-
-  static String arrived(Side from, UUID marker) {
-    return "EXISTS (SELECT FROM %s WHERE id = '%s')".formatted(Markers.table(from), marker);
   }
 }

@@ -138,7 +138,7 @@ final class CarriedTables {
   }
 
   private Set<String> published(Names of) throws SQLException {
-    return new TreeSet<>(PublishedTables.published(source, of.forwardPublication()));
+    return new TreeSet<>(PublishedTables.published(source, List.of(of.forwardPublication())));
   }
 
   private SubscribedTables subscribed(Names of) throws SQLException {

@@ -5,6 +5,8 @@ import java.nio.ByteBuffer;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.stream.Collectors;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.PSQLState;
 
@@ -32,7 +34,8 @@ final class ChangeStream implements PgOutput.Bytes {
    * @param session speaks the replication protocol
    * @param silence how long the server may say nothing new
    */
-  ChangeStream(RowSession session, Side side, String slot, String publication, Duration silence)
+  ChangeStream(
+      RowSession session, Side side, String slot, List<String> publications, Duration silence)
       throws SQLException {
     session.patience(silence);
     this.silence = silence;
@@ -40,7 +43,12 @@ final class ChangeStream implements PgOutput.Bytes {
     this.messages = stream.messages();
     stream.begin(
         "START_REPLICATION SLOT %s LOGICAL 0/0 (proto_version '1', publication_names %s)"
-            .formatted(Quoting.identifier(slot), Quoting.literal(Quoting.identifier(publication))),
+            .formatted(
+                Quoting.identifier(slot),
+                Quoting.literal(
+                    publications.stream()
+                        .map(Quoting::identifier)
+                        .collect(Collectors.joining(",")))),
         'W');
   }
 

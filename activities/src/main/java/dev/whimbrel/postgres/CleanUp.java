@@ -51,17 +51,24 @@ final class CleanUp {
       Session source = sessions.on(Side.SOURCE);
       Session target = sessions.on(Side.TARGET);
       new WayBack(secrets, move).remove(sessions);
-      WayBack.dropSubscription(target, names.forwardSubscription());
-      WayBack.dropSlot(source, names.forwardSubscription());
+      for (Names each : Names.streams(move)) {
+        WayBack.dropSubscription(target, each.forwardSubscription());
+        WayBack.dropSlot(source, each.forwardSubscription());
+      }
       new ForwardPublisher(source.connection(LONG), names).dropCopySlots();
       new ForwardPublisher(source.connection(LONG), names).dropMeetingSlots();
-      source.run(
-          "DROP PUBLICATION IF EXISTS " + Quoting.identifier(names.forwardPublication()), CALL);
-      WayBack.dropRole(source, names.role());
+      for (Names each : Names.streams(move)) {
+        source.run(
+            "DROP PUBLICATION IF EXISTS " + Quoting.identifier(each.forwardPublication()), CALL);
+        WayBack.dropRole(source, each.role());
+      }
       WayBack.dropRole(source, Names.ofStage(move.migration()).role());
       Fence.close(source.connection(LONG));
       Closing.uninstall(source.connection(LONG));
       int roles = revokeConnect(source);
+      if (move.shared()) {
+        SharedMarkers.drop(source.connection(CALL));
+      }
       source.run(
           "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.marker_stage, whimbrel.prepared_table, whimbrel.prepared_column, whimbrel.prepared_label",
           CALL);

@@ -116,7 +116,10 @@ final class CopyOpener {
   private void mustBeWanted(Connection target, CopyGenerations generations) throws SQLException {
     boolean sourceIsTruth =
         Authority.require(target, move.migration(), Side.TARGET).writable() == Side.SOURCE;
-    boolean streams = new ForwardSubscriber(target, names).exists();
+    boolean streams = false;
+    for (Names each : move.shared() ? Names.streams(move) : List.of(names)) {
+      streams |= new ForwardSubscriber(target, each).exists();
+    }
     boolean past = move.staged() && new CopyStages(target).isPast(number);
     if (!sourceIsTruth || streams || past || generations.last() > number) {
       throw Failures.transientFailure(
@@ -175,7 +178,7 @@ final class CopyOpener {
     RowSession replication = sessions.replication();
     reading = replication;
     try {
-      changed.read(replication, before.slot(), names.forwardPublication());
+      changed.read(replication, before.slot(), publications());
     } finally {
       reading = null;
       replication.abort();
@@ -191,6 +194,13 @@ final class CopyOpener {
                                     WHERE p.relation = k.relation AND p.kind = 'rows')"""
                 .formatted(TOO_MUCH)));
     return anew;
+  }
+
+  /** Of what is copied: of one stage, or of all streams that share the tables. */
+  private List<String> publications() {
+    return move.shared()
+        ? Names.streams(move).stream().map(Names::forwardPublication).toList()
+        : List.of(names.forwardPublication());
   }
 
   /** Another one of its name would begin elsewhere. */

@@ -120,12 +120,12 @@ final class CopyStages {
     return Integer.parseInt(Answers.text(target, "SELECT count(*) FROM whimbrel.copy_stage"));
   }
 
-  /** The names of the stream that the current stage begins with. */
+  /** The names of the stream that the current stage begins with; of several, of the first. */
   static Names names(Move move, Connection target) throws SQLException {
     boolean later =
         move.staged()
             && new CopyStages(target).current().filter(stage -> !stage.isFirst()).isPresent();
-    return later ? Names.ofStage(move.migration()) : new Names(move.migration());
+    return later ? Names.ofStage(move.migration()) : Names.streams(move).get(0);
   }
 
   /** Oids, on the source, of a stage's tables. */

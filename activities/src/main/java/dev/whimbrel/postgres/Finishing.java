@@ -148,7 +148,8 @@ final class Finishing {
   private void awaitMarker(UUID marker, Deadline patience) throws SQLException {
     Side from = attempt.from();
     Side to = attempt.to();
-    while (!Markers.arrived(gaining.connection(), from, marker)) {
+    String arrived = "SELECT " + attempt.stream().arrived(marker);
+    while (!"t".equals(gaining.value(arrived, CALL))) {
       attempt.pulse().check();
       if (patience.passed() && attempt.request().move().offline() && to == Side.TARGET) {
         throw Failures.needsHelp(
@@ -164,7 +165,7 @@ final class Finishing {
                     from.word(),
                     attempt.truth().decisive().epoch(),
                     to.word(),
-                    attempt.stream().subscription()),
+                    attempt.stream().words()),
             "mend the stream (see the %s's log), then retry; both sides are closed until then"
                 .formatted(to.word()),
             "whimbrel retry " + attempt.request().move().migration());

@@ -49,16 +49,8 @@ final class ForwardPublisher {
   }
 
   private int publish(Moving moving) throws SQLException {
-    List<String> broken = moving.ask(choice -> PublishedTables.withoutIdentity(source, choice));
-    if (!broken.isEmpty()) {
-      throw Failures.needsHelp(
-          "Cannot publish: without a primary key, UPDATE and DELETE would fail on the source in "
-              + String.join(", ", broken),
-          "give each table a primary key or a replica identity, then retry",
-          String.join(
-              " ",
-              broken.stream().map(t -> "ALTER TABLE " + t + " REPLICA IDENTITY FULL;").toList()));
-    }
+    PublishedTables.requireIdentity(
+        moving.ask(choice -> PublishedTables.withoutIdentity(source, choice)));
     String publication = names.forwardPublication();
     List<String> roots = moving.ask(choice -> PublishedTables.roots(source, choice));
     execute("SET lock_timeout = '10s'");
@@ -67,7 +59,7 @@ final class ForwardPublisher {
     } else if (!asPublished(publication, moving)) {
       execute("ALTER PUBLICATION " + publication + " SET TABLE " + withMarker(roots));
     }
-    return PublishedTables.published(source, publication).size() - 1;
+    return PublishedTables.published(source, List.of(publication)).size() - 1;
   }
 
   /**
@@ -78,7 +70,7 @@ final class ForwardPublisher {
    */
   int requirePublished(Selection choice) throws SQLException {
     String publication = names.forwardPublication();
-    List<String> missing = PublishedTables.unpublished(source, publication, choice);
+    List<String> missing = PublishedTables.unpublished(source, List.of(publication), choice);
     if (!missing.isEmpty()) {
       throw Failures.needsHelp(
           "Publication %s does not carry %s any more: what was written there since may be lost to the target"
@@ -86,7 +78,7 @@ final class ForwardPublisher {
           "roll back and start again; a partition that was detached, and not written since, may be dropped instead",
           null);
     }
-    return PublishedTables.published(source, publication).size() - 1;
+    return PublishedTables.published(source, List.of(publication)).size() - 1;
   }
 
   /**
@@ -115,10 +107,9 @@ final class ForwardPublisher {
 
   /** One of an earlier migration of this name may have carried less, or more. */
   private boolean asPublished(String publication, Moving moving) throws SQLException {
-    return moving.ask(choice -> PublishedTables.unpublished(source, publication, choice)).isEmpty()
-        && moving
-            .ask(choice -> PublishedTables.publishedThough(source, publication, choice))
-            .isEmpty();
+    List<String> it = List.of(publication);
+    return moving.ask(choice -> PublishedTables.unpublished(source, it, choice)).isEmpty()
+        && moving.ask(choice -> PublishedTables.publishedThough(source, it, choice)).isEmpty();
   }
 
   /**

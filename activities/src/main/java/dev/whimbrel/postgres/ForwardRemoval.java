@@ -5,6 +5,7 @@ import dev.whimbrel.activity.Outcome;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -17,12 +18,18 @@ final class ForwardRemoval {
   private final Databases databases;
   private final Move move;
   private final Names names;
+  private final List<Names> streams;
   private final Names ofStage;
 
   ForwardRemoval(Databases databases, Move move) {
     this.databases = databases;
     this.move = move;
     this.names = new Names(move.migration());
+    this.streams = new ArrayList<>(Names.streams(move));
+    if (move.shared()) {
+      // A worker of an older release, which knows of one, may have begun it.
+      streams.add(names);
+    }
     this.ofStage = Names.ofStage(move.migration());
   }
 
@@ -40,7 +47,9 @@ final class ForwardRemoval {
       StepLock.take(target, "stream " + move.migration());
       ForwardSubscriber subscriber = new ForwardSubscriber(target, names);
       endCopy(target);
-      subscriber.drop();
+      for (Names each : streams) {
+        new ForwardSubscriber(target, each).drop();
+      }
       new ForwardSubscriber(target, ofStage).drop();
       system = ForwardSubscriber.system(target);
       subscriptions = subscriber.all();
@@ -55,16 +64,28 @@ final class ForwardRemoval {
       StepLock.take(source, "slot " + move.migration());
       CopySessions.endAll(source, move);
       publisher.dropSlots(system, subscriptions);
+      for (Names each : streams) {
+        publisher.dropSlot(each.forwardSubscription());
+      }
       publisher.dropSlot(ofStage.forwardSubscription());
       publisher.dropMeetingSlots();
       publisher.dropCopySlots();
-      publisher.dropPublication();
+      List<String> staying = new ArrayList<>();
+      for (Names each : streams) {
+        new ForwardPublisher(source, each).dropPublication();
+      }
       new ForwardPublisher(source, ofStage).dropPublication();
       new StreamRole(source, ofStage.role()).drop();
-      boolean dropped = new StreamRole(source, names.role()).drop();
+      for (Names each : streams) {
+        if (!new StreamRole(source, each.role()).drop()) {
+          staying.add(each.role());
+        }
+      }
       return new Outcome(
           "the forward stream is removed"
-              + (dropped ? "" : "; role " + names.role() + " is still in use and stays"));
+              + (staying.isEmpty()
+                  ? ""
+                  : "; role " + String.join(", ", staying) + " is still in use and stays"));
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot remove the forward stream from the source", e);
     }

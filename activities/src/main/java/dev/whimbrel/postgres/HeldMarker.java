@@ -8,7 +8,7 @@ import java.util.UUID;
 
 /**
  * A marker's row that somebody has begun to insert on the target, so that the stream that brings it
- * waits there. It is never committed.
+ * waits there, with every lane of it. It is never committed.
  */
 final class HeldMarker {
   /** Whoever freezes while the stream waits for him is let go of by his server after this. */
@@ -52,9 +52,9 @@ final class HeldMarker {
             until timestamptz := clock_timestamp() + interval '%d milliseconds';
             looks int := 0;
           BEGIN
-            WHILE NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid'
-                AND NOT granted AND transactionid = '%s'::xid
-                AND pid IN (SELECT pid FROM pg_stat_subscription WHERE subname = %s)) LOOP
+            WHILE (SELECT count(DISTINCT w.subname) FROM pg_locks l JOIN pg_stat_subscription w ON w.pid = l.pid
+                    WHERE l.locktype = 'transactionid' AND NOT l.granted AND l.transactionid = '%s'::xid
+                      AND w.subname = %s) < %d LOOP
               IF clock_timestamp() > until THEN
                 RAISE EXCEPTION 'the marker did not arrive' USING ERRCODE = '%s';
               END IF;
@@ -65,7 +65,8 @@ final class HeldMarker {
               .formatted(
                   arrives.toMillis(),
                   transaction,
-                  Quoting.literal(stream.subscription()),
+                  PublishedTables.anyOf(stream.subscriptions()),
+                  stream.lanes().size(),
                   NOT_ARRIVED));
       return true;
     } catch (SQLException e) {

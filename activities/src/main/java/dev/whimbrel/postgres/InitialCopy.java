@@ -9,13 +9,13 @@ import java.sql.Statement;
 /** How far PostgreSQL's own table synchronisation is. */
 final class InitialCopy {
   private final Connection target;
-  private final Names names;
+  private final Stream stream;
   private long done;
   private long total = -1;
 
-  InitialCopy(Connection target, Names names) {
+  InitialCopy(Connection target, Stream stream) {
     this.target = target;
-    this.names = names;
+    this.stream = stream;
   }
 
   /** Reads the state of every table; a table counts once its stream is live. */
@@ -28,8 +28,10 @@ final class InitialCopy {
                     + " pg_size_pretty(coalesce(sum(pg_relation_size(srrelid)), 0))"
                     + " FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid"
                     + " WHERE s.subname = "
-                    + Quoting.literal(names.forwardSubscription())
-                    + " AND srrelid <> 'whimbrel.marker_forward'::regclass")) {
+                    + PublishedTables.anyOf(stream.subscriptions())
+                    + " AND srrelid <> ALL ("
+                    + Quoting.array(stream.lanes().stream().map(Stream.Lane::markers).toList())
+                    + "::regclass[]::oid[])")) {
       row.next();
       done = row.getLong(1);
       total = row.getLong(2);

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.postgres.Inspected.ByHandStep;
 import dev.whimbrel.postgres.Inspected.Way;
@@ -17,6 +18,7 @@ final class InspectedWays {
   private static final String FORWARD = "Forward by hand: make the target the truth";
   private static final String BACK = "Back by hand: make the source the truth again";
 
+  private final Move move;
   private final Names names;
   private final ByHand byHand;
   private final SideState source;
@@ -24,6 +26,7 @@ final class InspectedWays {
   private final UUID marker;
 
   InspectedWays(Runbook runbook, SideState source, SideState target, UUID marker) {
+    this.move = Move.of(runbook);
     this.names = new Names(runbook.name());
     this.byHand = new ByHand(runbook);
     this.source = source;
@@ -103,7 +106,7 @@ final class InspectedWays {
     List<ByHandStep> steps = new ArrayList<>();
     steps.add(byHand.fence(fence));
     steps.addAll(
-        byHand.acceptLoss(right, right.epoch() + 1, null).stream()
+        byHand.acceptLoss(right, right.epoch() + 1, List.of()).stream()
             .filter(step -> step.sql() != null)
             .toList());
     return List.of(
@@ -144,9 +147,14 @@ final class InspectedWays {
 
   /** The side that could not be read is the truth, or may be. */
   List<Way> truthGone(SideState read, Authority.Row row) {
-    String stream =
-        read.side() == Side.TARGET ? names.forwardSubscription() : names.reverseSubscription();
-    Subscription there = seen(read).subscription(stream);
+    // Whatever brings writes of the side that is gone, should it come back.
+    String streams =
+        read.side() == Side.TARGET ? names.forwardStreams() : names.reverseSubscription();
+    List<String> there =
+        seen(read).subscriptions().stream()
+            .map(Subscription::name)
+            .filter(name -> name.matches(streams))
+            .toList();
     // Two more: the side that is gone may have handed over once since.
     long epoch = row.epoch() + 2;
     String part = seen(read).part();
@@ -160,9 +168,7 @@ final class InspectedWays {
             "Only if the %s is gone for good, and somebody takes it on themselves: open the %s and ACCEPT THE LOSS"
                 .formatted(read.side().other().word(), read.side().word()),
             part == null ? null : holdsAPart(read.side(), part),
-            part == null
-                ? byHand.acceptLoss(row, epoch, there == null ? null : stream)
-                : List.of()));
+            part == null ? byHand.acceptLoss(row, epoch, there) : List.of()));
   }
 
   /** A target that a rollback has left stands where it was left. */
@@ -182,16 +188,18 @@ final class InspectedWays {
   private @Nullable String missingForward() {
     Seen there = seen(source);
     Seen here = seen(target);
-    Subscription forward = here.subscription(names.forwardSubscription());
     if (here.part() != null) {
       return holdsAPart(Side.TARGET, here.part());
     }
-    if (forward == null) {
-      return "there is no stream to the target (subscription " + names.forwardSubscription() + ")";
-    }
-    if (!forward.whole()) {
-      return "the stream to the target does not carry every table now (subscription %s)"
-          .formatted(names.forwardSubscription());
+    for (String name : leadingTo(Side.TARGET).subscriptions()) {
+      Subscription forward = here.subscription(name);
+      if (forward == null) {
+        return "there is no stream to the target (subscription " + name + ")";
+      }
+      if (!forward.whole()) {
+        return "the stream to the target does not carry every table now (subscription %s)"
+            .formatted(name);
+      }
     }
     if (!there.withoutFence().isEmpty()) {
       return "the source has no fence on " + InspectionJudgement.tables(there.withoutFence());
@@ -229,9 +237,13 @@ final class InspectedWays {
   }
 
   private boolean stopped(Side to) {
-    String stream = to == Side.TARGET ? names.forwardSubscription() : names.reverseSubscription();
-    Subscription found = seen(to == Side.TARGET ? target : source).subscription(stream);
-    return found != null && !found.enabled();
+    return leadingTo(to).subscriptions().stream()
+        .map(seen(to == Side.TARGET ? target : source)::subscription)
+        .anyMatch(found -> found != null && !found.enabled());
+  }
+
+  private Stream leadingTo(Side side) {
+    return Stream.leaving(side.other(), move);
   }
 
   private List<ByHandStep> openFence(Side side) {

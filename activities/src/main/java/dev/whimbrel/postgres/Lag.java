@@ -4,6 +4,7 @@ import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -72,16 +73,13 @@ final class Lag {
     return arrived;
   }
 
-  /** WAL that the target has not confirmed. */
-  static long bytes(Connection source, String slot) throws SQLException {
+  /** WAL that the target has not confirmed, by the slot that is furthest behind. */
+  static long bytes(Connection source, List<String> slots) throws SQLException {
     String sql =
         "SELECT coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn), 0)::bigint::text"
             + " FROM pg_replication_slots WHERE slot_name = "
-            + Quoting.literal(slot);
-    return PublishedTables.names(source, sql).stream()
-        .mapToLong(Long::parseLong)
-        .findFirst()
-        .orElse(0);
+            + PublishedTables.anyOf(slots);
+    return PublishedTables.names(source, sql).stream().mapToLong(Long::parseLong).max().orElse(0);
   }
 
   /** Counts what applications have written of what moves, as the source's statistics know it. */

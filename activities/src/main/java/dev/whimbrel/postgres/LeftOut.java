@@ -26,12 +26,28 @@ record LeftOut(List<String> tables, String where) {
             from,
             move,
             losing,
-            moving -> PublishedTables.unpublished(losing, stream.publication(), moving));
+            moving -> PublishedTables.unpublished(losing, stream.publications(), moving));
     if (!left.isEmpty()) {
       return new LeftOut(
-          left, "publication %s on the %s".formatted(stream.publication(), from.word()));
+          left,
+          "publication %s on the %s"
+              .formatted(String.join(", ", stream.publications()), from.word()));
     }
     Set<String> taken = new HashSet<>();
+    for (Stream.Lane lane : stream.lanes()) {
+      taken.addAll(taken(losing, gaining, lane));
+    }
+    return new LeftOut(
+        PublishedTables.published(losing, stream.publications()).stream()
+            .filter(table -> !taken.contains(Quoting.plain(table)))
+            .toList(),
+        "subscription %s on the %s".formatted(stream.words(), from.other().word()));
+  }
+
+  /** What a lane's publication carries and its subscription knows; one of them alone is nothing. */
+  private static Set<String> taken(Connection losing, Connection gaining, Stream.Lane lane)
+      throws SQLException {
+    Set<String> known = new HashSet<>();
     for (String table :
         PublishedTables.names(
             gaining,
@@ -41,13 +57,14 @@ record LeftOut(List<String> tables, String where) {
               JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE s.subname = %s
                AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"""
-                .formatted(Quoting.literal(stream.subscription())))) {
-      taken.add(Quoting.plain(table));
+                .formatted(Quoting.literal(lane.subscription())))) {
+      known.add(Quoting.plain(table));
     }
-    return new LeftOut(
-        PublishedTables.published(losing, stream.publication()).stream()
-            .filter(table -> !taken.contains(Quoting.plain(table)))
-            .toList(),
-        "subscription %s on the %s".formatted(stream.subscription(), from.other().word()));
+    Set<String> carried = new HashSet<>();
+    for (String table : PublishedTables.published(losing, List.of(lane.publication()))) {
+      carried.add(Quoting.plain(table));
+    }
+    known.retainAll(carried);
+    return known;
   }
 }

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -18,12 +19,16 @@ final class Markers {
   /** The writer whose markers are kept: they decide whether a side may open. */
   static final String HAND_OVER = "hand-over";
 
-  private static final String CREATE =
+  private static final String CREATE_FORWARD =
       """
       CREATE SCHEMA IF NOT EXISTS whimbrel;
       CREATE TABLE IF NOT EXISTS whimbrel.marker_forward (
         id uuid PRIMARY KEY, writer text NOT NULL,
         written_at timestamptz NOT NULL DEFAULT clock_timestamp());
+      """;
+
+  private static final String CREATE_REVERSE =
+      """
       CREATE TABLE IF NOT EXISTS whimbrel.marker_reverse (
         id uuid PRIMARY KEY, writer text NOT NULL,
         written_at timestamptz NOT NULL DEFAULT clock_timestamp());
@@ -41,10 +46,22 @@ final class Markers {
 
   private Markers() {}
 
-  /** Creates both tables. Again is harmless. */
+  /** Creates both tables, where one stream has each of them. Again is harmless. */
   static void create(Connection database) throws SQLException {
     try (Statement statement = database.createStatement()) {
-      statement.execute(CREATE);
+      statement.execute(SharedMarkers.OF_ONE + CREATE_FORWARD + CREATE_REVERSE);
+    }
+  }
+
+  /** Creates what the streams of a migration need on one side. Again is harmless. */
+  static void create(Connection database, Side side, Move move) throws SQLException {
+    if (!move.shared()) {
+      create(database);
+      return;
+    }
+    SharedMarkers.create(database, side, move);
+    try (Statement statement = database.createStatement()) {
+      statement.execute(CREATE_REVERSE);
     }
   }
 
@@ -161,17 +178,26 @@ final class Markers {
   }
 
   private static String awaitSql(String table, UUID id, Duration limit) {
+    return awaitSql(id, "EXISTS (SELECT FROM %s WHERE id = '%s')".formatted(table, id), limit);
+  }
+
+  /** As {@link #awaitSql(Side, UUID, Duration)}, when every lane of the stream has brought it. */
+  static String awaitSql(Stream stream, UUID id, Duration limit) {
+    return awaitSql(id, stream.arrived(id), limit);
+  }
+
+  private static String awaitSql(UUID id, String arrived, Duration limit) {
     return """
         DO $$
         DECLARE until timestamptz := clock_timestamp() + interval '%d milliseconds';
         BEGIN
-          WHILE NOT EXISTS (SELECT 1 FROM %s WHERE id = '%s') LOOP
+          WHILE NOT (%s) LOOP
             IF clock_timestamp() > until THEN
               RAISE EXCEPTION 'marker %s did not arrive in %d ms' USING ERRCODE = '%s';
             END IF;
             PERFORM pg_sleep(0.001);
           END LOOP;
         END $$"""
-        .formatted(limit.toMillis(), table, id, id, limit.toMillis(), NOT_ARRIVED);
+        .formatted(limit.toMillis(), arrived, id, limit.toMillis(), NOT_ARRIVED);
   }
 }

@@ -1,5 +1,9 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Move;
+import java.util.List;
+import java.util.stream.IntStream;
+
 /**
  * The names of a migration's objects on the servers. All derive from the migration's name, so that
  * any attempt finds what an earlier one made; none holds an attempt's number.
@@ -40,6 +44,18 @@ final class Names {
     return new Names(migration, STAGE);
   }
 
+  /**
+   * The names of each forward stream: one, or several that share the tables. None of several has
+   * the name of the one, so that who knows of one alone finds nothing to hand over.
+   */
+  static List<Names> streams(Move move) {
+    return move.shared()
+        ? IntStream.rangeClosed(1, move.streams())
+            .mapToObj(number -> new Names(move.migration(), FORWARD + "_" + number))
+            .toList()
+        : List.of(new Names(move.migration()));
+  }
+
   /** Publication on the source. */
   String forwardPublication() {
     return base + "_" + forward;
@@ -48,6 +64,13 @@ final class Names {
   /** Subscription on the target, and its slot on the source. */
   String forwardSubscription() {
     return base + "_" + forward;
+  }
+
+  /** The forward stream, for people; by its name where it is one of several. */
+  String words() {
+    return forward.startsWith(FORWARD + "_")
+        ? "forward stream " + forwardSubscription()
+        : "forward stream";
   }
 
   /** Slot on the source that is brought to where two streams meet. */
@@ -72,7 +95,17 @@ final class Names {
 
   /** Matches every slot of the migration, on either side, and nothing else. */
   String ownSlots() {
-    return "^" + base + "_(forward|stage|meeting|met|base|live|copy_[0-9]+)$";
+    return "^" + base + "_(forward(_[0-9]+)?|stage|meeting|met|base|live|copy_[0-9]+)$";
+  }
+
+  /** Matches every subscription of the migration, on either side, and nothing else. */
+  String ownSubscriptions() {
+    return "^" + base + "_(forward(_[0-9]+)?|stage|reverse)$";
+  }
+
+  /** Matches the publication, and the subscription, of every forward stream, and nothing else. */
+  String forwardStreams() {
+    return "^" + base + "_forward(_[0-9]+)?$";
   }
 
   /** Publication on the target, for the way back. */
@@ -97,7 +130,8 @@ final class Names {
 
   /**
    * Role of the migration's own under which the streams run, where the rights allow one. A stage's
-   * stream has another, since a role has one password; no migration's name holds its dollar.
+   * stream has another, and so has each of several, since a role has one password; no migration's
+   * name holds its dollar.
    */
   String role() {
     return forward.equals(FORWARD) ? base : base + "$" + forward;

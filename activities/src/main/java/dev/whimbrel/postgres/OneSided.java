@@ -86,8 +86,7 @@ final class OneSided {
 
   private HandOver openAlone(Sessions sessions, Authority.Row row) throws SQLException {
     Session session = sessions.on(request.to());
-    Names names = new Names(request.move().migration());
-    Stream stream = Stream.leaving(lost, names);
+    Stream stream = Stream.leaving(lost, request.move());
     long epoch = row.epoch() + 1;
     String note =
         LostSource.note(
@@ -98,15 +97,10 @@ final class OneSided {
     session.run(
         """
         BEGIN; DO $$ DECLARE t record; top numeric; here record; BEGIN
-          IF EXISTS (SELECT 1 FROM pg_subscription WHERE subname = %1$s
-                      AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN
-            EXECUTE 'ALTER SUBSCRIPTION %2$s DISABLE';
-          END IF;
-          %3$s %4$s %5$s
+          %s %s %s %s
         END $$"""
             .formatted(
-                Quoting.literal(stream.subscription()),
-                Quoting.identifier(stream.subscription()),
+                Opening.stop(stream),
                 RAISE_SEQUENCES.replace("{s.oid}", selection.moves("s.oid")),
                 Authority.compareAndSet(row, request.to(), epoch, null, note),
                 FenceSql.OPENING),
@@ -154,7 +148,7 @@ final class OneSided {
     while (!limit.passed()
         && session.value(
                 "SELECT 1 FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL"
-                    .formatted(Quoting.literal(stream.subscription())),
+                    .formatted(PublishedTables.anyOf(stream.subscriptions())),
                 CALL)
             != null) {
       pulse.rest(Duration.ofMillis(100));
@@ -166,16 +160,20 @@ final class OneSided {
     if (request.move().offline() && lost == Side.SOURCE) {
       throw askForHelpBehindClosing(session, row);
     }
-    Stream stream = Stream.leaving(lost, new Names(request.move().migration()));
+    Stream stream = Stream.leaving(lost, request.move());
     List<@Nullable String> proven =
         session
             .rows(
                 """
                 SELECT coalesce((SELECT max(written_at)::text FROM %s), 'never'),
-                       coalesce((SELECT pg_replication_origin_progress('pg_' || oid, true)::text
-                                   FROM pg_subscription WHERE subname = %s
-                                    AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())), 'unknown')"""
-                    .formatted(Markers.table(lost), Quoting.literal(stream.subscription())),
+                       coalesce((SELECT CASE WHEN count(at) = %d THEN min(at)::text END FROM (
+                                   SELECT pg_replication_origin_progress('pg_' || oid, true) AS at
+                                     FROM pg_subscription WHERE subname = %s
+                                      AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) o), 'unknown')"""
+                    .formatted(
+                        Markers.table(lost),
+                        stream.lanes().size(),
+                        PublishedTables.anyOf(stream.subscriptions())),
                 CALL)
             .get(0)
             .get(0);

@@ -5,6 +5,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** The gaining side's part of a crossing: where the way back starts, and transaction G. */
@@ -67,17 +68,12 @@ final class Opening {
         BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL statement_timeout = %d;
         SET LOCAL synchronous_commit = on;
         DO $$ DECLARE t record; BEGIN %s
-          IF EXISTS (SELECT 1 FROM pg_subscription WHERE subname = %s
-                      AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN
-            EXECUTE 'ALTER SUBSCRIPTION %s DISABLE';
-          END IF;
-          %s %s %s
+          %s %s %s %s
         END $$%s"""
             .formatted(
                 limit.toMillis(),
                 marker == null ? "" : mustHaveArrived(marker),
-                Quoting.literal(stream.subscription()),
-                Quoting.identifier(stream.subscription()),
+                stop(stream),
                 Authority.compareAndSet(row, row.side(), epoch, null, null),
                 FenceSql.OPENING,
                 marker == null ? "" : LargeObjectPass.FROM_HERE_ON,
@@ -105,8 +101,7 @@ final class Opening {
   private String drain(UUID marker, List<List<@Nullable String>> sequences, Duration limit) {
     return "BEGIN; %s; SELECT pg_logical_emit_message(true, 'whimbrel', 'flush'); %s; COMMIT; "
         .formatted(
-            Markers.awaitSql(stream.from(), marker, limit),
-            Sequences.carry(sequences, Sequences.MARGIN));
+            Markers.awaitSql(stream, marker, limit), Sequences.carry(sequences, Sequences.MARGIN));
   }
 
   /**
@@ -147,6 +142,21 @@ final class Opening {
     commit();
   }
 
+  /** PL/pgSQL that ends every lane of a stream which leads here. */
+  static String stop(Stream stream) {
+    return stream.subscriptions().stream()
+        .map(
+            name ->
+                """
+                IF EXISTS (SELECT 1 FROM pg_subscription WHERE subname = %s
+                            AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN
+                  EXECUTE 'ALTER SUBSCRIPTION %s DISABLE';
+                END IF;
+                """
+                    .formatted(Quoting.literal(name), Quoting.identifier(name)))
+        .collect(Collectors.joining());
+  }
+
   /** PL/pgSQL that raises unless every table is closed. */
   static String mustBeClosed() {
     return """
@@ -160,7 +170,7 @@ final class Opening {
   }
 
   /**
-   * Starts the stream from the target back to the source, once the worker of the stream that came
+   * Starts the stream from the target back to the source, once every worker of the stream that came
    * is gone. Again is harmless.
    *
    * @return whether there is one
@@ -169,8 +179,8 @@ final class Opening {
     Deadline gone = new Deadline(WORKER_GONE);
     while (!gone.passed()
         && target.value(
-                "SELECT 1 FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL"
-                    .formatted(Quoting.literal(names.forwardSubscription())),
+                "SELECT 1 FROM pg_stat_subscription WHERE subname ~ %s AND pid IS NOT NULL"
+                    .formatted(Quoting.literal(names.forwardStreams())),
                 CALL)
             != null) {
       try {
@@ -208,10 +218,10 @@ final class Opening {
 
   private String mustHaveArrived(UUID marker) {
     return """
-        IF NOT EXISTS (SELECT 1 FROM %s WHERE id = '%s') THEN
+        IF NOT (%s) THEN
           RAISE EXCEPTION 'the marker %s is not there' USING ERRCODE = '%s';
         END IF;
         """
-        .formatted(Markers.table(stream.from()), marker, marker, Markers.NOT_ARRIVED);
+        .formatted(stream.arrived(marker), marker, Markers.NOT_ARRIVED);
   }
 }

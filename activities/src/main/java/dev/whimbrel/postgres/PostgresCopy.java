@@ -8,6 +8,7 @@ import dev.whimbrel.activity.CopyShare;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Side;
 import dev.whimbrel.postgres.CopyGenerations.Generation;
 import dev.whimbrel.postgres.CopyList.Totals;
 import dev.whimbrel.secrets.Secrets;
@@ -45,13 +46,17 @@ public final class PostgresCopy implements Copy {
     String application = Names.applicationName(move.migration(), "prepare-copy");
     try (SchemaSession target = SchemaSession.open(databases, move, "prepare-copy");
         Connection source = databases.open(move.source(), application, ANSWER)) {
-      Markers.create(source);
-      Markers.create(target.connection());
+      Markers.create(source, Side.SOURCE, move);
+      Markers.create(target.connection(), Side.TARGET, move);
       if (move.staged()) {
         target.ledger().create();
         return staging.prepare(move, source, target, smallestRange);
       }
-      if (!move.offline()) {
+      if (move.shared()) {
+        // Who wakes up late would share the tables anew, and not as the slot has them.
+        StepLock.take(source, "stream " + move.migration());
+        new Sharing(source, move).publish();
+      } else if (!move.offline()) {
         new ForwardPublisher(source, new Names(move.migration())).publish(move);
       }
       target.ledger().create();

@@ -49,6 +49,7 @@ public final class PostgresPreflight implements Preflight {
     Selection selection = Selection.of(look.move(), look.source());
     new SelectionChecks(look, findings, selection).run();
     new StageChecks(look, findings).run();
+    new SharingChecks(look, findings, selection).run();
     long bytes = SelectionChecks.bytes(look, selection);
     new DatabaseChecks(look, findings).run(bytes);
     new TableChecks(look, findings, selection).run();

@@ -4,12 +4,14 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Replication;
+import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SoakReport;
 import dev.whimbrel.activity.SoakRequest;
 import dev.whimbrel.secrets.Secrets;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 
 /** The forward stream, by PostgreSQL's own logical replication and table synchronisation. */
 public final class PostgresReplication implements Replication {
@@ -46,7 +48,7 @@ public final class PostgresReplication implements Replication {
         "await-copied",
         (m, source, target) -> {
           StreamHealth health = new StreamHealth(source, target, m);
-          InitialCopy copy = new InitialCopy(target, new Names(m.migration()));
+          InitialCopy copy = new InitialCopy(target, Stream.leaving(Side.SOURCE, m));
           Progress progress = copy.look();
           long looks = 0;
           while (!copy.isComplete()) {
@@ -66,13 +68,13 @@ public final class PostgresReplication implements Replication {
         move,
         "await-caught-up",
         (m, source, target) -> {
-          Names names = new Names(m.migration());
+          List<String> slots = Stream.leaving(Side.SOURCE, m).slots();
           StreamHealth health = new StreamHealth(source, target, m);
           Lag lag = new Lag(source, target, "catch-up", pace.of(Pace.Watcher.CATCH_UP));
           Duration last = lag.look();
           long looks = 1;
           while (!lag.arrived() || last.compareTo(m.maxLag()) > 0) {
-            long bytes = Lag.bytes(source, names.forwardSubscription());
+            long bytes = Lag.bytes(source, slots);
             String line = "a marker takes " + last.toMillis() + " ms, " + bytes + " bytes behind";
             Heartbeats.beat(
                 new Progress(line, null, null, last.toMillis(), bytes, null, null, null)

@@ -52,7 +52,7 @@ final class Preparation {
       boolean early = comesBeforeTheCopy(sessions);
       List<Finding> findings = new ArrayList<>();
       for (Side side : Side.values()) {
-        Markers.create(sessions.on(side).connection(CALL));
+        Markers.create(sessions.on(side).connection(CALL), side, move);
         if (early && side == Side.TARGET) {
           // What will copy is an ordinary session, which the fence of an earlier copy refuses.
           Fence.uninstall(sessions.on(side).connection(LONG));

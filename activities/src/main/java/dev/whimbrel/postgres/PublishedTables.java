@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Failures;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -71,15 +72,32 @@ final class PublishedTables {
     return moving(source, HOLDS_ROWS + " AND NOT " + HAS_IDENTITY, selection);
   }
 
-  /** Tables whose rows move and that the publication does not carry. */
-  static List<String> unpublished(Connection source, String publication, Selection selection)
-      throws SQLException {
-    return moving(source, HOLDS_ROWS + " AND NOT " + carriedBy(publication), selection);
+  /**
+   * Refuses tables {@link #withoutIdentity}.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} naming them
+   */
+  static void requireIdentity(List<String> broken) {
+    if (!broken.isEmpty()) {
+      throw Failures.needsHelp(
+          "Cannot publish: without a primary key, UPDATE and DELETE would fail on the source in "
+              + String.join(", ", broken),
+          "give each table a primary key or a replica identity, then retry",
+          String.join(
+              " ",
+              broken.stream().map(t -> "ALTER TABLE " + t + " REPLICA IDENTITY FULL;").toList()));
+    }
   }
 
-  /** Tables that the publication carries and the runbook leaves out, wholly or their rows. */
-  static List<String> publishedThough(Connection source, String publication, Selection selection)
+  /** Tables whose rows move and that none of these publications carries. */
+  static List<String> unpublished(Connection source, List<String> publications, Selection selection)
       throws SQLException {
+    return moving(source, HOLDS_ROWS + " AND NOT " + carriedBy(publications), selection);
+  }
+
+  /** Tables that they carry and the runbook leaves out, wholly or their rows. */
+  static List<String> publishedThough(
+      Connection source, List<String> publications, Selection selection) throws SQLException {
     return selection.movesRows().equals("true")
         ? List.of()
         : names(
@@ -89,7 +107,7 @@ final class PublishedTables {
                 + " AND NOT ("
                 + selection.movesRows()
                 + ") AND "
-                + carriedBy(publication)
+                + carriedBy(publications)
                 + " ORDER BY 1");
   }
 
@@ -107,19 +125,24 @@ final class PublishedTables {
             + " ORDER BY 1");
   }
 
-  private static String carriedBy(String publication) {
+  private static String carriedBy(List<String> publications) {
     return "EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = "
-        + Quoting.literal(publication)
+        + anyOf(publications)
         + " AND p.schemaname = n.nspname AND p.tablename = c.relname)";
   }
 
-  /** Tables that the publication carries. */
-  static List<String> published(Connection source, String publication) throws SQLException {
+  /** Tables that these publications carry. */
+  static List<String> published(Connection source, List<String> publications) throws SQLException {
     return names(
         source,
-        "SELECT format('%I.%I', schemaname, tablename) FROM pg_publication_tables WHERE pubname = "
-            + Quoting.literal(publication)
+        "SELECT DISTINCT format('%I.%I', schemaname, tablename) FROM pg_publication_tables WHERE pubname = "
+            + anyOf(publications)
             + " ORDER BY 1");
+  }
+
+  /** What a name is compared with, so that it is one of these. */
+  static String anyOf(List<String> names) {
+    return names.size() == 1 ? Quoting.literal(names.get(0)) : "ANY (" + Quoting.array(names) + ")";
   }
 
   static List<String> names(Connection connection, String sql) throws SQLException {

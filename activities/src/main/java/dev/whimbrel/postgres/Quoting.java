@@ -1,6 +1,8 @@
 package dev.whimbrel.postgres;
 
+import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Quotes what SQL cannot take as a parameter. */
 final class Quoting {
@@ -34,6 +36,13 @@ final class Quoting {
    */
   static String plain(String sql) {
     return PLAIN.matcher(sql).replaceAll("$1");
+  }
+
+  /** An array of texts, as SQL. */
+  static String array(List<String> texts) {
+    return "ARRAY["
+        + texts.stream().map(Quoting::literal).collect(Collectors.joining(", "))
+        + "]::text[]";
   }
 
   /** A literal in single quotes, for any setting of {@code standard_conforming_strings}. */

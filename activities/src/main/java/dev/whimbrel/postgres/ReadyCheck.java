@@ -36,6 +36,8 @@ final class ReadyCheck {
    */
   private static final Duration STREAM_STARTS = Duration.ofSeconds(11);
 
+  private static final Duration ONE_MORE = Duration.ofSeconds(5);
+
   private final Sessions sessions;
   private final Truth truth;
   private final SwitchoverRequest request;
@@ -51,7 +53,7 @@ final class ReadyCheck {
     this.pulse = pulse;
     this.to = request.to();
     this.from = to.other();
-    this.stream = Stream.leaving(from, new Names(request.move().migration()));
+    this.stream = Stream.leaving(from, request.move());
   }
 
   /** Waits for what passes by itself, fails for what does not. */
@@ -145,9 +147,9 @@ final class ReadyCheck {
       }
       return;
     }
+    Stream.Lane back = stream.lanes().get(0);
     List<String> changed =
-        Structure.changedSinceRehearsal(
-            losing, gaining, stream.publication(), stream.subscription());
+        Structure.changedSinceRehearsal(losing, gaining, back.publication(), back.subscription());
     if (!changed.isEmpty()) {
       throw Failures.needsHelp(
           "Tables were changed since the switchover was prepared, so that rows of the target may mean something else on the source: "
@@ -216,7 +218,17 @@ final class ReadyCheck {
           "the %s stays the truth; abandon the migration, or start it again".formatted(from.word()),
           "whimbrel abandon " + request.move().migration() + " --reason …");
     }
-    String name = Quoting.literal(stream.subscription());
+    if (from == Side.SOURCE) {
+      Sharing.mustBeOurs(sessions.on(to).connection(CALL), request.move());
+      new Sharing(sessions.on(from).connection(CALL), request.move()).requireUnmoved();
+    }
+    for (String subscription : stream.subscriptions()) {
+      isWhole(subscription);
+    }
+  }
+
+  private void isWhole(String subscription) throws SQLException {
+    String name = Quoting.literal(subscription);
     List<List<@Nullable String>> rows =
         sessions
             .on(to)
@@ -232,7 +244,7 @@ final class ReadyCheck {
             .get(0);
     if (rows.isEmpty()) {
       throw Failures.needsHelp(
-          "There is no subscription %s on the %s".formatted(stream.subscription(), to.word()),
+          "There is no subscription %s on the %s".formatted(subscription, to.word()),
           "subscribe again before handing over",
           null);
     }
@@ -245,9 +257,9 @@ final class ReadyCheck {
     }
     if (!"t".equals(rows.get(0).get(0))) {
       throw Failures.needsHelp(
-          "Subscription %s on the %s is disabled".formatted(stream.subscription(), to.word()),
+          "Subscription %s on the %s is disabled".formatted(subscription, to.word()),
           "enable it, then retry",
-          "ALTER SUBSCRIPTION " + Quoting.identifier(stream.subscription()) + " ENABLE;");
+          "ALTER SUBSCRIPTION " + Quoting.identifier(subscription) + " ENABLE;");
     }
     if (rows.get(0).get(1) != null) {
       throw Failures.transientFailure(
@@ -258,7 +270,7 @@ final class ReadyCheck {
   /** A table that the stream leaves out would lose its last writes without a sound. */
   private void streamCarriesEverything(Selection selection) throws SQLException {
     Connection losing = sessions.on(from).connection(CALL);
-    List<String> though = PublishedTables.publishedThough(losing, stream.publication(), selection);
+    List<String> though = PublishedTables.publishedThough(losing, stream.publications(), selection);
     if (!though.isEmpty()) {
       throw Failures.needsHelp(
           "The stream to the %s carries %s, which the runbook leaves out now: renamed since the copy?"
@@ -282,7 +294,8 @@ final class ReadyCheck {
   /** Nobody is held up yet: a stream that was started a moment ago gets a few looks. */
   private void awaitTravel() throws SQLException {
     Duration limit = request.pauseBudget();
-    Deadline starting = new Deadline(STREAM_STARTS);
+    Deadline starting =
+        new Deadline(STREAM_STARTS.plus(ONE_MORE.multipliedBy(stream.lanes().size() - 1)));
     while (true) {
       UUID marker = UUID.randomUUID();
       sessions.besideOn(from).run(Markers.writeSql(from, marker, "ready"), CALL);

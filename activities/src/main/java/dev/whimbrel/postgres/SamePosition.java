@@ -95,7 +95,7 @@ final class SamePosition implements AutoCloseable {
   /** As {@link #open(Databases, Move, QuerySessions)}, with another patience for a marker. */
   static SamePosition open(Databases databases, Move move, QuerySessions sessions, Duration arrives)
       throws SQLException {
-    Stream stream = Stream.leaving(Side.SOURCE, new Names(move.migration()));
+    Stream stream = Stream.leaving(Side.SOURCE, move);
     return new SamePosition(databases, move, stream, sessions, arrives);
   }
 
@@ -178,7 +178,7 @@ final class SamePosition implements AutoCloseable {
       if (!AtOnce.ended(arrival)) {
         throw Failures.transientFailure(
             "A marker did not arrive on the target within %d s: the stream %s is behind, or stands still"
-                .formatted(arrives.toSeconds(), stream.subscription()));
+                .formatted(arrives.toSeconds(), stream.words()));
       }
       return commits.none(snapshot, written);
     } catch (SQLException | RuntimeException e) {

@@ -18,6 +18,9 @@ final class ServerChecks {
   /** Two streams, the slot where they meet, and the one that goes on from there. */
   private static final int SLOTS_OF_STAGES = 4;
 
+  /** Those of two snapshots, while one takes the other's place. */
+  private static final int SLOTS_OF_COPY = 2;
+
   private final Look look;
   private final Findings findings;
 
@@ -161,7 +164,10 @@ final class ServerChecks {
               + ", which no stream can read.",
           "ALTER SYSTEM SET wal_level = logical; -- then restart the server");
     }
-    int streams = Math.max(1 + look.move().jobs(), look.move().staged() ? SLOTS_OF_STAGES : 0);
+    int streams =
+        Math.max(
+            Math.max(1 + look.move().jobs(), look.move().staged() ? SLOTS_OF_STAGES : 0),
+            look.move().shared() ? look.move().streams() + SLOTS_OF_COPY : 0);
     atLeast(
         Side.SOURCE,
         "max_replication_slots",
@@ -175,7 +181,10 @@ final class ServerChecks {
   }
 
   private void roomOnTheTarget() throws SQLException {
-    int workers = Math.max(1 + look.move().jobs(), look.move().staged() ? 2 : 0);
+    int workers =
+        Math.max(
+            Math.max(1 + look.move().jobs(), look.move().staged() ? 2 : 0),
+            look.move().shared() ? look.move().streams() : 0);
     atLeast(
         Side.TARGET,
         "max_logical_replication_workers",
@@ -192,7 +201,7 @@ final class ServerChecks {
         Side.TARGET,
         look.major(Side.TARGET) >= 18 ? "max_active_replication_origins" : "max_replication_slots",
         look.number(Side.TARGET, "SELECT count(*) FROM pg_replication_slots"),
-        2 + look.move().jobs());
+        2 + Math.max(look.move().jobs(), look.move().shared() ? look.move().streams() : 0));
     long together = Long.parseLong(look.setting(Side.TARGET, "max_sync_workers_per_subscription"));
     if (together < look.move().jobs()) {
       findings.warning(

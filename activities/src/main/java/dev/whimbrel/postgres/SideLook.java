@@ -30,14 +30,12 @@ final class SideLook {
   private final Secrets secrets;
   private final String migration;
   private final Names names;
-  private final Names ofStage;
 
   SideLook(Databases databases, Secrets secrets, String migration) {
     this.databases = databases;
     this.secrets = secrets;
     this.migration = migration;
     this.names = new Names(migration);
-    this.ofStage = Names.ofStage(migration);
   }
 
   /**
@@ -121,12 +119,10 @@ final class SideLook {
                    max(w.latest_end_lsn)::text
               FROM pg_subscription s
               LEFT JOIN pg_stat_subscription w ON w.subname = s.subname AND w.relid IS NULL
-             WHERE s.subname IN (?, ?, ?)
+             WHERE s.subname ~ ?
                AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
              GROUP BY 1, 2 ORDER BY 1""")) {
-      select.setString(1, names.forwardSubscription());
-      select.setString(2, names.reverseSubscription());
-      select.setString(3, ofStage.forwardSubscription());
+      select.setString(1, names.ownSubscriptions());
       try (ResultSet row = select.executeQuery()) {
         while (row.next()) {
           found.add(

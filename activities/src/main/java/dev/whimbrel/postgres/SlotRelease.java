@@ -152,7 +152,9 @@ final class SlotRelease {
       if (side == Side.TARGET) {
         WayBack.dropSubscription(there, names.reverseSubscription());
       } else {
-        for (Names each : List.of(names, Names.ofStage(move.migration()))) {
+        List<Names> streams = new ArrayList<>(Names.streams(move));
+        streams.add(Names.ofStage(move.migration()));
+        for (Names each : streams) {
           if (new ForwardSubscriber(there.connection(CALL), each).exists()) {
             there.run(
                 "ALTER SUBSCRIPTION " + Quoting.identifier(each.forwardSubscription()) + " DISABLE",

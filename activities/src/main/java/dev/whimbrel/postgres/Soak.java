@@ -3,6 +3,7 @@ package dev.whimbrel.postgres;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.PreflightReport.DatabaseUser;
 import dev.whimbrel.activity.Progress;
+import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SoakReport;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -22,7 +23,7 @@ final class Soak {
   private final Move move;
   private final Duration hold;
   private final Connection source;
-  private final Names names;
+  private final List<String> slots;
   private final StreamHealth health;
   private final Lag lag;
   private final SoakClock clock;
@@ -45,7 +46,7 @@ final class Soak {
     this.move = move;
     this.hold = hold;
     this.source = source;
-    this.names = new Names(move.migration());
+    this.slots = Stream.leaving(Side.SOURCE, move).slots();
     this.health = new StreamHealth(source, target, move);
     this.lag = new Lag(source, target, "soak");
     this.between = pace.of(Pace.Watcher.SOAK);
@@ -101,7 +102,7 @@ final class Soak {
             clock.held().toSeconds(),
             hold.toSeconds(),
             now.toMillis(),
-            Lag.bytes(source, names.forwardSubscription()),
+            Lag.bytes(source, slots),
             null,
             clock.heldSince(),
             clock.lastLooked())

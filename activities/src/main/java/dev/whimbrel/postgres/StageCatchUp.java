@@ -67,7 +67,7 @@ final class StageCatchUp {
         stream.health().look();
         slowest = Math.max(slowest, stream.lag().look().toMillis());
         arrived &= stream.lag().arrived();
-        bytes = Math.max(bytes, Lag.bytes(source, stream.names().forwardSubscription()));
+        bytes = Math.max(bytes, Lag.bytes(source, List.of(stream.names().forwardSubscription())));
       }
       String line = "a marker takes %d ms, %s behind".formatted(slowest, Size.words(bytes));
       if (arrived && slowest <= limit.toMillis() && carried.areSynchronised()) {

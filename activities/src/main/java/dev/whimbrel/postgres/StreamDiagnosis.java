@@ -36,7 +36,8 @@ final class StreamDiagnosis {
                 + " ORDER BY 1 LIMIT 20");
     String symptom =
         copying.isEmpty()
-            ? "The forward stream stands still: its worker on the target ends again and again"
+            ? "The %s stands still: its worker on the target ends again and again"
+                .formatted(names.words())
             : "The initial copy fails again and again in " + String.join(", ", copying);
     Optional<RuntimeException> full = FullDisk.find(source, target, symptom);
     if (full.isPresent()) {
@@ -53,7 +54,8 @@ final class StreamDiagnosis {
     Optional<ChangePeek.Change> change = nextChange();
     if (copying.isEmpty() && change.isPresent()) {
       return Failures.needsHelp(
-          "The forward stream stands still at " + change.get().text() + ": the target refuses it",
+          "The %s stands still at %s: the target refuses it"
+              .formatted(names.words(), change.get().text()),
           "the target's server log names the constraint ('logical replication worker'); remove"
               + " there the row that is in the way, in a session with session_replication_role ="
               + " replica, then retry",

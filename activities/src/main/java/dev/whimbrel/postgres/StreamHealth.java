@@ -9,6 +9,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -21,19 +22,18 @@ final class StreamHealth {
   /** A worker starts again five seconds after it died; so this is four starts in vain. */
   private static final Duration STANDSTILL = Duration.ofSeconds(20);
 
+  private static final Duration START = Duration.ofSeconds(5);
+
   private static final int ERRORS = 3;
 
   private final Connection source;
   private final Connection target;
   private final Move move;
-  private final Names names;
-  private @Nullable Instant absentSince;
-  private long errorsAtFirst = -1;
-  private long unsyncedAtFirst;
-  private final WorkerDeaths deaths;
+  private final List<Lane> lanes;
 
+  /** All of the forward streams. */
   StreamHealth(Connection source, Connection target, Move move) {
-    this(source, target, move, new Names(move.migration()));
+    this(source, target, move, Names.streams(move));
   }
 
   /**
@@ -42,11 +42,14 @@ final class StreamHealth {
    * @param names those of the stream that is watched
    */
   StreamHealth(Connection source, Connection target, Move move, Names names) {
+    this(source, target, move, List.of(names));
+  }
+
+  private StreamHealth(Connection source, Connection target, Move move, List<Names> each) {
     this.source = source;
     this.target = target;
     this.move = move;
-    this.names = names;
-    this.deaths = new WorkerDeaths(target, names);
+    this.lanes = each.stream().map(names -> new Lane(names, each.size())).toList();
   }
 
   /** What the catalogs say about the stream. */
@@ -59,24 +62,8 @@ final class StreamHealth {
    *     naming what it stands at
    */
   void look() throws SQLException {
-    State state = state();
-    requireSlot();
-    if (!state.enabled()) {
-      throw Failures.needsHelp(
-          "The forward stream does not run: somebody disabled its subscription on the target",
-          "enable it, then retry",
-          "ALTER SUBSCRIPTION " + names.forwardSubscription() + " ENABLE;");
-    }
-    Instant now = Instant.now();
-    if (errorsAtFirst < 0 || state.unsynced() < unsyncedAtFirst) {
-      errorsAtFirst = state.errors();
-      unsyncedAtFirst = state.unsynced();
-    }
-    absentSince = state.working() ? null : absentSince == null ? now : absentSince;
-    boolean absent =
-        absentSince != null && Duration.between(absentSince, now).compareTo(STANDSTILL) > 0;
-    if (absent || state.errors() - errorsAtFirst >= ERRORS) {
-      throw new StreamDiagnosis(source, target, names).explain();
+    for (Lane lane : lanes) {
+      lane.look();
     }
   }
 
@@ -86,27 +73,31 @@ final class StreamHealth {
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} naming them
    */
   void requireAllTables() throws SQLException {
+    List<String> publications =
+        lanes.stream().map(lane -> lane.names.forwardPublication()).toList();
     List<String> left =
         Settled.ask(
             Side.SOURCE,
             move,
             source,
-            moving -> PublishedTables.unpublished(source, names.forwardPublication(), moving));
+            moving -> PublishedTables.unpublished(source, publications, moving));
     // To add one of these to the publication again brings no row.
-    Set<String> known =
-        left.isEmpty()
-            ? Set.of()
-            : SubscribedTables.of(target, names.forwardSubscription()).quotedBy(source);
+    Set<String> known = new HashSet<>();
+    for (Lane lane : left.isEmpty() ? List.<Lane>of() : lanes) {
+      known.addAll(SubscribedTables.of(target, lane.names.forwardSubscription()).quotedBy(source));
+    }
     if (left.stream().anyMatch(known::contains)) {
       throw Failures.needsHelp(
           "The forward stream does not carry %s any more: somebody took it out of publication %s, and what was written there since is not on the target"
               .formatted(
                   String.join(", ", left.stream().filter(known::contains).toList()),
-                  names.forwardPublication()),
+                  String.join(", ", publications)),
           "roll back and start again; a partition that was detached, and not written since, may be dropped instead",
           "whimbrel rollback " + move.migration());
     }
     if (!left.isEmpty()) {
+      Names names =
+          lanes.size() == 1 ? lanes.get(0).names : new Sharing(source, move).streamOf(left.get(0));
       throw Failures.needsHelp(
           "The forward stream does not carry "
               + String.join(", ", left)
@@ -116,7 +107,7 @@ final class StreamHealth {
           "ALTER PUBLICATION "
               + names.forwardPublication()
               + " ADD TABLE "
-              + String.join(", ", left)
+              + String.join(", ", lanes.size() == 1 ? left : left.subList(0, 1))
               + ";\nALTER SUBSCRIPTION "
               + names.forwardSubscription()
               + " REFRESH PUBLICATION;");
@@ -124,55 +115,102 @@ final class StreamHealth {
   }
 
   void requireSlot() throws SQLException {
-    String slot = names.forwardSubscription();
-    try (Statement statement = source.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                "SELECT wal_status FROM pg_replication_slots WHERE slot_name = "
-                    + Quoting.literal(slot))) {
-      if (row.next() && !"lost".equals(row.getString(1))) {
-        return;
-      }
+    for (Lane lane : lanes) {
+      lane.requireSlot();
     }
-    throw Failures.needsHelp(
-        "The source has lost replication slot "
-            + slot
-            + ": changes that the target does not have are no longer kept for it",
-        "roll back and start again; look for max_slot_wal_keep_size and"
-            + " idle_replication_slot_timeout, or for who dropped the slot",
-        null);
   }
 
-  private State state() throws SQLException {
-    boolean counted = target.getMetaData().getDatabaseMajorVersion() >= 15;
-    try (Statement statement = target.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                "SELECT s.subenabled, EXISTS (SELECT FROM pg_stat_subscription w WHERE w.subid ="
-                    + " s.oid AND w.relid IS NULL AND w.pid IS NOT NULL), "
-                    + (counted
-                        ? "(SELECT coalesce(apply_error_count + sync_error_count, 0)"
-                            + " FROM pg_stat_subscription_stats e WHERE e.subid = s.oid)"
-                        : "0")
-                    + ", (SELECT count(*) FROM pg_subscription_rel r WHERE r.srsubid = s.oid"
-                    + " AND r.srsubstate <> 'r') FROM pg_subscription s WHERE s.subname = "
-                    + Quoting.literal(names.forwardSubscription())
-                    + " AND s.subdbid ="
-                    + " (SELECT oid FROM pg_database WHERE datname = current_database())")) {
-      if (row.next()) {
-        boolean enabled = row.getBoolean(1);
-        boolean working = row.getBoolean(2);
-        long unsynced = row.getLong(4);
-        if (counted) {
-          return new State(enabled, working, row.getLong(3), unsynced);
-        }
-        deaths.look();
-        return new State(enabled, working && !deaths.copyStandsStill(), deaths.count(), unsynced);
+  /** One of them, or the only one. */
+  private final class Lane {
+    private final Names names;
+    private final Duration standstill;
+    private final WorkerDeaths deaths;
+    private @Nullable Instant absentSince;
+    private long errorsAtFirst = -1;
+    private long unsyncedAtFirst;
+
+    Lane(Names names, int streams) {
+      this.names = names;
+      // Up to 15 the launcher starts one worker at a time, five seconds after the one before.
+      this.standstill = STANDSTILL.plus(START.multipliedBy(streams - 1));
+      this.deaths = new WorkerDeaths(target, names);
+    }
+
+    void look() throws SQLException {
+      State state = state();
+      requireSlot();
+      if (!state.enabled()) {
+        throw Failures.needsHelp(
+            "The %s does not run: somebody disabled its subscription on the target"
+                .formatted(names.words()),
+            "enable it, then retry",
+            "ALTER SUBSCRIPTION " + names.forwardSubscription() + " ENABLE;");
+      }
+      Instant now = Instant.now();
+      if (errorsAtFirst < 0 || state.unsynced() < unsyncedAtFirst) {
+        errorsAtFirst = state.errors();
+        unsyncedAtFirst = state.unsynced();
+      }
+      absentSince = state.working() ? null : absentSince == null ? now : absentSince;
+      boolean absent =
+          absentSince != null && Duration.between(absentSince, now).compareTo(standstill) > 0;
+      if (absent || state.errors() - errorsAtFirst >= ERRORS) {
+        throw new StreamDiagnosis(source, target, names).explain();
       }
     }
-    throw Failures.needsHelp(
-        "The forward stream is gone: the target has no subscription " + names.forwardSubscription(),
-        "somebody dropped it: roll back and start again",
-        null);
+
+    void requireSlot() throws SQLException {
+      String slot = names.forwardSubscription();
+      try (Statement statement = source.createStatement();
+          ResultSet row =
+              statement.executeQuery(
+                  "SELECT wal_status FROM pg_replication_slots WHERE slot_name = "
+                      + Quoting.literal(slot))) {
+        if (row.next() && !"lost".equals(row.getString(1))) {
+          return;
+        }
+      }
+      throw Failures.needsHelp(
+          "The source has lost replication slot "
+              + slot
+              + ": changes that the target does not have are no longer kept for it",
+          "roll back and start again; look for max_slot_wal_keep_size and"
+              + " idle_replication_slot_timeout, or for who dropped the slot",
+          null);
+    }
+
+    private State state() throws SQLException {
+      boolean counted = target.getMetaData().getDatabaseMajorVersion() >= 15;
+      try (Statement statement = target.createStatement();
+          ResultSet row =
+              statement.executeQuery(
+                  "SELECT s.subenabled, EXISTS (SELECT FROM pg_stat_subscription w WHERE w.subid ="
+                      + " s.oid AND w.relid IS NULL AND w.pid IS NOT NULL), "
+                      + (counted
+                          ? "(SELECT coalesce(apply_error_count + sync_error_count, 0)"
+                              + " FROM pg_stat_subscription_stats e WHERE e.subid = s.oid)"
+                          : "0")
+                      + ", (SELECT count(*) FROM pg_subscription_rel r WHERE r.srsubid = s.oid"
+                      + " AND r.srsubstate <> 'r') FROM pg_subscription s WHERE s.subname = "
+                      + Quoting.literal(names.forwardSubscription())
+                      + " AND s.subdbid ="
+                      + " (SELECT oid FROM pg_database WHERE datname = current_database())")) {
+        if (row.next()) {
+          boolean enabled = row.getBoolean(1);
+          boolean working = row.getBoolean(2);
+          long unsynced = row.getLong(4);
+          if (counted) {
+            return new State(enabled, working, row.getLong(3), unsynced);
+          }
+          deaths.look();
+          return new State(enabled, working && !deaths.copyStandsStill(), deaths.count(), unsynced);
+        }
+      }
+      throw Failures.needsHelp(
+          "The forward stream is gone: the target has no subscription "
+              + names.forwardSubscription(),
+          "somebody dropped it: roll back and start again",
+          null);
+    }
   }
 }

@@ -9,7 +9,11 @@ import dev.whimbrel.postgres.CopyStages.Stage;
 import dev.whimbrel.secrets.Secrets;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Starts a forward stream where the copy's snapshot ends, or lets it go on. Both sessions hold the
@@ -41,8 +45,9 @@ final class StreamStart {
     Verbatim.execute(target, "SET synchronous_commit = on");
     requireSourceIsTruth(move, source, target);
     ReleasedSlots.refuseNew(source, move.migration());
-    Markers.create(source);
-    Markers.create(target);
+    Sharing.mustBeOurs(target, move);
+    Markers.create(source, Side.SOURCE, move);
+    Markers.create(target, Side.TARGET, move);
     return new StreamStart(source, target, move, secrets);
   }
 
@@ -70,6 +75,9 @@ final class StreamStart {
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where the copy is not complete
    */
   Outcome begin() throws SQLException {
+    if (move.shared()) {
+      return beginEach();
+    }
     Names names = new Names(move.migration());
     CopyStages stages = new CopyStages(target);
     Optional<Stage> missing = stages.current();
@@ -87,6 +95,43 @@ final class StreamStart {
         begin(names, Selection.whole(move, source).onlyRowsOf(stages.tablesUpTo(stages.count())));
     new ForwardPublisher(source, names).dropMeetingSlots();
     return outcome;
+  }
+
+  /** All of the streams that share the tables, from the copy's one slot. */
+  private Outcome beginEach() throws SQLException {
+    int tables = new Sharing(source, move).requirePublished();
+    List<Names> waiting = new ArrayList<>();
+    for (Names each : Names.streams(move)) {
+      ForwardSubscriber subscriber = new ForwardSubscriber(target, each);
+      if (subscriber.exists()) {
+        new StreamHealth(source, target, move, each).requireSlot();
+        subscriber.enable();
+      } else {
+        waiting.add(each);
+      }
+    }
+    Set<String> roles = new TreeSet<>();
+    if (!waiting.isEmpty()) {
+      Generation copied =
+          PostgresCopy.end(target)
+              .orElseThrow(
+                  () ->
+                      Failures.needsHelp(
+                          "Cannot subscribe: several subscriptions share the tables from the copy's slot, and nothing was copied",
+                          "let replicate.copy end first; if this comes again, roll back and start again",
+                          "whimbrel rollback " + move.migration()));
+      for (Names each : waiting) {
+        new ForwardPublisher(source, each).copySlot(copied);
+        roles.add(subscribe(each, false));
+      }
+    }
+    // The last of them: until then an attempt that comes again copies it once more.
+    new ForwardPublisher(source, Names.streams(move).get(0)).dropCopySlots();
+    return new Outcome(
+        waiting.isEmpty()
+            ? "%d tables are subscribed already, by %d streams".formatted(tables, move.streams())
+            : "%d tables subscribed by %d streams, which run as %s"
+                .formatted(tables, move.streams(), String.join(", ", roles)));
   }
 
   /**
@@ -115,15 +160,23 @@ final class StreamStart {
       Markers.clear(target, Side.SOURCE);
       publisher.createSlot();
     }
+    String role = subscribe(names, copied.isEmpty());
+    publisher.dropCopySlots();
+    return new Outcome(tables + " tables subscribed, the stream runs as " + role);
+  }
+
+  /** Returns the role under which the stream runs. */
+  private String subscribe(Names names, boolean withData) throws SQLException {
     Optional<String> password = new StreamRole(source, names.role()).ensure();
     boolean streaming = major(source) >= 14 && major(target) >= 14;
-    ForwardSubscriber.Start start = new ForwardSubscriber.Start(copied.isEmpty(), streaming);
-    String role = subscriber.subscribe(move.source().reachedByPeer(), password, start, secrets);
-    publisher.dropCopySlots();
+    ForwardSubscriber.Start start = new ForwardSubscriber.Start(withData, streaming);
+    String role =
+        new ForwardSubscriber(target, names)
+            .subscribe(move.source().reachedByPeer(), password, start, secrets);
     if (!role.equals(names.role())) {
       new StreamRole(source, names.role()).drop();
     }
-    return new Outcome(tables + " tables subscribed, the stream runs as " + role);
+    return role;
   }
 
   private static int major(Connection connection) throws SQLException {

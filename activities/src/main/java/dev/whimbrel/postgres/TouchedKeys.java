@@ -72,8 +72,8 @@ final class TouchedKeys {
   }
 
   /** Reads until the marker has come. */
-  void read(RowSession replication, String slot, String publication) throws SQLException {
-    ChangeStream stream = new ChangeStream(replication, Side.SOURCE, slot, publication, SILENCE);
+  void read(RowSession replication, String slot, List<String> publications) throws SQLException {
+    ChangeStream stream = new ChangeStream(replication, Side.SOURCE, slot, publications, SILENCE);
     try (PreparedStatement insert =
         target.prepareStatement("INSERT INTO whimbrel.copy_touched VALUES (?, ?)")) {
       while (!complete) {

@@ -184,7 +184,8 @@ final class WayBack {
         source
             .rows(
                 "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_publication_tables WHERE pubname = %s AND schemaname <> 'whimbrel' ORDER BY 1"
-                    .formatted(Quoting.literal(names.forwardPublication())),
+                    .formatted(
+                        PublishedTables.anyOf(Stream.leaving(Side.SOURCE, move).publications())),
                 CALL)
             .get(0);
     List<String> tables = new ArrayList<>();

@@ -219,7 +219,8 @@ final class WayBackWatch {
   private @Nullable String obstacle(Session source, Session target) throws SQLException {
     Connection losing = target.connection(CALL);
     Connection gaining = source.connection(CALL);
-    Stream back = Stream.leaving(Side.TARGET, names);
+    Stream back = Stream.leaving(Side.TARGET, move);
+    Stream.Lane lane = back.lanes().get(0);
     List<String> found = new ArrayList<>(Structure.missing(losing, gaining, Selection.EVERYTHING));
     LeftOut left = LeftOut.of(losing, gaining, back, move);
     for (String table : left.tables()) {
@@ -229,7 +230,7 @@ final class WayBackWatch {
       return "the source lacks " + Structure.line(found);
     }
     List<String> changed =
-        Structure.changedSinceRehearsal(losing, gaining, back.publication(), back.subscription());
+        Structure.changedSinceRehearsal(losing, gaining, lane.publication(), lane.subscription());
     if (!changed.isEmpty()) {
       return "tables were changed: " + Structure.line(changed);
     }
@@ -299,8 +300,10 @@ final class WayBackWatch {
         == null) {
       return;
     }
-    WayBack.dropSubscription(target, names.forwardSubscription());
-    WayBack.dropSlot(source, names.forwardSubscription());
+    for (Names each : Names.streams(move)) {
+      WayBack.dropSubscription(target, each.forwardSubscription());
+      WayBack.dropSlot(source, each.forwardSubscription());
+    }
     // The way back was copied from it; from now on it would keep the log of the whole window.
     WayBack.dropSlot(target, names.baseSlot());
   }

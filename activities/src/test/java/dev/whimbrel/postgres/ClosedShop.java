@@ -83,7 +83,8 @@ final class ClosedShop implements AutoCloseable {
             move.tables(),
             budget,
             move.stages(),
-            true),
+            true,
+            null),
         number,
         1,
         Duration.ofHours(1));

@@ -165,7 +165,8 @@ class LargeObjectPlanTest {
         null,
         pauseBudget,
         List.of(),
-        false);
+        false,
+        null);
   }
 
   private static void source(Move move, String... sql) {

@@ -32,9 +32,14 @@ class SwitchoverFailpointTest {
   @ParameterizedTest
   @EnumSource(Checkpoints.Point.class)
   void losesNothingAndOpensOneSideWhenKilledAt(Checkpoints.Point point) throws Exception {
-    try (World world = new World(pair).prepared();
+    overAndBack(new World(pair), point);
+  }
+
+  /** Is killed at the point on each of both ways; closes the world. */
+  static void overAndBack(World fresh, Checkpoints.Point point) throws Exception {
+    try (World world = fresh.prepared();
         Load load = world.load(4);
-        Prober prober = new Prober(pair, world.name())) {
+        Prober prober = new Prober(world.pair(), world.name())) {
       Wait.until("writes flow", Duration.ofSeconds(10), () -> load.acknowledged() > 100);
       LastLookTest.note(
           world,

@@ -26,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 final class SwitchoverProcess implements AutoCloseable {
   private static final String NOWHERE = "NOWHERE";
 
+  /** The system property for how many streams share the tables. */
+  static final String STREAMS = "streams";
+
   private final Process process;
   private final List<String> lines = new CopyOnWriteArrayList<>();
 
@@ -57,6 +60,7 @@ final class SwitchoverProcess implements AutoCloseable {
             List.of(
                 "/usr/bin/setsid",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-D" + STREAMS + "=" + move.streams(),
                 "-XX:TieredStopAtLevel=1",
                 "-Xshare:auto",
                 "-Dwhimbrel.closing=" + (closing == null ? "" : closing),
@@ -98,13 +102,14 @@ final class SwitchoverProcess implements AutoCloseable {
                     false));
     Move move =
         new Move(
-            arguments[0],
-            new PostgresSpec(arguments[1], null, null, null),
-            new PostgresSpec(arguments[2], null, null, null),
-            connect,
-            List.of(),
-            4,
-            Duration.ofSeconds(1));
+                arguments[0],
+                new PostgresSpec(arguments[1], null, null, null),
+                new PostgresSpec(arguments[2], null, null, null),
+                connect,
+                List.of(),
+                4,
+                Duration.ofSeconds(1))
+            .sharedBy(Integer.getInteger(STREAMS, 1));
     String behind = System.getProperty("whimbrel.closing", "");
     Integer closing = behind.isEmpty() ? null : Integer.valueOf(behind);
     java.util.concurrent.atomic.AtomicBoolean stopped =

@@ -97,7 +97,7 @@ class TouchedKeysTest {
       target.setAutoCommit(false);
       TouchedKeys touched =
           new TouchedKeys(target, CopyTables.keyed(source), Markers.table(Side.SOURCE), marker);
-      touched.read(replication, slot, "p");
+      touched.read(replication, slot, List.of("p"));
       target.commit();
       return touched.changes() + " changes, anew: " + touched.anew().stream().sorted().toList();
     } finally {

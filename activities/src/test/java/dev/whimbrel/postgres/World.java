@@ -23,9 +23,15 @@ final class World implements AutoCloseable {
   private final String name = "w" + NUMBER.incrementAndGet();
   private Move move;
 
+  /** With one stream, or with as many as {@code -Dstreams} says. */
   World(Pairs pair) throws SQLException {
+    this(pair, Integer.getInteger(SwitchoverProcess.STREAMS, 1));
+  }
+
+  /** Whose tables so many streams share. */
+  World(Pairs pair, int streams) throws SQLException {
     this.pair = pair;
-    this.move = pair.database(name);
+    this.move = pair.database(name).sharedBy(streams);
     for (PostgresServer server : List.of(pair.source(), pair.target())) {
       server.execute(
           name,
@@ -34,24 +40,21 @@ final class World implements AutoCloseable {
           "GRANT ALL ON ALL TABLES IN SCHEMA public TO app",
           "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO app");
       try (Connection connection = server.connect(name)) {
-        Markers.create(connection);
+        Markers.create(connection, server == pair.source() ? Side.SOURCE : Side.TARGET, move);
       }
     }
-    Names names = new Names(name);
-    pair.source()
-        .execute(
-            name,
-            "CREATE PUBLICATION %s FOR TABLE entry, counter, event_0, event_1, \"Übung x\", whimbrel.marker_forward"
-                .formatted(names.forwardPublication()));
-    pair.target()
-        .execute(
-            name,
-            "CREATE SUBSCRIPTION %s CONNECTION 'host=127.0.0.1 port=%d dbname=%s user=postgres' PUBLICATION %s"
-                .formatted(
-                    names.forwardSubscription(),
-                    pair.source().port(),
-                    name,
-                    names.forwardPublication()));
+    publish();
+    for (Names names : Names.streams(move)) {
+      pair.target()
+          .execute(
+              name,
+              "CREATE SUBSCRIPTION %s CONNECTION 'host=127.0.0.1 port=%d dbname=%s user=postgres' PUBLICATION %s"
+                  .formatted(
+                      names.forwardSubscription(),
+                      pair.source().port(),
+                      name,
+                      names.forwardPublication()));
+    }
     Wait.until(
         "all tables are synchronised",
         Duration.ofSeconds(60),
@@ -65,6 +68,20 @@ final class World implements AutoCloseable {
       Fence.install(target);
       Fence.close(target);
     }
+  }
+
+  private void publish() throws SQLException {
+    if (move.shared()) {
+      try (Connection source = pair.source().connect(name)) {
+        new Sharing(source, move).publish();
+      }
+      return;
+    }
+    pair.source()
+        .execute(
+            name,
+            "CREATE PUBLICATION %s FOR TABLE entry, counter, event_0, event_1, \"Übung x\", whimbrel.marker_forward"
+                .formatted(new Names(name).forwardPublication()));
   }
 
   String name() {

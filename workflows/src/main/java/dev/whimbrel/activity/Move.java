@@ -1,5 +1,6 @@
 package dev.whimbrel.activity;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.whimbrel.runbook.Connect;
 import dev.whimbrel.runbook.LeftBehind;
 import dev.whimbrel.runbook.PostgresSpec;
@@ -30,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * @param stages which tables are copied first, stage by stage; empty where all come together
  * @param offline whether the source is closed before anything is copied, so that no stream follows
  *     it; false in histories of before
+ * @param subscriptions how many streams share the tables; null for one, which is written nowhere
  */
 public record Move(
     String migration,
@@ -44,7 +46,8 @@ public record Move(
     @Nullable TablesSpec tables,
     @Nullable Duration pauseBudget,
     List<StageSpec> stages,
-    boolean offline) {
+    boolean offline,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Integer subscriptions) {
 
   /** As a runbook's default; histories of before have none. */
   private static final Duration PAUSE_BUDGET = Duration.ofSeconds(5);
@@ -53,6 +56,7 @@ public record Move(
   public Move {
     pauseBudget = pauseBudget == null ? PAUSE_BUDGET : pauseBudget;
     stages = stages == null ? List.of() : List.copyOf(stages);
+    subscriptions = Integer.valueOf(1).equals(subscriptions) ? null : subscriptions;
   }
 
   /** How long writes may be held up by one attempt at a switchover. */
@@ -100,7 +104,8 @@ public record Move(
         tables,
         PAUSE_BUDGET,
         List.of(),
-        false);
+        false,
+        null);
   }
 
   /** The databases of a runbook. */
@@ -118,25 +123,35 @@ public record Move(
         runbook.replicate().tables(),
         runbook.cutover().pauseBudget(),
         runbook.replicate().stages(),
-        runbook.replicate().offline());
+        runbook.replicate().offline(),
+        runbook.replicate().subscriptions());
   }
 
   /** The same with another choice of tables. */
   public Move choosing(@Nullable TablesSpec choice) {
-    return with(choice, stages, offline);
+    return with(choice, stages, offline, subscriptions);
   }
 
   /** The same with its tables in stages, the most urgent first. */
   public Move inStages(List<StageSpec> wanted) {
-    return with(tables, wanted, offline);
+    return with(tables, wanted, offline, subscriptions);
   }
 
   /** The same, with the source closed before anything is copied. */
   public Move closedFirst() {
-    return with(tables, stages, true);
+    return with(tables, stages, true, subscriptions);
   }
 
-  private Move with(@Nullable TablesSpec choice, List<StageSpec> wanted, boolean closedFirst) {
+  /** The same with its tables shared by so many streams. */
+  public Move sharedBy(int streams) {
+    return with(tables, stages, offline, streams);
+  }
+
+  private Move with(
+      @Nullable TablesSpec choice,
+      List<StageSpec> wanted,
+      boolean closedFirst,
+      @Nullable Integer streams) {
     return new Move(
         migration,
         source,
@@ -150,7 +165,18 @@ public record Move(
         choice,
         pauseBudget,
         wanted,
-        closedFirst);
+        closedFirst,
+        streams);
+  }
+
+  /** How many streams share the tables on their way to the target. */
+  public int streams() {
+    return subscriptions == null ? 1 : subscriptions;
+  }
+
+  /** Whether several streams share them. */
+  public boolean shared() {
+    return streams() > 1;
   }
 
   /** Whether some tables are live before the others are copied. */

@@ -1,5 +1,6 @@
 package dev.whimbrel.runbook;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param closedAtMost with {@code method: offline}, after which the source opens by itself whatever
  *     is under way; 4 h. A window must have room for it
  * @param stages which tables come first; those that no stage names come last
+ * @param subscriptions how many subscriptions share the tables, so that as many workers of the
+ *     target apply what the source writes; 1. Only with {@code method: online}
  */
 public record Replicate(
     Integer jobs,
@@ -30,12 +33,16 @@ public record Replicate(
     @Nullable TablesSpec tables,
     String method,
     @Nullable Duration closedAtMost,
-    List<StageSpec> stages) {
+    List<StageSpec> stages,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Integer subscriptions) {
   static final String ONLINE = "online";
   static final String STAGED = "staged";
   static final String OFFLINE = "offline";
 
   private static final Duration CLOSED_AT_MOST = Duration.ofHours(4);
+
+  /** Each of them decodes the whole log of the source. */
+  static final int MOST_SUBSCRIPTIONS = 8;
 
   static final Replicate DEFAULT =
       new Replicate(
@@ -47,7 +54,8 @@ public record Replicate(
           null,
           ONLINE,
           null,
-          List.of());
+          List.of(),
+          null);
 
   public Replicate {
     jobs = Defaults.or(jobs, 4);
@@ -56,6 +64,8 @@ public record Replicate(
     wal = Defaults.or(wal, WalSpec.DEFAULT);
     method = Defaults.or(method, ONLINE);
     stages = Defaults.list(stages);
+    // One is written nowhere, so that nothing changes for who does not ask for more.
+    subscriptions = Integer.valueOf(1).equals(subscriptions) ? null : subscriptions;
   }
 
   /** How long the source may stay closed for the copy; nothing where it is not closed for it. */

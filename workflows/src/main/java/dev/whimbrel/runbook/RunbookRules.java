@@ -111,6 +111,29 @@ final class RunbookRules {
     }
     new StageRules(draft.replicate(), places).check();
     new OfflineRules(draft, places).check();
+    subscriptions();
+  }
+
+  private void subscriptions() {
+    Integer subscriptions = draft.replicate().subscriptions();
+    if (subscriptions == null) {
+      return;
+    }
+    if (subscriptions < 1 || subscriptions > Replicate.MOST_SUBSCRIPTIONS) {
+      places.report(
+          "replicate.subscriptions",
+          "expected 1 to %d, found %d.".formatted(Replicate.MOST_SUBSCRIPTIONS, subscriptions));
+    }
+    String method = draft.replicate().method();
+    if (Replicate.STAGED.equals(method) || Replicate.OFFLINE.equals(method)) {
+      places.report(
+          "replicate.subscriptions",
+          "expected only with method: online: %s."
+              .formatted(
+                  Replicate.STAGED.equals(method)
+                      ? "stages join into one stream"
+                      : "nothing streams from a source that is closed first"));
+    }
   }
 
   private void throttle(ThrottleSpec throttle) {

@@ -68,7 +68,8 @@ final class Runbooks {
             tables,
             offline ? "offline" : stages.isEmpty() ? "online" : "staged",
             null,
-            stages),
+            stages,
+            null),
         new dev.whimbrel.runbook.Validate(
             List.of(
                 new CheckSpec(

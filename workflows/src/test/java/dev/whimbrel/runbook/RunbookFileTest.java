@@ -543,6 +543,44 @@ class RunbookFileTest {
         .isEqualTo(new CopyPlan(2, "3 tables"));
   }
 
+  @Test
+  void readsHowManySubscriptionsShareTheTables() {
+    Runbook shared = RunbookFile.parse(SMALLEST + "replicate: {subscriptions: 3}\n");
+
+    assertThat(Move.of(shared).streams()).isEqualTo(3);
+    assertThat(Move.of(RunbookFile.parse(SMALLEST)).streams()).isEqualTo(1);
+    assertThat(RunbookFile.parse(SMALLEST + "replicate: {subscriptions: 1}\n"))
+        .isEqualTo(RunbookFile.parse(SMALLEST));
+    assertThat(mistakesIn(SMALLEST + "replicate: {subscriptions: 9}\n"))
+        .containsExactly("5:28: replicate.subscriptions: expected 1 to 8, found 9.");
+    assertThat(mistakesIn(SMALLEST + "replicate: {subscriptions: 0}\n"))
+        .containsExactly("5:28: replicate.subscriptions: expected 1 to 8, found 0.");
+    assertThat(
+            mistakesIn(
+                SMALLEST
+                    + "replicate: {subscriptions: 2, method: staged, stages: [{tables: [shop.orders]}]}\n"))
+        .containsExactly(
+            "5:28: replicate.subscriptions: expected only with method: online: stages join into one stream.");
+    assertThat(mistakesIn(SMALLEST + "replicate: {subscriptions: 2, method: offline}\n"))
+        .containsExactly(
+            "5:28: replicate.subscriptions: expected only with method: online: nothing streams from a source that is closed first.");
+  }
+
+  /** Workers of before, and histories, know of no such word. */
+  @Test
+  void writesNothingOfOneSubscription() throws Exception {
+    Runbook one = RunbookFile.parse(SMALLEST);
+    Move shared = Move.of(one).sharedBy(3);
+
+    assertThat(new String(data(Move.of(one)), StandardCharsets.UTF_8))
+        .doesNotContain("subscriptions");
+    assertThat(new String(data(one), StandardCharsets.UTF_8)).doesNotContain("subscriptions");
+    assertThat(read(new String(data(shared), StandardCharsets.UTF_8), Move.class))
+        .isEqualTo(shared)
+        .extracting(Move::streams)
+        .isEqualTo(3);
+  }
+
   private static <T> T read(String json, Class<T> type) {
     Payload payload =
         DefaultDataConverter.STANDARD_INSTANCE.toPayload("").orElseThrow().toBuilder()
@@ -572,7 +610,7 @@ class RunbookFileTest {
         .isEqualTo(some);
   }
 
-  private static byte[] data(Move move) {
+  private static byte[] data(Object move) {
     return DefaultDataConverter.STANDARD_INSTANCE
         .toPayload(move)
         .orElseThrow()
