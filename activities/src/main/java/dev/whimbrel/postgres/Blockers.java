@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
@@ -12,6 +13,11 @@ import org.jspecify.annotations.Nullable;
 /** Names what would keep the fence from getting its locks. */
 final class Blockers {
   private static final Duration CALL = Duration.ofSeconds(5);
+
+  /** A transaction that is younger is left to end by itself. */
+  private static final Duration YOUNG = Duration.ofSeconds(1);
+
+  private static final Duration PATIENCE = Duration.ofSeconds(15);
 
   /**
    * Modes that conflict with SHARE ROW EXCLUSIVE: whoever holds one of them for long, on a table of
@@ -87,6 +93,59 @@ final class Blockers {
       }
     }
     return List.copyOf(findings);
+  }
+
+  /**
+   * Waits until nobody holds a lock for long.
+   *
+   * @throws io.temporal.failure.ApplicationFailure naming who does: {@code NeedsHelp} for what does
+   *     not end by itself, else {@code Transient} after 15 s
+   */
+  static void await(Sessions sessions, List<Side> sides, Pulse pulse) throws SQLException {
+    Deadline limit = new Deadline(PATIENCE);
+    while (true) {
+      List<Finding> blockers = new ArrayList<>();
+      for (Side side : sides) {
+        blockers.addAll(on(sessions.besideOn(side), side, YOUNG));
+      }
+      if (blockers.stream().anyMatch(b -> b.level() == Finding.Level.BLOCKER)) {
+        throw Failures.needsHelp(
+            "The tables cannot be locked: " + line(blockers),
+            "end what is named, then retry",
+            blockers.get(blockers.size() - 1).fix());
+      }
+      if (blockers.isEmpty()) {
+        return;
+      }
+      if (limit.passed()) {
+        throw Failures.transientFailure(
+            "The tables cannot be locked without a long wait: " + line(blockers));
+      }
+      pulse.rest(Duration.ofMillis(250));
+    }
+  }
+
+  /** Whether a statement that locks tables ended because others held them. */
+  static boolean keptOut(SQLException e) {
+    return SqlFailures.is(e, SqlFailures.QUERY_CANCELED)
+        || SqlFailures.is(e, SqlFailures.DEADLOCK_DETECTED);
+  }
+
+  /**
+   * In words, who did. To be asked for while the session that was kept out still has what it got,
+   * or at once behind it.
+   *
+   * @param session another one
+   */
+  static RuntimeException stayedLocked(
+      Session session, Side side, Duration budget, SQLException keptOut) throws SQLException {
+    return Failures.transientFailure(
+        "The %s's tables could not be locked within %d ms (%s): %s"
+            .formatted(
+                side.word(),
+                budget.toMillis(),
+                keptOut.getSQLState(),
+                line(on(session, side, budget.dividedBy(2)))));
   }
 
   /** The findings in one line. */

@@ -92,13 +92,7 @@ final class Closing {
 
   /** Whether a closing was ever prepared here. */
   static boolean isThere(Connection source) throws SQLException {
-    try (Statement statement = source.createStatement();
-        ResultSet there =
-            statement.executeQuery(
-                "SELECT pg_catalog.to_regclass('whimbrel.closing') IS NOT NULL")) {
-      there.next();
-      return there.getBoolean(1);
-    }
+    return Answers.holds(source, "SELECT pg_catalog.to_regclass('whimbrel.closing') IS NOT NULL");
   }
 
   private static State state(ResultSet row) throws SQLException {

@@ -1,7 +1,5 @@
 package dev.whimbrel.postgres;
 
-import dev.whimbrel.activity.Failures;
-import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SwitchoverRequest;
@@ -182,9 +180,8 @@ final class Crossing {
                       readied.readSequences()),
               left);
     } catch (SQLException e) {
-      if (SqlFailures.is(e, SqlFailures.QUERY_CANCELED)
-          || SqlFailures.is(e, SqlFailures.DEADLOCK_DETECTED)) {
-        throw stayedLocked(e);
+      if (Blockers.keptOut(e)) {
+        throw Blockers.stayedLocked(sessions.besideOn(from), from, request.pauseBudget(), e);
       }
       if (SqlFailures.is(e, SqlFailures.UNDEFINED_TABLE)
           || SqlFailures.is(e, SqlFailures.UNDEFINED_SCHEMA)) {
@@ -206,18 +203,6 @@ final class Crossing {
     losing.run("ROLLBACK", CALL);
     attempt.followers().resumeIfPossible();
     return check.changedMeanwhile(readied);
-  }
-
-  private RuntimeException stayedLocked(SQLException e) throws SQLException {
-    List<Finding> blockers =
-        Blockers.on(sessions.besideOn(from), from, request.pauseBudget().dividedBy(2));
-    return Failures.transientFailure(
-        "The %s's tables could not be locked within %d ms (%s): %s"
-            .formatted(
-                from.word(),
-                request.pauseBudget().toMillis(),
-                e.getSQLState(),
-                Blockers.line(blockers)));
   }
 
   /** Step 7. Check and COMMIT are one message: nothing can come between them. */

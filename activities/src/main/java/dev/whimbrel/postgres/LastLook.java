@@ -66,6 +66,10 @@ final class LastLook {
     }
   }
 
+  private static int size(List<Rows> tables) {
+    return tables.stream().mapToInt(Rows::size).sum();
+  }
+
   /** Finds out, before writes are held up, which rows there are and how long a look takes. */
   static LastLook before(Attempt attempt) throws SQLException {
     LastLook look = new LastLook(attempt);
@@ -109,7 +113,7 @@ final class LastLook {
   }
 
   private void rehearse(List<Rows> chosen) throws SQLException {
-    int all = unasked + chosen.stream().mapToInt(Rows::size).sum();
+    int all = unasked + size(chosen);
     Deadline rehearsal = new Deadline(REHEARSAL);
     Duration taken = Duration.ZERO;
     try (Session here = attempt.sessions().another(attempt.from());
@@ -134,10 +138,10 @@ final class LastLook {
       // is found out by those that do the work.
       failures.add(String.valueOf(e.getSQLState()));
     }
-    unasked = all - wanted.stream().mapToInt(Rows::size).sum();
+    unasked = all - size(wanted);
   }
 
-  /** Whether both servers answer in time; what they cannot be asked is left out for good. */
+  /** Whether both servers answer in time; what they cannot be asked is named by the outcome. */
   private boolean answers(Session here, Session there, Rows rows, Duration most)
       throws SQLException {
     try {
@@ -162,7 +166,7 @@ final class LastLook {
     if (wanted.isEmpty()) {
       return;
     }
-    int all = wanted.stream().mapToInt(Rows::size).sum();
+    int all = size(wanted);
     Duration most =
         Deadline.least(limit, deadline.forStep("look at the rows in flux").dividedBy(2));
     Answer answer;

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Two databases that go on, with a stream between them. */
-final class LiveSides implements ComparedSides {
+class LiveSides implements ComparedSides {
   private static final Duration KEEPING = Duration.ofSeconds(15);
 
   private final Databases databases;

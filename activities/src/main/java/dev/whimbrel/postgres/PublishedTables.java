@@ -62,7 +62,7 @@ final class PublishedTables {
         selection);
   }
 
-  /** Tables that hold rows, and whose rows move. */
+  /** Tables that hold rows and whose rows move. */
   static List<String> holdingRows(Connection source, Selection selection) throws SQLException {
     return moving(source, HOLDS_ROWS, selection);
   }

@@ -1,13 +1,11 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
-import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.SwitchoverRequest;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -23,11 +21,6 @@ final class ReadyCheck {
 
   /** Putting triggers on new tables, each as soon as its writers let it. */
   private static final Duration INSTALL = Duration.ofMinutes(1);
-
-  /** A transaction that is younger is left to end by itself. */
-  private static final Duration YOUNG = Duration.ofSeconds(1);
-
-  private static final Duration BLOCKERS = Duration.ofSeconds(15);
 
   /**
    * A stream that was just enabled: up to PostgreSQL 15 the launcher starts at most one apply
@@ -83,7 +76,7 @@ final class ReadyCheck {
     if (closing == null) {
       awaitTravel();
     }
-    awaitBlockers();
+    Blockers.await(sessions, List.of(from, to), pulse);
     Session losing = sessions.on(from);
     String lock = TableLocks.statement(losing);
     // Behind the names that are locked: what was given another name since is looked at by it.
@@ -308,30 +301,6 @@ final class ReadyCheck {
             "The stream to the %s needs more than %d ms, which is the whole pause budget"
                 .formatted(to.word(), limit.toMillis()));
       }
-    }
-  }
-
-  private void awaitBlockers() throws SQLException {
-    Deadline limit = new Deadline(BLOCKERS);
-    while (true) {
-      List<Finding> blockers = new ArrayList<>();
-      for (Side side : List.of(from, to)) {
-        blockers.addAll(Blockers.on(sessions.besideOn(side), side, YOUNG));
-      }
-      if (blockers.stream().anyMatch(b -> b.level() == Finding.Level.BLOCKER)) {
-        throw Failures.needsHelp(
-            "The tables cannot be locked: " + Blockers.line(blockers),
-            "end what is named, then retry",
-            blockers.get(blockers.size() - 1).fix());
-      }
-      if (blockers.isEmpty()) {
-        return;
-      }
-      if (limit.passed()) {
-        throw Failures.transientFailure(
-            "The tables cannot be locked without a long wait: " + Blockers.line(blockers));
-      }
-      pulse.rest(Duration.ofMillis(250));
     }
   }
 

@@ -70,13 +70,13 @@ final class RowsInFlux {
   static void replace(Connection target, Map<ComparedTable, List<List<String>>> rows)
       throws SQLException {
     try (Statement statement = target.createStatement()) {
-      if (rows.isEmpty() && !holds(statement, IS_THERE)) {
+      if (rows.isEmpty() && !Answers.holds(target, IS_THERE)) {
         return;
       }
       statement.execute("SET default_transaction_read_only = off");
       target.setAutoCommit(false);
       statement.execute(LIMITS);
-      if (!holds(statement, LOCK)) {
+      if (!Answers.holds(target, LOCK)) {
         target.rollback();
         return;
       }
@@ -100,13 +100,6 @@ final class RowsInFlux {
 
   private static java.sql.Array texts(Connection target, List<String> values) throws SQLException {
     return target.createArrayOf("text", values.toArray());
-  }
-
-  private static boolean holds(Statement statement, String question) throws SQLException {
-    try (var row = statement.executeQuery(question)) {
-      row.next();
-      return row.getBoolean(1);
-    }
   }
 
   /** What was noted last, by table. */

@@ -69,6 +69,7 @@ final class SideLook {
     connection.rollback();
     connection.setAutoCommit(true);
 
+    String closing = closing(connection);
     boolean inRecovery = "t".equals(text(connection, "SELECT pg_is_in_recovery()"));
     return new Seen(
         row,
@@ -96,8 +97,8 @@ final class SideLook {
             connection,
             inRecovery ? "SELECT pg_last_wal_replay_lsn()" : "SELECT pg_current_wal_insert_lsn()"),
         part(connection),
-        closing(connection),
-        leftOn(connection));
+        closing,
+        closing == null ? leftOn(connection) : 0);
   }
 
   private static String server(Connection connection) throws SQLException {
@@ -184,14 +185,12 @@ final class SideLook {
         .orElse(null);
   }
 
-  /** How many tables call the triggers of a closing that refuses nobody; 0 where one does. */
+  /** How many tables call the triggers of a closing. */
   private static int leftOn(Connection connection) throws SQLException {
-    return closing(connection) != null
-        ? 0
-        : number(
-            connection,
-            "SELECT count(DISTINCT g.tgrelid) FROM pg_trigger g WHERE g.tgenabled <> 'D' AND "
-                + ClosingSql.NAMED);
+    return number(
+        connection,
+        "SELECT count(DISTINCT g.tgrelid) FROM pg_trigger g WHERE g.tgenabled <> 'D' AND "
+            + ClosingSql.NAMED);
   }
 
   /** The stage of a copy that is not live yet, or what else is not; null where all of it is. */

@@ -77,16 +77,11 @@ final class SnapshotHolder {
     // Before the snapshot: it shows all that was written before the source was closed.
     String behind = ClosedCopy.behind(ClosedCopy.closing(move, session));
     String own = Snapshots.take(session);
-    record(own, behind, lsn(session), Snapshots.identity(session));
-  }
-
-  private static String lsn(Connection session) throws SQLException {
-    try (Statement statement = session.createStatement();
-        ResultSet row =
-            statement.executeQuery("SELECT pg_catalog.pg_current_wal_insert_lsn()::text")) {
-      row.next();
-      return row.getString(1);
-    }
+    record(
+        own,
+        behind,
+        Answers.text(session, "SELECT pg_catalog.pg_current_wal_insert_lsn()"),
+        Snapshots.identity(session));
   }
 
   private void begin(Connection session) throws SQLException {

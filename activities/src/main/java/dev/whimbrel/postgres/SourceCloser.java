@@ -3,7 +3,6 @@ package dev.whimbrel.postgres;
 import dev.whimbrel.activity.Closed;
 import dev.whimbrel.activity.ClosingRequest;
 import dev.whimbrel.activity.Failures;
-import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import io.temporal.failure.ApplicationFailure;
@@ -24,11 +23,6 @@ final class SourceCloser {
 
   /** What was prepared is no longer what is there. */
   private static final String CHANGED_STATE = "WHC02";
-
-  /** A transaction that is younger is left to end by itself. */
-  private static final Duration YOUNG = Duration.ofSeconds(1);
-
-  private static final Duration BLOCKERS = Duration.ofSeconds(15);
 
   private final Databases databases;
   private final ClosingRequest request;
@@ -51,7 +45,7 @@ final class SourceCloser {
         return standing(source, before.get());
       }
       SynchronousStandby.mustAnswer(source, pulse);
-      awaitBlockers(sessions);
+      Blockers.await(sessions, List.of(Side.SOURCE), pulse);
       install(sessions, source);
       Closing.forgetOlder(source.connection(LONG), request.number());
       String lock = TableLocks.statement(source);
@@ -74,7 +68,7 @@ final class SourceCloser {
       if (e.isNonRetryable()) {
         throw e;
       }
-      awaitBlockers(sessions);
+      Blockers.await(sessions, List.of(Side.SOURCE), pulse);
       Closing.install(source.connection(LONG));
     }
   }
@@ -163,52 +157,26 @@ final class SourceCloser {
   /** In words, where nobody is held up any more. */
   private RuntimeException refused(Sessions sessions, Session source, SQLException e)
       throws SQLException {
-    boolean stayedLocked =
-        SqlFailures.is(e, SqlFailures.QUERY_CANCELED)
-            || SqlFailures.is(e, SqlFailures.DEADLOCK_DETECTED);
-    if (!stayedLocked && !SqlFailures.is(e, CHANGED_STATE)) {
+    RuntimeException refused;
+    if (Blockers.keptOut(e)) {
+      refused =
+          Blockers.stayedLocked(sessions.besideOn(Side.SOURCE), Side.SOURCE, move.pauseBudget(), e);
+    } else if (SqlFailures.is(e, CHANGED_STATE)) {
+      refused =
+          Failures.needsHelp(
+              "The catalog of the source is no longer the one that was prepared for: a table, column or sequence was added, changed or dropped",
+              "make the same change on the target where it is missing, then retry, which prepares again",
+              "whimbrel retry " + move.migration());
+    } else {
       return SqlFailures.of("Cannot close the source", e);
     }
-    List<Finding> blockers =
-        stayedLocked
-            ? Blockers.on(
-                sessions.besideOn(Side.SOURCE), Side.SOURCE, move.pauseBudget().dividedBy(2))
-            : List.of();
     source.run("ROLLBACK", CALL);
-    return stayedLocked
-        ? Failures.transientFailure(
-            "The source's tables could not be locked within %d ms (%s): %s"
-                .formatted(move.pauseBudget().toMillis(), e.getSQLState(), Blockers.line(blockers)))
-        : Failures.needsHelp(
-            "The catalog of the source is no longer the one that was prepared for: a table, column or sequence was added, changed or dropped",
-            "make the same change on the target where it is missing, then retry, which prepares again",
-            "whimbrel retry " + move.migration());
+    return refused;
   }
 
   private String fingerprint(Session source) throws SQLException {
     Connection catalog = source.connection(CALL);
     return Settled.ask(Side.SOURCE, move, catalog, Fence::fingerprint);
-  }
-
-  private void awaitBlockers(Sessions sessions) throws SQLException {
-    Deadline limit = new Deadline(BLOCKERS);
-    while (true) {
-      List<Finding> blockers = Blockers.on(sessions.besideOn(Side.SOURCE), Side.SOURCE, YOUNG);
-      if (blockers.stream().anyMatch(b -> b.level() == Finding.Level.BLOCKER)) {
-        throw Failures.needsHelp(
-            "The tables cannot be locked: " + Blockers.line(blockers),
-            "end what is named, then retry",
-            blockers.get(blockers.size() - 1).fix());
-      }
-      if (blockers.isEmpty()) {
-        return;
-      }
-      if (limit.passed()) {
-        throw Failures.transientFailure(
-            "The tables cannot be locked without a long wait: " + Blockers.line(blockers));
-      }
-      pulse.rest(Duration.ofMillis(250));
-    }
   }
 
   private static Closed answer(Closing.State state) {

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /** The method that is advised, with the figures for it, in one line. */
 final class MethodAdvice {
   /** What stands in the way of a stream alone; an offline move has none. */
-  static final Set<String> OF_A_STREAM =
+  private static final Set<String> OF_A_STREAM =
       Set.of(
           "wal-level",
           "replication-right",
