@@ -115,6 +115,7 @@ final class World
   private final List<String> journal = Collections.synchronizedList(new ArrayList<>());
   private final Map<String, Deque<RuntimeException>> failures = new ConcurrentHashMap<>();
   private final Map<String, Runnable> reactions = new ConcurrentHashMap<>();
+  private final AtomicInteger reacting = new AtomicInteger();
   private final Set<String> endless = ConcurrentHashMap.newKeySet();
   private final Set<String> toBeCancelled = ConcurrentHashMap.newKeySet();
   private final Map<String, Integer> looks = new ConcurrentHashMap<>();
@@ -237,6 +238,11 @@ final class World
     reactions.put(activity, reaction);
   }
 
+  /** Whether an activity is doing now what {@link #during} or {@link #beside} wants. */
+  boolean reacts() {
+    return reacting.get() > 0;
+  }
+
   /** Lets an activity watch for ever. */
   void neverEnds(String activity) {
     endless.add(activity);
@@ -251,7 +257,12 @@ final class World
     }
     Runnable reaction = reactions.remove(activity);
     if (reaction != null) {
-      reaction.run();
+      reacting.incrementAndGet();
+      try {
+        reaction.run();
+      } finally {
+        reacting.decrementAndGet();
+      }
     }
     Deque<RuntimeException> errors = failures.get(activity);
     RuntimeException error = errors == null ? null : errors.poll();
