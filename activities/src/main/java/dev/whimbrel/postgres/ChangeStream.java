@@ -6,7 +6,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.stream.Collectors;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.PSQLState;
 
@@ -44,11 +43,7 @@ final class ChangeStream implements PgOutput.Bytes {
     stream.begin(
         "START_REPLICATION SLOT %s LOGICAL 0/0 (proto_version '1', publication_names %s)"
             .formatted(
-                Quoting.identifier(slot),
-                Quoting.literal(
-                    publications.stream()
-                        .map(Quoting::identifier)
-                        .collect(Collectors.joining(",")))),
+                Quoting.identifier(slot), Quoting.literal(Stream.publicationNames(publications))),
         'W');
   }
 

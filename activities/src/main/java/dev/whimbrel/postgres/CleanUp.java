@@ -51,13 +51,16 @@ final class CleanUp {
       Session source = sessions.on(Side.SOURCE);
       Session target = sessions.on(Side.TARGET);
       new WayBack(secrets, move).remove(sessions);
-      for (Names each : Names.streams(move)) {
+      for (Names each : ForwardStreams.onTarget(target.connection(CALL), move.migration())) {
         WayBack.dropSubscription(target, each.forwardSubscription());
+      }
+      List<Names> streams = ForwardStreams.onSource(source.connection(CALL), move.migration());
+      for (Names each : streams) {
         WayBack.dropSlot(source, each.forwardSubscription());
       }
       new ForwardPublisher(source.connection(LONG), names).dropCopySlots();
       new ForwardPublisher(source.connection(LONG), names).dropMeetingSlots();
-      for (Names each : Names.streams(move)) {
+      for (Names each : streams) {
         source.run(
             "DROP PUBLICATION IF EXISTS " + Quoting.identifier(each.forwardPublication()), CALL);
         WayBack.dropRole(source, each.role());
@@ -66,11 +69,9 @@ final class CleanUp {
       Fence.close(source.connection(LONG));
       Closing.uninstall(source.connection(LONG));
       int roles = revokeConnect(source);
-      if (move.shared()) {
-        SharedMarkers.drop(source.connection(CALL));
-      }
+      SharedMarkers.drop(source.connection(CALL));
       source.run(
-          "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.marker_stage, whimbrel.prepared_table, whimbrel.prepared_column, whimbrel.prepared_label",
+          "DROP TABLE IF EXISTS whimbrel.marker_reverse, whimbrel.marker_stage, whimbrel.prepared_table, whimbrel.prepared_column, whimbrel.prepared_label",
           CALL);
       String clones = new SuiteDatabases(databases, move).dropAllOrSay(target.connection(LONG));
       // The target's authority goes last: until then a second call finds its way.

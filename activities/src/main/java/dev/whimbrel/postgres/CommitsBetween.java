@@ -111,10 +111,7 @@ final class CommitsBetween {
                     + Quoting.literal(until)
                     + "::pg_lsn, NULL, 'proto_version', '1',"
                     + " 'publication_names', "
-                    + Quoting.literal(
-                        stream.publications().stream()
-                            .map(Quoting::identifier)
-                            .collect(Collectors.joining(",")))
+                    + Quoting.literal(stream.publicationNames())
                     + ") WHERE get_byte(data, 0) = 66")) {
       while (begins.next()) {
         long number = Integer.toUnsignedLong(ByteBuffer.wrap(begins.getBytes(1)).getInt(NUMBER_AT));

@@ -7,6 +7,7 @@ import dev.whimbrel.activity.Side;
 import io.temporal.failure.ApplicationFailure;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -165,12 +166,23 @@ final class Finishing {
                     from.word(),
                     attempt.truth().decisive().epoch(),
                     to.word(),
-                    attempt.stream().words()),
+                    String.join(", ", lacking(marker))),
             "mend the stream (see the %s's log), then retry; both sides are closed until then"
                 .formatted(to.word()),
             "whimbrel retry " + attempt.request().move().migration());
       }
       Pause.of(Duration.ofMillis(50));
     }
+  }
+
+  /** The subscriptions that have not brought a marker. */
+  private List<String> lacking(UUID marker) throws SQLException {
+    List<String> lacking = new ArrayList<>();
+    for (Stream.Lane lane : attempt.stream().lanes()) {
+      if (!gaining.holds("SELECT " + lane.arrived(marker), CALL)) {
+        lacking.add(lane.subscription());
+      }
+    }
+    return lacking;
   }
 }

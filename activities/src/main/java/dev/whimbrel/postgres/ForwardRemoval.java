@@ -18,18 +18,12 @@ final class ForwardRemoval {
   private final Databases databases;
   private final Move move;
   private final Names names;
-  private final List<Names> streams;
   private final Names ofStage;
 
   ForwardRemoval(Databases databases, Move move) {
     this.databases = databases;
     this.move = move;
     this.names = new Names(move.migration());
-    this.streams = new ArrayList<>(Names.streams(move));
-    if (move.shared()) {
-      // A worker of an older release, which knows of one, may have begun it.
-      streams.add(names);
-    }
     this.ofStage = Names.ofStage(move.migration());
   }
 
@@ -47,7 +41,7 @@ final class ForwardRemoval {
       StepLock.take(target, "stream " + move.migration());
       ForwardSubscriber subscriber = new ForwardSubscriber(target, names);
       endCopy(target);
-      for (Names each : streams) {
+      for (Names each : ForwardStreams.onTarget(target, move.migration())) {
         new ForwardSubscriber(target, each).drop();
       }
       new ForwardSubscriber(target, ofStage).drop();
@@ -64,6 +58,7 @@ final class ForwardRemoval {
       StepLock.take(source, "slot " + move.migration());
       CopySessions.endAll(source, move);
       publisher.dropSlots(system, subscriptions);
+      List<Names> streams = ForwardStreams.onSource(source, move.migration());
       for (Names each : streams) {
         publisher.dropSlot(each.forwardSubscription());
       }

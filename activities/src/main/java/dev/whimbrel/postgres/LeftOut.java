@@ -7,6 +7,7 @@ import java.sql.SQLException;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Tables that a stream does not carry though their rows move: their writes would be lost without a
@@ -28,14 +29,20 @@ record LeftOut(List<String> tables, String where) {
             losing,
             moving -> PublishedTables.unpublished(losing, stream.publications(), moving));
     if (!left.isEmpty()) {
-      return new LeftOut(
-          left,
-          "publication %s on the %s"
-              .formatted(String.join(", ", stream.publications()), from.word()));
+      String publication =
+          stream.lanes().size() == 1
+              ? stream.publications().get(0)
+              : new Sharing(losing, move).streamOf(left.get(0)).forwardPublication();
+      return new LeftOut(left, "publication %s on the %s".formatted(publication, from.word()));
     }
     Set<String> taken = new HashSet<>();
     for (Stream.Lane lane : stream.lanes()) {
-      taken.addAll(taken(losing, gaining, lane));
+      Set<String> known = known(gaining, lane);
+      if (stream.lanes().size() > 1) {
+        // What another one publishes is brought by nobody.
+        known.retainAll(plain(PublishedTables.published(losing, List.of(lane.publication()))));
+      }
+      taken.addAll(known);
     }
     return new LeftOut(
         PublishedTables.published(losing, stream.publications()).stream()
@@ -44,11 +51,9 @@ record LeftOut(List<String> tables, String where) {
         "subscription %s on the %s".formatted(stream.words(), from.other().word()));
   }
 
-  /** What a lane's publication carries and its subscription knows; one of them alone is nothing. */
-  private static Set<String> taken(Connection losing, Connection gaining, Stream.Lane lane)
-      throws SQLException {
-    Set<String> known = new HashSet<>();
-    for (String table :
+  /** What a lane's subscription knows. */
+  private static Set<String> known(Connection gaining, Stream.Lane lane) throws SQLException {
+    return plain(
         PublishedTables.names(
             gaining,
             """
@@ -57,14 +62,10 @@ record LeftOut(List<String> tables, String where) {
               JOIN pg_class c ON c.oid = r.srrelid JOIN pg_namespace n ON n.oid = c.relnamespace
              WHERE s.subname = %s
                AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"""
-                .formatted(Quoting.literal(lane.subscription())))) {
-      known.add(Quoting.plain(table));
-    }
-    Set<String> carried = new HashSet<>();
-    for (String table : PublishedTables.published(losing, List.of(lane.publication()))) {
-      carried.add(Quoting.plain(table));
-    }
-    known.retainAll(carried);
-    return known;
+                .formatted(Quoting.literal(lane.subscription()))));
+  }
+
+  private static Set<String> plain(List<String> quoted) {
+    return quoted.stream().map(Quoting::plain).collect(Collectors.toSet());
   }
 }

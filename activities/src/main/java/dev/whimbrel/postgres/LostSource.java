@@ -74,15 +74,13 @@ final class LostSource {
     try (Sessions alone = open(away, "clean-up")) {
       Session target = alone.on(Side.TARGET);
       new WayBack(secrets, move).removeFromTarget(target);
-      for (Names each : Names.streams(move)) {
+      for (Names each : ForwardStreams.onTarget(target.connection(CALL), move.migration())) {
         WayBack.dropSubscription(target, each.forwardSubscription());
       }
       String clones = new SuiteDatabases(databases, move).dropAllOrSay(target.connection(LONG));
-      if (move.shared()) {
-        SharedMarkers.drop(target.connection(CALL));
-      }
+      SharedMarkers.drop(target.connection(CALL));
       target.run(
-          "DROP TABLE IF EXISTS whimbrel.marker_forward, whimbrel.marker_reverse, whimbrel.marker_stage, "
+          "DROP TABLE IF EXISTS whimbrel.marker_reverse, whimbrel.marker_stage, "
               + RowsInFlux.TABLE,
           CALL);
       Fence.uninstall(target.connection(LONG));

@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
@@ -53,16 +54,37 @@ final class Markers {
     }
   }
 
-  /** Creates what the streams of a migration need on one side. Again is harmless. */
+  /**
+   * Creates what the streams of a migration need on one side. Again is harmless.
+   *
+   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where streams are there of an
+   *     earlier run, which had another number of them
+   */
   static void create(Connection database, Side side, Move move) throws SQLException {
-    if (!move.shared()) {
-      create(database);
-      return;
+    try {
+      if (!move.shared()) {
+        create(database);
+        return;
+      }
+      SharedMarkers.create(database, side, move);
+      try (Statement statement = database.createStatement()) {
+        statement.execute(CREATE_REVERSE);
+      }
+    } catch (SQLException e) {
+      if (SqlFailures.is(e, SharedMarkers.OTHERS)) {
+        throw others(side, move, e);
+      }
+      throw e;
     }
-    SharedMarkers.create(database, side, move);
-    try (Statement statement = database.createStatement()) {
-      statement.execute(CREATE_REVERSE);
-    }
+  }
+
+  private static RuntimeException others(Side side, Move move, SQLException e) {
+    return Failures.needsHelp(
+        "The %s has streams of an earlier run of this migration, which had another number of subscriptions than %d: %s"
+            .formatted(
+                side.word(), move.streams(), SqlFailures.firstLine(e).replace("ERROR: ", "")),
+        "roll back, which removes them, and start again",
+        "whimbrel rollback " + move.migration());
   }
 
   /** Creates the table of a stage's own stream. Again is harmless. */
@@ -172,16 +194,14 @@ final class Markers {
   /** SQLSTATE of {@link #awaitSql} when the marker did not arrive in time. */
   static final String NOT_ARRIVED = "WB001";
 
-  /** A statement that returns when the marker is there, and fails when it is not in time. */
-  static String awaitSql(Side from, UUID id, Duration limit) {
-    return awaitSql(table(from), id, limit);
-  }
-
   private static String awaitSql(String table, UUID id, Duration limit) {
     return awaitSql(id, "EXISTS (SELECT FROM %s WHERE id = '%s')".formatted(table, id), limit);
   }
 
-  /** As {@link #awaitSql(Side, UUID, Duration)}, when every lane of the stream has brought it. */
+  /**
+   * A statement that returns when every lane of the stream has brought the marker, and fails when
+   * one has not in time.
+   */
   static String awaitSql(Stream stream, UUID id, Duration limit) {
     return awaitSql(id, stream.arrived(id), limit);
   }

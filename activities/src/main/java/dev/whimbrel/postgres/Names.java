@@ -1,6 +1,7 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Slots;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -24,6 +25,7 @@ final class Names {
   private static final String FORWARD = "forward";
   private static final String STAGE = "stage";
 
+  private final String migration;
   private final String base;
   private final String forward;
 
@@ -32,6 +34,7 @@ final class Names {
   }
 
   private Names(String migration, String forward) {
+    this.migration = migration;
     this.base = "whimbrel_" + migration.replace('-', '_');
     this.forward = forward;
   }
@@ -54,6 +57,11 @@ final class Names {
             .mapToObj(number -> new Names(move.migration(), FORWARD + "_" + number))
             .toList()
         : List.of(new Names(move.migration()));
+  }
+
+  /** The names of the forward stream with this publication, and subscription. */
+  static Names ofForward(String migration, String publication) {
+    return new Names(migration, publication.substring(publication.lastIndexOf("_" + FORWARD) + 1));
   }
 
   /** Publication on the source. */
@@ -95,7 +103,7 @@ final class Names {
 
   /** Matches every slot of the migration, on either side, and nothing else. */
   String ownSlots() {
-    return "^" + base + "_(forward(_[0-9]+)?|stage|meeting|met|base|live|copy_[0-9]+)$";
+    return Slots.pattern(migration);
   }
 
   /** Matches every subscription of the migration, on either side, and nothing else. */

@@ -46,15 +46,18 @@ public final class PostgresCopy implements Copy {
     String application = Names.applicationName(move.migration(), "prepare-copy");
     try (SchemaSession target = SchemaSession.open(databases, move, "prepare-copy");
         Connection source = databases.open(move.source(), application, ANSWER)) {
+      if (move.shared()) {
+        // Who wakes up late would share the tables anew, and not as the slot has them.
+        StepLock.take(source, "stream " + move.migration());
+      }
       Markers.create(source, Side.SOURCE, move);
       Markers.create(target.connection(), Side.TARGET, move);
+      Sharing.mustBeOurs(target.connection(), move);
       if (move.staged()) {
         target.ledger().create();
         return staging.prepare(move, source, target, smallestRange);
       }
       if (move.shared()) {
-        // Who wakes up late would share the tables anew, and not as the slot has them.
-        StepLock.take(source, "stream " + move.migration());
         new Sharing(source, move).publish();
       } else if (!move.offline()) {
         new ForwardPublisher(source, new Names(move.migration())).publish(move);

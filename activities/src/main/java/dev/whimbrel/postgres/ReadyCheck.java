@@ -8,7 +8,9 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -74,6 +76,7 @@ final class ReadyCheck {
     }
     catalogIsKnown(looked);
     if (closing == null) {
+      wayBackCarriesEverything();
       awaitTravel();
     }
     Blockers.await(sessions, List.of(from, to), pulse);
@@ -280,6 +283,31 @@ final class ReadyCheck {
               ? "create it on both sides (on the closed one after SET whimbrel.same_change = on), add it to"
                   + " the publication, refresh the subscription, compare it; then retry"
               : "a table that was made in the rollback window has to go again, its rows copied by hand; then retry",
+          "whimbrel retry " + request.move().migration());
+    }
+  }
+
+  /** One that a worker of an older release has made knows of one stream, and so of no table. */
+  private void wayBackCarriesEverything() throws SQLException {
+    if (to == Side.SOURCE || !truth.target().canGoBack()) {
+      return;
+    }
+    Stream back = Stream.leaving(Side.TARGET, request.move());
+    Set<String> carried =
+        PublishedTables.published(sessions.on(to).connection(CALL), back.publications()).stream()
+            .map(Quoting::plain)
+            .collect(Collectors.toSet());
+    List<String> missing =
+        PublishedTables.published(sessions.on(from).connection(CALL), stream.publications())
+            .stream()
+            .filter(table -> !table.startsWith(Names.SCHEMA + "."))
+            .filter(table -> !carried.contains(Quoting.plain(table)))
+            .toList();
+    if (!missing.isEmpty()) {
+      throw Failures.needsHelp(
+          "The way back leaves out %s: publication %s on the target does not list it, though it was found whole when the switchover was prepared"
+              .formatted(first(missing), back.publications().get(0)),
+          "upgrade every worker, then retry, which prepares again",
           "whimbrel retry " + request.move().migration());
     }
   }

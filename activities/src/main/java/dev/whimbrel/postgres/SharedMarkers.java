@@ -40,20 +40,28 @@ final class SharedMarkers {
         DROP FUNCTION IF EXISTS whimbrel.streams_must_be_off() CASCADE;
       """;
 
-  /** PL/pgSQL: nothing is changed under a stream. */
+  /** The state of who finds streams, or a copy, of another number of them; names what is there. */
+  static final String OTHERS = "WHS01";
+
+  /**
+   * PL/pgSQL: nothing is changed under a stream, nor under a copy from which streams will begin.
+   */
   private static final String REFUSE =
       """
-        IF EXISTS (SELECT FROM pg_subscription WHERE subname ~ '^whimbrel_.*_forward(_[0-9]+)?$'
-                      AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))
-           OR EXISTS (SELECT FROM pg_replication_slots WHERE slot_name ~ '^whimbrel_.*_forward(_[0-9]+)?$'
-                         AND database = current_database()) THEN
-          RAISE EXCEPTION 'whimbrel.marker_forward belongs to another number of streams than this migration has, and a stream is still there';
+        SELECT string_agg(name, ', ' ORDER BY name) INTO there FROM (
+          SELECT 'subscription ' || subname FROM pg_subscription WHERE subname ~ '^whimbrel_.*_forward(_[0-9]+)?$'
+             AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+          UNION ALL
+          SELECT 'replication slot ' || slot_name FROM pg_replication_slots
+           WHERE slot_name ~ '^whimbrel_.*_(forward(_[0-9]+)?|copy_[0-9]+)$' AND database = current_database()) AS of_streams(name);
+        IF there IS NOT NULL THEN
+          RAISE EXCEPTION '%', there USING ERRCODE = 'WHS01';
         END IF;
       """;
 
   /** For a side where one stream has the markers alone: takes away what several have left. */
   static final String OF_ONE =
-      "DO $do$ DECLARE r record; BEGIN IF "
+      "DO $do$ DECLARE r record; there text; BEGIN IF "
           + SHARED_BY
           + " ~ '^[0-9]+$' THEN\n"
           + REFUSE
@@ -67,7 +75,7 @@ final class SharedMarkers {
     List<String> each = Names.streams(move).stream().map(Names::forwardMarker).toList();
     try (Statement statement = database.createStatement()) {
       statement.execute(
-          "CREATE SCHEMA IF NOT EXISTS whimbrel; DO $do$ DECLARE r record; BEGIN IF "
+          "CREATE SCHEMA IF NOT EXISTS whimbrel; DO $do$ DECLARE r record; there text; BEGIN IF "
               + SHARED_BY
               + " IS DISTINCT FROM '"
               + each.size()

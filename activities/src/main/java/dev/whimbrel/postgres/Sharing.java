@@ -19,11 +19,7 @@ import java.util.stream.Collectors;
  * subscription.
  */
 final class Sharing {
-  private final Connection source;
-  private final Move move;
-  private final Names names;
-  private final List<Names> each;
-  private final List<String> publications;
+  private static final String TABLE = "whimbrel.shared_table";
 
   private static final String RECORD =
       """
@@ -32,6 +28,12 @@ final class Sharing {
       INSERT INTO whimbrel.shared_table
       SELECT r.prrelid, substring(p.pubname FROM '[0-9]+$')::int FROM pg_publication_rel r
         JOIN pg_publication p ON p.oid = r.prpubid WHERE p.pubname = %s""";
+
+  private final Connection source;
+  private final Move move;
+  private final Names names;
+  private final List<Names> each;
+  private final List<String> publications;
 
   /** Works through a connection in autocommit mode. */
   Sharing(Connection source, Move move) {
@@ -83,6 +85,12 @@ final class Sharing {
               .formatted(String.join(", ", strays)));
     }
     List<String> missing = missing();
+    List<String> unmarked = unmarked();
+    if (!unmarked.isEmpty()) {
+      throw mustNotChange(
+          "Publication %s does not list its table of markers"
+              .formatted(String.join(", ", unmarked)));
+    }
     if (!missing.isEmpty()) {
       throw mustNotChange(
           "None of the streams carries "
@@ -109,7 +117,14 @@ final class Sharing {
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} naming it
    */
   void requireUnmoved() throws SQLException {
-    List<String> moved = move.shared() ? moved() : List.of();
+    if (!move.shared()) {
+      return;
+    }
+    if (!isRecorded()) {
+      throw mustNotChange(
+          "The source has no table %s, which says what each stream carries".formatted(TABLE));
+    }
+    List<String> moved = moved();
     if (!moved.isEmpty()) {
       throw mustNotChange(
           "Somebody took %s out of its stream's publication: what was written there since may be lost to the target"
@@ -135,16 +150,11 @@ final class Sharing {
    */
   static void mustBeOurs(Connection target, Move move) throws SQLException {
     String pattern = Quoting.literal(new Names(move.migration()).forwardStreams());
-    String here =
-        " AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())";
     List<String> strays =
         new ArrayList<>(
-            PublishedTables.names(
-                target,
-                "SELECT s.subname FROM pg_subscription s WHERE s.subname ~ "
-                    + pattern
-                    + here
-                    + " ORDER BY 1"));
+            ForwardStreams.onTarget(target, move.migration()).stream()
+                .map(Names::forwardSubscription)
+                .toList());
     strays.removeAll(Stream.leaving(Side.SOURCE, move).subscriptions());
     if (!strays.isEmpty()) {
       throw Failures.needsHelp(
@@ -161,8 +171,7 @@ final class Sharing {
                 "SELECT r.srrelid::regclass::text FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid"
                     + " WHERE s.subname ~ "
                     + pattern
-                    + here
-                    + " GROUP BY r.srrelid HAVING count(*) > 1 ORDER BY 1");
+                    + " AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY r.srrelid HAVING count(*) > 1 ORDER BY 1");
     if (!twice.isEmpty()) {
       throw Failures.needsHelp(
           "Two of the streams to the target carry %s: its rows come twice"
@@ -218,13 +227,32 @@ final class Sharing {
   }
 
   private boolean isWhole() throws SQLException {
-    return missing().isEmpty() && though().isEmpty() && twice().isEmpty() && moved().isEmpty();
+    return isRecorded()
+        && unmarked().isEmpty()
+        && missing().isEmpty()
+        && though().isEmpty()
+        && twice().isEmpty()
+        && moved().isEmpty();
+  }
+
+  private boolean isRecorded() throws SQLException {
+    return Answers.holds(source, "SELECT to_regclass('%s') IS NOT NULL".formatted(TABLE));
+  }
+
+  /** Publications whose streams would bring no marker. */
+  private List<String> unmarked() throws SQLException {
+    return PublishedTables.names(
+        source,
+        """
+        SELECT w.publication FROM unnest(%s, %s) AS w(publication, marker)
+         WHERE NOT EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+                            WHERE p.pubname = w.publication AND r.prrelid = to_regclass(w.marker)) ORDER BY 1"""
+            .formatted(
+                Quoting.array(publications),
+                Quoting.array(each.stream().map(Names::forwardMarker).toList())));
   }
 
   private List<String> moved() throws SQLException {
-    if (Answers.text(source, "SELECT to_regclass('whimbrel.shared_table')").isEmpty()) {
-      return List.of();
-    }
     return PublishedTables.names(
         source,
         """

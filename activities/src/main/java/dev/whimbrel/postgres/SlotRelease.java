@@ -152,7 +152,8 @@ final class SlotRelease {
       if (side == Side.TARGET) {
         WayBack.dropSubscription(there, names.reverseSubscription());
       } else {
-        List<Names> streams = new ArrayList<>(Names.streams(move));
+        List<Names> streams =
+            new ArrayList<>(ForwardStreams.onTarget(there.connection(CALL), move.migration()));
         streams.add(Names.ofStage(move.migration()));
         for (Names each : streams) {
           if (new ForwardSubscriber(there.connection(CALL), each).exists()) {

@@ -24,6 +24,11 @@ record Stream(Side from, List<Lane> lanes) {
    * @param markers the table, on both sides, of the markers that it carries
    */
   record Lane(String publication, String subscription, String slot, String markers) {
+    /** A condition, for the side that it leads to: it has brought this marker. */
+    String arrived(UUID marker) {
+      return "EXISTS (SELECT FROM %s WHERE id = '%s')".formatted(markers, marker);
+    }
+
     private static Lane forward(Names names) {
       return new Lane(
           names.forwardPublication(),
@@ -58,6 +63,16 @@ record Stream(Side from, List<Lane> lanes) {
     return lanes.stream().map(Lane::publication).toList();
   }
 
+  /** Its publications, as the replication protocol's {@code publication_names} wants them. */
+  String publicationNames() {
+    return publicationNames(publications());
+  }
+
+  /** The same of any publications. */
+  static String publicationNames(List<String> publications) {
+    return publications.stream().map(Quoting::identifier).collect(Collectors.joining(","));
+  }
+
   List<String> subscriptions() {
     return lanes.stream().map(Lane::subscription).toList();
   }
@@ -76,8 +91,8 @@ record Stream(Side from, List<Lane> lanes) {
    * may show it.
    */
   String arrived(UUID marker) {
-    return lanes.stream()
-        .map(lane -> "EXISTS (SELECT FROM %s WHERE id = '%s')".formatted(lane.markers(), marker))
-        .collect(Collectors.joining(" AND "));
+    String all =
+        lanes.stream().map(lane -> lane.arrived(marker)).collect(Collectors.joining(" AND "));
+    return lanes.size() == 1 ? all : "(" + all + ")";
   }
 }

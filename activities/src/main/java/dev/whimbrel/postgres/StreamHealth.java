@@ -9,6 +9,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -29,7 +30,7 @@ final class StreamHealth {
   private final Connection source;
   private final Connection target;
   private final Move move;
-  private final List<Lane> lanes;
+  private final List<Watched> streams;
 
   /** All of the forward streams. */
   StreamHealth(Connection source, Connection target, Move move) {
@@ -49,7 +50,7 @@ final class StreamHealth {
     this.source = source;
     this.target = target;
     this.move = move;
-    this.lanes = each.stream().map(names -> new Lane(names, each.size())).toList();
+    this.streams = each.stream().map(names -> new Watched(names, each.size())).toList();
   }
 
   /** What the catalogs say about the stream. */
@@ -62,8 +63,8 @@ final class StreamHealth {
    *     naming what it stands at
    */
   void look() throws SQLException {
-    for (Lane lane : lanes) {
-      lane.look();
+    for (Watched watched : streams) {
+      watched.look();
     }
   }
 
@@ -73,8 +74,9 @@ final class StreamHealth {
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} naming them
    */
   void requireAllTables() throws SQLException {
+    new Sharing(source, move).requireUnmoved();
     List<String> publications =
-        lanes.stream().map(lane -> lane.names.forwardPublication()).toList();
+        streams.stream().map(watched -> watched.names.forwardPublication()).toList();
     List<String> left =
         Settled.ask(
             Side.SOURCE,
@@ -83,8 +85,9 @@ final class StreamHealth {
             moving -> PublishedTables.unpublished(source, publications, moving));
     // To add one of these to the publication again brings no row.
     Set<String> known = new HashSet<>();
-    for (Lane lane : left.isEmpty() ? List.<Lane>of() : lanes) {
-      known.addAll(SubscribedTables.of(target, lane.names.forwardSubscription()).quotedBy(source));
+    for (Watched watched : left.isEmpty() ? List.<Watched>of() : streams) {
+      known.addAll(
+          SubscribedTables.of(target, watched.names.forwardSubscription()).quotedBy(source));
     }
     if (left.stream().anyMatch(known::contains)) {
       throw Failures.needsHelp(
@@ -96,32 +99,47 @@ final class StreamHealth {
           "whimbrel rollback " + move.migration());
     }
     if (!left.isEmpty()) {
-      Names names =
-          lanes.size() == 1 ? lanes.get(0).names : new Sharing(source, move).streamOf(left.get(0));
       throw Failures.needsHelp(
           "The forward stream does not carry "
               + String.join(", ", left)
               + ": created on the source after the schema was carried",
           "drop what was created, or create it on the target in the same way and add it to the"
               + " stream: the first line on the source, the second on the target; then retry",
-          "ALTER PUBLICATION "
-              + names.forwardPublication()
-              + " ADD TABLE "
-              + String.join(", ", lanes.size() == 1 ? left : left.subList(0, 1))
-              + ";\nALTER SUBSCRIPTION "
-              + names.forwardSubscription()
-              + " REFRESH PUBLICATION;");
+          adding(left));
     }
   }
 
+  /** Of one stream's tables, where several share them: those of another are asked for next. */
+  private String adding(List<String> left) throws SQLException {
+    Names names = streams.get(0).names;
+    List<String> tables = left;
+    if (move.shared()) {
+      Sharing sharing = new Sharing(source, move);
+      names = sharing.streamOf(left.get(0));
+      tables = new ArrayList<>();
+      for (String table : left) {
+        if (sharing.streamOf(table).forwardPublication().equals(names.forwardPublication())) {
+          tables.add(table);
+        }
+      }
+    }
+    return "ALTER PUBLICATION "
+        + names.forwardPublication()
+        + " ADD TABLE "
+        + String.join(", ", tables)
+        + ";\nALTER SUBSCRIPTION "
+        + names.forwardSubscription()
+        + " REFRESH PUBLICATION;";
+  }
+
   void requireSlot() throws SQLException {
-    for (Lane lane : lanes) {
-      lane.requireSlot();
+    for (Watched watched : streams) {
+      watched.requireSlot();
     }
   }
 
   /** One of them, or the only one. */
-  private final class Lane {
+  private final class Watched {
     private final Names names;
     private final Duration standstill;
     private final WorkerDeaths deaths;
@@ -129,7 +147,7 @@ final class StreamHealth {
     private long errorsAtFirst = -1;
     private long unsyncedAtFirst;
 
-    Lane(Names names, int streams) {
+    Watched(Names names, int streams) {
       this.names = names;
       // Up to 15 the launcher starts one worker at a time, five seconds after the one before.
       this.standstill = STANDSTILL.plus(START.multipliedBy(streams - 1));

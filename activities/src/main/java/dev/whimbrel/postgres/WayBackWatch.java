@@ -300,8 +300,10 @@ final class WayBackWatch {
         == null) {
       return;
     }
-    for (Names each : Names.streams(move)) {
+    for (Names each : ForwardStreams.onTarget(target.connection(CALL), move.migration())) {
       WayBack.dropSubscription(target, each.forwardSubscription());
+    }
+    for (Names each : ForwardStreams.onSource(source.connection(CALL), move.migration())) {
       WayBack.dropSlot(source, each.forwardSubscription());
     }
     // The way back was copied from it; from now on it would keep the log of the whole window.

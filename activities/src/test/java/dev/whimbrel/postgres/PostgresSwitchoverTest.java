@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.HandOver;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.servers.PostgresServer;
 import java.sql.Connection;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterAll;
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Isolated("the pause is held to a limit")
 class PostgresSwitchoverTest {
@@ -137,10 +139,11 @@ class PostgresSwitchoverTest {
     }
   }
 
-  @Test
-  void promotesTheTargetOnlyWhenSomebodyAcceptsTheLossOfADeadSource() throws Exception {
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void promotesTheTargetOnlyWhenSomebodyAcceptsTheLossOfADeadSource(int streams) throws Exception {
     try (Pairs own = Pairs.of(15, 16);
-        World world = new World(own).prepared()) {
+        World world = new World(own, streams).prepared()) {
       own.source().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 1)");
       world.awaitArrival(Side.SOURCE);
       own.source().stopImmediate();
@@ -149,12 +152,15 @@ class PostgresSwitchoverTest {
       assertThatThrownBy(
               () -> world.switchover().handOver(world.request(Side.TARGET, null, patience)))
           .hasMessageContaining("The source cannot be reached for 1 s")
-          .hasMessageContaining("it is the truth (epoch 1");
+          .hasMessageContaining("it is the truth (epoch 1")
+          .hasMessageMatching(
+              ".*everything up to [0-9][^()]* \\([0-9A-F]+/[0-9A-F]+\\)\\. What .*");
       HandOver alone =
           world.switchover().handOver(world.request(Side.TARGET, "ana@example.com", patience));
 
       assertThat(alone.epoch()).isEqualTo(2);
       own.target().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 2)");
+      assertThat(enabledOn(own.target(), world)).isEqualTo("0");
 
       own.source().start();
       world.switchover().settle(world.to(Side.TARGET));
@@ -203,9 +209,37 @@ class PostgresSwitchoverTest {
     }
   }
 
-  @Test
-  void leavesNothingButTheClosedFenceBehind() throws Exception {
-    try (World world = new World(pair).prepared()) {
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void leavesNothingOfTheStreamsOnATargetWhoseSourceIsLost(int streams) throws Exception {
+    try (Pairs own = Pairs.of(15, 16);
+        World world = new World(own, streams).prepared()) {
+      own.source().stopImmediate();
+      Duration patience = Duration.ofSeconds(1);
+      world.switchover().handOver(world.request(Side.TARGET, "ana@example.com", patience));
+
+      world.switchover().stopReverse(world.move());
+      world.switchover().cleanUp(world.move());
+      world.switchover().cleanUp(world.move());
+
+      assertThat(
+              Pairs.value(
+                  own.target(),
+                  world.name(),
+                  """
+                  SELECT (SELECT count(*) FROM pg_subscription) + (SELECT count(*) FROM pg_replication_slots)
+                       + (SELECT count(*) FROM pg_class WHERE relnamespace = 'whimbrel'::regnamespace AND relname LIKE 'marker%')
+                       + (SELECT count(*) FROM pg_trigger WHERE tgrelid = 'whimbrel.authority'::regclass)"""))
+          .isEqualTo("0");
+      own.target().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 2)");
+      own.source().start();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void leavesNothingButTheClosedFenceBehind(int streams) throws Exception {
+    try (World world = new World(pair, streams).prepared()) {
       world.switchover().handOver(world.to(Side.TARGET));
 
       world.switchover().stopReverse(world.move());
@@ -226,7 +260,7 @@ class PostgresSwitchoverTest {
                     world.server(side),
                     world.name(),
                     "SELECT (SELECT count(*) FROM pg_replication_slots WHERE database = current_database())"
-                        + " + (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_roles WHERE rolname = 'whimbrel_' || current_database())"
+                        + " + (SELECT count(*) FROM pg_publication) + (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'whimbrel\\_' || current_database() || '$%' OR rolname = 'whimbrel_' || current_database())"
                         + " + (SELECT count(*) FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))"))
             .isEqualTo("0");
       }
@@ -253,5 +287,12 @@ class PostgresSwitchoverTest {
       assertThatThrownBy(() -> world.switchover().handOver(world.to(Side.TARGET)))
           .hasMessageContaining("The switchover is not prepared");
     }
+  }
+
+  private static String enabledOn(PostgresServer server, World world) throws Exception {
+    return Pairs.value(
+        server,
+        world.name(),
+        "SELECT count(*) FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE datname = current_database() AND subenabled");
   }
 }

@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.CopyOpening;
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Side;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
@@ -17,6 +19,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Three subscriptions share the tables from the copy's one slot on. */
 @Needs(Program.PG_DUMP)
@@ -61,7 +65,6 @@ class SharedCopyTest {
       assertThat(shop.onSource(LISTED)).isEqualTo(listed);
       assertThat(streamOf(shop, "customer")).isEqualTo(streamOf(shop, "archive"));
       assertThat(streamOf(shop, "person")).isEqualTo(streamOf(shop, "employee"));
-      assertThat(streamOf(shop, "event_0")).isEqualTo(streamOf(shop, "event_1"));
       assertThat(copied.line()).contains(" rows in 10 tables, ");
       assertThat(
               shop.onTarget(
@@ -191,6 +194,76 @@ class SharedCopyTest {
     }
   }
 
+  /** Of none of them a marker would ever arrive, or nobody could say any more who carries what. */
+  @Test
+  void beginsNoStreamWithoutItsMarkersNorWithoutTheRecord() throws Exception {
+    try (StagedShop shop = shop("unmarked")) {
+      copied(shop);
+      try (Connection source = pair.source().connect("unmarked")) {
+        assertThatThrownBy(() -> Markers.create(source, Side.SOURCE, shop.move.sharedBy(2)))
+            .hasMessageContaining(
+                "The source has streams of an earlier run of this migration, which had another number of subscriptions than 2: replication slot whimbrel_unmarked_copy_1");
+      }
+      String marker = "whimbrel_unmarked_forward_2 %s TABLE ONLY whimbrel.marker_forward_2";
+      pair.source().execute("unmarked", "ALTER PUBLICATION " + marker.formatted("DROP"));
+      assertThatThrownBy(() -> shop.replication.subscribe(shop.move))
+          .hasMessageContaining(
+              "Publication whimbrel_unmarked_forward_2 does not list its table of markers");
+      pair.source()
+          .execute(
+              "unmarked",
+              "ALTER PUBLICATION " + marker.formatted("ADD"),
+              "ALTER TABLE whimbrel.shared_table RENAME TO elsewhere");
+      assertThatThrownBy(() -> shop.replication.subscribe(shop.move))
+          .hasMessageContaining("The source has no table whimbrel.shared_table");
+      pair.source().execute("unmarked", "ALTER TABLE whimbrel.elsewhere RENAME TO shared_table");
+
+      shop.replication.subscribe(shop.move);
+      shop.schema.createRest(shop.move);
+      shop.assertArrived();
+    }
+  }
+
+  /** The runbook may say another number when a name is started anew. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void leavesNoStreamBehindOfWhateverNumberThereWere(int now) throws Exception {
+    String name = "number" + now;
+    try (StagedShop shop = shop(name)) {
+      copied(shop);
+      shop.replication.subscribe(shop.move);
+      Move other = shop.move.sharedBy(now);
+      assertThatThrownBy(() -> shop.copy.prepareCopy(other))
+          .hasMessageContaining(
+              "The source has streams of an earlier run of this migration, which had another number of subscriptions than "
+                  + now)
+          .hasMessageContaining("replication slot whimbrel_" + name + "_forward_3");
+
+      shop.replication.unsubscribe(other);
+
+      assertThat(
+              shop.onTarget(
+                  "SELECT count(*) FROM pg_subscription WHERE subname LIKE 'whimbrel_"
+                      + name
+                      + "%'"))
+          .isEqualTo("0");
+      assertThat(
+              shop.onSource(
+                  """
+                  SELECT (SELECT count(*) FROM pg_replication_slots WHERE database = current_database())
+                       + (SELECT count(*) FROM pg_publication)
+                       + (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'whimbrel_%s%%')"""
+                      .formatted(name)))
+          .isEqualTo("0");
+      shop.schema.dropSchema(other);
+      pair.claim(other);
+      shop.schema.createTables(other);
+      shop.copy.prepareCopy(other);
+      assertThat(shop.onSource("SELECT count(*) FROM pg_publication"))
+          .isEqualTo(Integer.toString(now));
+    }
+  }
+
   @Test
   void saysWhichStreamANewTableBelongsTo() throws Exception {
     try (StagedShop shop = shop("newer")) {
@@ -198,14 +271,19 @@ class SharedCopyTest {
       shop.replication.subscribe(shop.move);
       pair.source()
           .execute(
-              "newer", "CREATE TABLE note (id int PRIMARY KEY, customer int REFERENCES customer)");
+              "newer",
+              "CREATE TABLE note (id int PRIMARY KEY, whose int REFERENCES person)",
+              "CREATE TABLE memo (id int PRIMARY KEY, note int REFERENCES note)",
+              "CREATE TABLE bill (id int PRIMARY KEY, customer int REFERENCES customer)");
+      assertThat(streamOf(shop, "person")).isNotEqualTo(streamOf(shop, "customer"));
 
       try (Connection source = pair.source().connect("newer");
           Connection target = pair.target().connect("newer")) {
         StreamHealth health = new StreamHealth(source, target, shop.move);
         health.look();
         assertThatThrownBy(health::requireAllTables)
-            .hasMessageContaining("The forward stream does not carry public.note: created")
+            .hasMessageContaining(
+                "The forward stream does not carry public.bill, public.memo, public.note: created")
             .satisfies(
                 e ->
                     assertThat(
@@ -214,9 +292,24 @@ class SharedCopyTest {
                                 .get(Failures.Help.class)
                                 .command())
                         .contains(
-                            "ALTER PUBLICATION whimbrel_newer_forward_"
-                                + streamOf(shop, "customer")
-                                + " ADD TABLE"));
+                            "ALTER PUBLICATION whimbrel_newer_forward_%s ADD TABLE public.bill;"
+                                .formatted(streamOf(shop, "customer"))));
+        pair.source().execute("newer", "DROP TABLE bill");
+        assertThatThrownBy(health::requireAllTables)
+            .satisfies(
+                e ->
+                    assertThat(
+                            ((ApplicationFailure) e)
+                                .getDetails()
+                                .get(Failures.Help.class)
+                                .command())
+                        .contains(
+                            "ALTER PUBLICATION whimbrel_newer_forward_%s ADD TABLE public.memo, public.note;"
+                                .formatted(streamOf(shop, "person"))));
+        String own = "whimbrel_newer_forward_" + streamOf(shop, "log");
+        pair.source().execute("newer", "ALTER PUBLICATION " + own + " DROP TABLE ONLY log");
+        assertThatThrownBy(health::requireAllTables)
+            .hasMessageContaining("Somebody took public.log out of its stream's publication");
         pair.target().execute("newer", "ALTER SUBSCRIPTION whimbrel_newer_forward_2 DISABLE");
         assertThatThrownBy(health::look)
             .hasMessageContaining("somebody disabled its subscription on the target");

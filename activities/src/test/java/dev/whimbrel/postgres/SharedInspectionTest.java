@@ -1,6 +1,7 @@
 package dev.whimbrel.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.postgres.Inspected.ByHandStep;
@@ -14,6 +15,8 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
 
@@ -26,7 +29,7 @@ class SharedInspectionTest {
     try (Pairs pair = Pairs.of(15, 16);
         World world = new World(pair, 3).prepared();
         Load load = world.load(3);
-        Connection holder = pair.target().connect(world.name())) {
+        HeldStreams late = new HeldStreams(pair.target(), world.name(), 3)) {
       Wait.until("writes flow", Duration.ofSeconds(20), () -> load.acknowledged() > 100);
       Way forward = look(world).ways().get(0);
       assertThat(forward.impossible()).isNull();
@@ -41,20 +44,28 @@ class SharedInspectionTest {
           Duration.ofSeconds(30),
           () -> look(world).ways().get(0).impossible() == null);
 
-      // The second stream is late: the printed question says so, and the opening refuses.
-      holder.setAutoCommit(false);
-      Verbatim.execute(holder, "LOCK TABLE whimbrel.marker_forward_2 IN EXCLUSIVE MODE");
-      boolean opened = false;
-      for (ByHandStep step : look(world).ways().get(0).steps()) {
+      // While one is late, whichever, the printed question says so, and the opening refuses.
+      List<ByHandStep> steps = look(world).ways().get(0).steps();
+      ByHandStep open =
+          steps.stream()
+              .filter(s -> s.what().startsWith("Open the target"))
+              .findFirst()
+              .orElseThrow();
+      late.hold();
+      for (ByHandStep step : steps) {
         if (step.untilTrue()) {
-          Load.rest(1000);
-          assertThat(Pairs.value(pair.target(), world.name(), sql(step))).isEqualTo("f");
-          holder.rollback();
+          for (Set<Integer> let : List.of(Set.<Integer>of(), Set.of(2), Set.of(1, 2))) {
+            late.letOnly(let);
+            assertThat(Pairs.value(pair.target(), world.name(), sql(step))).isEqualTo("f");
+            assertThatThrownBy(() -> run(world, open))
+                .hasMessageContaining("not everything has arrived");
+            assertThat(writable(world)).isEqualTo("source");
+          }
+          late.letOnly(Set.of(1, 2, 3));
         }
-        opened |= step.what().startsWith("Open the target");
         run(world, step);
       }
-      assertThat(opened).isTrue();
+      assertThat(writable(world)).isEqualTo("target");
       assertThat(
               Pairs.value(
                   pair.target(),
@@ -78,6 +89,11 @@ class SharedInspectionTest {
         assertThat(load.faults(source)).isEmpty();
       }
     }
+  }
+
+  private static String writable(World world) throws SQLException {
+    return Pairs.value(
+        world.server(Side.TARGET), world.name(), "SELECT writable FROM whimbrel.authority");
   }
 
   private static String third(World world) {

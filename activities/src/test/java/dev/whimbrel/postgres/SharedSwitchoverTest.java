@@ -182,6 +182,27 @@ class SharedSwitchoverTest {
     }
   }
 
+  /** As a worker of an older release makes it, which finds no table that its one stream carries. */
+  @Test
+  void handsNothingOverWhereTheWayBackCarriesNothing() throws Exception {
+    try (World world = new World(pair, STREAMS).prepared();
+        Load load = world.load(3)) {
+      pair.target()
+          .execute(
+              world.name(),
+              "ALTER PUBLICATION whimbrel_%s_reverse SET TABLE whimbrel.marker_reverse"
+                  .formatted(world.name()));
+      assertThatThrownBy(() -> world.switchover().settle(world.to(Side.TARGET)))
+          .hasMessageContaining("The way back leaves out ");
+
+      world.prepared();
+      assertThat(world.switchover().settle(world.to(Side.TARGET)).canGoBack()).isTrue();
+      judge(world, load);
+      assertThat(world.switchover().settle(world.to(Side.SOURCE)).writesGoTo())
+          .isEqualTo(Side.SOURCE);
+    }
+  }
+
   @Test
   void losesNothingWhenTheTargetCrashesBetweenHandOverAndOpening() throws Exception {
     try (World world = new World(pair, STREAMS).prepared();

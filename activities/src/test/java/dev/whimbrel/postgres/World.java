@@ -96,13 +96,14 @@ final class World implements AutoCloseable {
   World connect(Connect connect) {
     move =
         new Move(
-            name,
-            move.source(),
-            move.target(),
-            List.of(connect),
-            move.leftBehind(),
-            move.jobs(),
-            move.maxLag());
+                name,
+                move.source(),
+                move.target(),
+                List.of(connect),
+                move.leftBehind(),
+                move.jobs(),
+                move.maxLag())
+            .sharedBy(move.streams());
     return this;
   }
 

@@ -1,6 +1,7 @@
 package dev.whimbrel.cli;
 
 import dev.whimbrel.activity.PreflightReport.PlannedChange;
+import dev.whimbrel.activity.Slots;
 import dev.whimbrel.runbook.Connect;
 import dev.whimbrel.runbook.DnsSpec;
 import dev.whimbrel.runbook.PostgresSpec;
@@ -97,7 +98,7 @@ final class Card {
             over("Forward: from source to target", "target"),
             over("Back: from target to source", "source"),
             file.matches("[A-Za-z0-9_./:@%+-]+") ? file : "'" + file.replace("'", "'\\''") + "'",
-            "^whimbrel_" + runbook.name().replace('-', '_') + "_(forward|base|live|copy_[0-9]+)$",
+            Slots.pattern(runbook.name()),
             atTheLimit(runbook.replicate().wal()))
         .replaceAll("(?m)[ ]+$", "");
   }

@@ -3,6 +3,7 @@ package dev.whimbrel.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.whimbrel.activity.Slots;
 import dev.whimbrel.runbook.QuerySpec;
 import dev.whimbrel.runbook.RunbookFile;
 import java.io.IOException;
@@ -69,6 +70,7 @@ class FileVerbsTest {
     assertThat(Files.readString(card))
         .contains("### Forward: from source to target", "### Back: from target to source")
         .contains("whimbrel inspect " + file)
+        .contains("slot_name ~ '" + Slots.pattern("shop") + "' AND active;")
         .contains("SELECT migration, side, writable, epoch, changed_at FROM whimbrel.authority;")
         .doesNotContain("ALTER ", "UPDATE ", "BEGIN")
         .contains("update add shop.example.com. 60 AAAA 2001:db8::2")

@@ -1,0 +1,48 @@
+package dev.whimbrel.postgres;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.List;
+
+/**
+ * The forward streams that are there under a migration's name: an earlier run of it may have had
+ * another number of them than the runbook says now, and what is left of one keeps the source's log.
+ */
+final class ForwardStreams {
+  private ForwardStreams() {}
+
+  /** Those that the target subscribes to. */
+  static List<Names> onTarget(Connection target, String migration) throws SQLException {
+    return named(
+        target,
+        migration,
+        "SELECT subname FROM pg_subscription WHERE subname ~ %s AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1"
+            .formatted(Quoting.literal(new Names(migration).forwardStreams())));
+  }
+
+  /** Those of which the source has a publication, a slot or a role. */
+  static List<Names> onSource(Connection source, String migration) throws SQLException {
+    Names names = new Names(migration);
+    return named(
+        source,
+        migration,
+        """
+        SELECT pubname::text FROM pg_publication WHERE pubname ~ %1$s
+        UNION SELECT slot_name::text FROM pg_replication_slots WHERE slot_name ~ %1$s AND database = current_database()
+        UNION SELECT %2$s || substring(rolname FROM '_[0-9]+$') FROM pg_roles WHERE rolname ~ %3$s
+        UNION SELECT %2$s FROM pg_roles WHERE rolname = %4$s
+        ORDER BY 1"""
+            .formatted(
+                Quoting.literal(names.forwardStreams()),
+                Quoting.literal(names.forwardPublication()),
+                Quoting.literal("^" + names.role() + "\\$forward_[0-9]+$"),
+                Quoting.literal(names.role())));
+  }
+
+  private static List<Names> named(Connection database, String migration, String query)
+      throws SQLException {
+    return PublishedTables.names(database, query).stream()
+        .map(found -> Names.ofForward(migration, found))
+        .toList();
+  }
+}
