@@ -598,8 +598,9 @@ final class World
   public Closed closeSource(ClosingRequest request) {
     closedAt.add(clock.get());
     happens("closeSource", "close the source, closing " + request.number());
+    Instant now = clock.get();
     return new Closed(
-        request.number(), clock.get(), clock.get().plus(request.atMost()), "the source is closed");
+        request.number(), now, now.plus(request.atMost()), "the source is closed");
   }
 
   @Override
