@@ -81,6 +81,7 @@ final class InspectedWays {
   /** One side has handed over, the other has not opened. */
   List<Way> handedOverNotOpen(Authority.Row handedOver, Authority.Row gaining) {
     Side to = gaining.side();
+    String others = to == Side.TARGET ? otherStreams() : null;
     boolean stopped = stopped(to);
     List<ByHandStep> on = new ArrayList<>(byHand.stopTheEngine());
     on.addAll(
@@ -94,7 +95,7 @@ final class InspectedWays {
     List<ByHandStep> back = new ArrayList<>(byHand.stopTheEngine());
     back.addAll(byHand.takeBack(handedOver, gaining));
     return List.of(
-        new Way("Finish by hand: open the " + to.word(), null, on),
+        new Way("Finish by hand: open the " + to.word(), others, others == null ? on : List.of()),
         new Way(
             "Take the hand-over back by hand: open the %s again; nothing was written meanwhile"
                 .formatted(handedOver.side().word()),
@@ -191,6 +192,10 @@ final class InspectedWays {
     if (here.part() != null) {
       return holdsAPart(Side.TARGET, here.part());
     }
+    String others = otherStreams();
+    if (others != null) {
+      return others;
+    }
     for (String name : leadingTo(Side.TARGET).subscriptions()) {
       Subscription forward = here.subscription(name);
       if (forward == null) {
@@ -209,6 +214,20 @@ final class InspectedWays {
           + InspectionJudgement.tables(here.takingWrites());
     }
     return null;
+  }
+
+  /** What a proof that follows this runbook would not ask for, and so would leave behind. */
+  private @Nullable String otherStreams() {
+    List<String> others =
+        seen(target).subscriptions().stream()
+            .map(Subscription::name)
+            .filter(name -> name.matches(names.forwardStreams()))
+            .filter(name -> !leadingTo(Side.TARGET).subscriptions().contains(name))
+            .toList();
+    return others.isEmpty()
+        ? null
+        : "the target has subscription %s, and this runbook says replicate.subscriptions: %d: correct it, and inspect again"
+            .formatted(String.join(", ", others), move.streams());
   }
 
   private @Nullable String missingBack() {

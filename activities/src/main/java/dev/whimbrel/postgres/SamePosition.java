@@ -18,9 +18,11 @@ import java.util.concurrent.ThreadLocalRandom;
  *
  * <p>The source's is taken in the moment in which a marker is committed. On the target somebody has
  * begun to insert the marker's row already, so that the stream waits at it for as long as it takes
- * to take the other snapshot, a second at most: then that session is ended by its server. What was
- * committed between the source's snapshot and the marker is read from a slot of this session's own;
- * where there is something, the two are not exactly the same, and another try is made.
+ * to take the other snapshot, a second at most: then that session is ended by its server. Where
+ * several streams share the tables, those that are quick wait there for the slowest, {@link
+ * #ARRIVES} at most. What was committed between the source's snapshot and the marker is read from a
+ * slot of this session's own; where there is something, the two are not exactly the same, and
+ * another try is made.
  */
 final class SamePosition implements AutoCloseable {
   /** A marker travels in milliseconds; a stream that is further behind is not compared. */

@@ -128,10 +128,11 @@ final class SharedMarkers {
    */
   private static String guarding(Move move) {
     return """
-        CREATE FUNCTION whimbrel.streams_must_be_off() RETURNS trigger LANGUAGE plpgsql AS $guard$ BEGIN
-          IF NEW.writable = 'target' AND EXISTS (SELECT FROM pg_subscription WHERE subenabled AND subname ~ %s
-               AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN
-            RAISE EXCEPTION 'a stream from the source is not switched off: several share its tables, and a worker of an older release knows of one';
+        CREATE FUNCTION whimbrel.streams_must_be_off() RETURNS trigger LANGUAGE plpgsql AS $guard$ DECLARE others text; BEGIN
+          SELECT string_agg(subname, ', ' ORDER BY subname) INTO others FROM pg_subscription WHERE subenabled AND subname ~ %s
+             AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database());
+          IF NEW.writable = 'target' AND others IS NOT NULL THEN
+            RAISE EXCEPTION 'a stream from the source is not switched off: %%. What it has still to bring would be lost; a worker of an older release, or a runbook that says fewer subscriptions, does not know of it', others;
           END IF; RETURN NEW; END $guard$;
         CREATE TRIGGER streams_must_be_off BEFORE UPDATE ON whimbrel.authority
           FOR EACH ROW EXECUTE FUNCTION whimbrel.streams_must_be_off();

@@ -6,6 +6,7 @@ import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -134,14 +135,26 @@ final class Sharing {
 
   /** Which stream a table belongs to that none carries yet: the one of what it is tied to. */
   Names streamOf(String table) throws SQLException {
-    Set<String> tied = SharedTables.of(source).tiedTo(table);
-    for (Names one : each) {
-      List<String> carried = PublishedTables.published(source, List.of(one.forwardPublication()));
-      if (carried.stream().anyMatch(tied::contains)) {
-        return one;
-      }
+    return streamsOf(List.of(table)).get(0);
+  }
+
+  /** The same of several, in their order. */
+  List<Names> streamsOf(List<String> tables) throws SQLException {
+    SharedTables shared = SharedTables.of(source);
+    List<Set<String>> carried = new ArrayList<>();
+    for (String publication : publications) {
+      carried.add(Set.copyOf(PublishedTables.published(source, List.of(publication))));
     }
-    return each.get(0);
+    List<Names> found = new ArrayList<>();
+    for (String table : tables) {
+      Set<String> tied = shared.tiedTo(table);
+      int stream = 0;
+      while (stream < each.size() && Collections.disjoint(carried.get(stream), tied)) {
+        stream++;
+      }
+      found.add(each.get(stream % each.size()));
+    }
+    return found;
   }
 
   /**

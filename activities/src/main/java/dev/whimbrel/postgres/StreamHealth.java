@@ -114,12 +114,12 @@ final class StreamHealth {
     Names names = streams.get(0).names;
     List<String> tables = left;
     if (move.shared()) {
-      Sharing sharing = new Sharing(source, move);
-      names = sharing.streamOf(left.get(0));
+      List<Names> belongs = new Sharing(source, move).streamsOf(left);
+      names = belongs.get(0);
       tables = new ArrayList<>();
-      for (String table : left) {
-        if (sharing.streamOf(table).forwardPublication().equals(names.forwardPublication())) {
-          tables.add(table);
+      for (int i = 0; i < left.size(); i++) {
+        if (belongs.get(i).forwardPublication().equals(names.forwardPublication())) {
+          tables.add(left.get(i));
         }
       }
     }

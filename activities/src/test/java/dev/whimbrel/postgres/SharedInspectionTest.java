@@ -44,6 +44,11 @@ class SharedInspectionTest {
           Duration.ofSeconds(30),
           () -> look(world).ways().get(0).impossible() == null);
 
+      assertThat(look(world, 2).ways().get(0).impossible())
+          .isEqualTo(
+              "the target has subscription %s, and this runbook says replicate.subscriptions: 2: correct it, and inspect again"
+                  .formatted(third(world)));
+
       // While one is late, whichever, the printed question says so, and the opening refuses.
       List<ByHandStep> steps = look(world).ways().get(0).steps();
       ByHandStep open =
@@ -54,6 +59,12 @@ class SharedInspectionTest {
       late.hold();
       for (ByHandStep step : steps) {
         if (step.untilTrue()) {
+          assertThat(look(world, 2).ways().get(0))
+              .satisfies(
+                  finish -> {
+                    assertThat(finish.title()).startsWith("Finish by hand");
+                    assertThat(finish.impossible()).contains(third(world));
+                  });
           for (Set<Integer> let : List.of(Set.<Integer>of(), Set.of(2), Set.of(1, 2))) {
             late.letOnly(let);
             assertThat(Pairs.value(pair.target(), world.name(), sql(step))).isEqualTo("f");
@@ -101,6 +112,10 @@ class SharedInspectionTest {
   }
 
   private static Inspected look(World world) {
+    return look(world, 3);
+  }
+
+  private static Inspected look(World world, int subscriptions) {
     Runbook runbook =
         RunbookFile.parse(
             """
@@ -108,9 +123,13 @@ class SharedInspectionTest {
             source: {postgres: {url: "%s"}}
             target: {postgres: {url: "%s"}}
             connect: [manual]
-            replicate: {subscriptions: 3}
+            replicate: {subscriptions: %d}
             """
-                .formatted(world.name(), world.move().source().url(), world.move().target().url()));
+                .formatted(
+                    world.name(),
+                    world.move().source().url(),
+                    world.move().target().url(),
+                    subscriptions));
     return new Inspection(new Secrets()).look(runbook);
   }
 

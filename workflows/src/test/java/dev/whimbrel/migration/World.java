@@ -599,8 +599,7 @@ final class World
     closedAt.add(clock.get());
     happens("closeSource", "close the source, closing " + request.number());
     Instant now = clock.get();
-    return new Closed(
-        request.number(), now, now.plus(request.atMost()), "the source is closed");
+    return new Closed(request.number(), now, now.plus(request.atMost()), "the source is closed");
   }
 
   @Override
