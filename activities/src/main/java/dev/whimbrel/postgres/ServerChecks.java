@@ -21,6 +21,9 @@ final class ServerChecks {
   /** Those of two snapshots, while one takes the other's place. */
   private static final int SLOTS_OF_COPY = 2;
 
+  /** Beside those that share the tables, the one that brings the rows of a table added later. */
+  private static final int WORKER_OF_A_NEW_TABLE = 1;
+
   private final Look look;
   private final Findings findings;
 
@@ -184,7 +187,7 @@ final class ServerChecks {
     int workers =
         Math.max(
             Math.max(1 + look.move().jobs(), look.move().staged() ? 2 : 0),
-            look.move().shared() ? look.move().streams() : 0);
+            look.move().shared() ? look.move().streams() + WORKER_OF_A_NEW_TABLE : 0);
     atLeast(
         Side.TARGET,
         "max_logical_replication_workers",

@@ -82,6 +82,20 @@ class PreflightOfSettingsTest {
                       "WARNING way-back rollback: THERE WILL BE NO WAY BACK AFTER THE HAND-OVER:"
                           + " the target's wal_level is replica."));
       assertThat(report.canGoBack()).isFalse();
+      assertThat(PostgresPreflightTest.lines(preflight.preflight(pair.move("shop", 1).sharedBy(6))))
+          .as("a worker for each stream, and one for a table that is added")
+          .anyMatch(
+              l ->
+                  l.startsWith(
+                      "BLOCKER max-logical-replication-workers target: has max_logical_replication_workers = 2 with 0 in use; this migration needs 7. Fix: ALTER SYSTEM SET max_logical_replication_workers = 7;"))
+          .anyMatch(
+              l ->
+                  l.startsWith("BLOCKER max-worker-processes target: has max_worker_processes = 3")
+                      && l.contains("this migration needs 7."))
+          .anyMatch(
+              l ->
+                  l.startsWith(
+                      "BLOCKER max-active-replication-origins target: has max_active_replication_origins = 1 with 0 in use; this migration needs 8."));
     }
   }
 
