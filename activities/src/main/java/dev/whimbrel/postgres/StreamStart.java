@@ -25,6 +25,9 @@ final class StreamStart {
   private final Move move;
   private final Secrets secrets;
 
+  /** The migration's own roles that could not log in. */
+  private final Set<String> turnedAway = new TreeSet<>();
+
   private StreamStart(Connection source, Connection target, Move move, Secrets secrets) {
     this.source = source;
     this.target = target;
@@ -130,8 +133,8 @@ final class StreamStart {
     return new Outcome(
         waiting.isEmpty()
             ? "%d tables are subscribed already, by %d streams".formatted(tables, move.streams())
-            : "%d tables subscribed by %d streams, which run as %s"
-                .formatted(tables, move.streams(), String.join(", ", roles)));
+            : "%d tables subscribed by %d streams, which run as %s%s"
+                .formatted(tables, move.streams(), String.join(", ", roles), turnedAwayInWords()));
   }
 
   /**
@@ -162,7 +165,8 @@ final class StreamStart {
     }
     String role = subscribe(names, copied.isEmpty());
     publisher.dropCopySlots();
-    return new Outcome(tables + " tables subscribed, the stream runs as " + role);
+    return new Outcome(
+        tables + " tables subscribed, the stream runs as " + role + turnedAwayInWords());
   }
 
   /** Returns the role under which the stream runs. */
@@ -174,9 +178,20 @@ final class StreamStart {
         new ForwardSubscriber(target, names)
             .subscribe(move.source().reachedByPeer(), password, start, secrets);
     if (!role.equals(names.role())) {
+      if (password.isPresent()) {
+        turnedAway.add(names.role());
+      }
       new StreamRole(source, names.role()).drop();
     }
     return role;
+  }
+
+  /** What people may mend before the next time; the stream runs all the same. */
+  private String turnedAwayInWords() {
+    return turnedAway.isEmpty()
+        ? ""
+        : "; %s could not log in: where the source's pg_hba.conf names roles one by one, each of the migration's own needs a line"
+            .formatted(String.join(", ", turnedAway));
   }
 
   private static int major(Connection connection) throws SQLException {
