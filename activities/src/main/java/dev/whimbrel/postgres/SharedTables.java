@@ -21,14 +21,17 @@ import org.jspecify.annotations.Nullable;
  * busiest of what is left comes first, and goes to the stream with the least to do so far.
  */
 final class SharedTables {
+  /** What is written to a partition goes by its root, and only what a stream carries counts. */
   private static final String TABLES =
       """
-      SELECT c.oid::bigint, format('%I.%I', n.nspname, c.relname),
-             coalesce((SELECT s.n_tup_ins + s.n_tup_upd + s.n_tup_del FROM pg_stat_user_tables s WHERE s.relid = c.oid), 0),
-             CASE c.relkind WHEN 'r' THEN coalesce(pg_relation_size(c.oid), 0) ELSE 0 END
+      SELECT c.oid::bigint, format('%%I.%%I', n.nspname, c.relname), coalesce(pg_partition_root(c.oid)::oid, c.oid)::bigint,
+             CASE WHEN %1$s THEN coalesce((SELECT s.n_tup_ins + s.n_tup_upd + s.n_tup_del FROM pg_stat_user_tables s
+                                            WHERE s.relid = c.oid), 0) ELSE 0 END,
+             CASE WHEN %1$s THEN coalesce(pg_relation_size(c.oid), 0) ELSE 0 END
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'whimbrel')
-       ORDER BY 2""";
+       ORDER BY 2"""
+          .formatted("c.relkind = 'r' AND " + PublishedTables.OF_THE_SERVICE);
 
   private static final String TIES =
       """
@@ -38,17 +41,25 @@ final class SharedTables {
   private final Map<String, Long> oids = new LinkedHashMap<>();
   private final Map<Long, Group> groups = new HashMap<>();
 
+  /** By the oid of what would be listed. */
+  private final Map<Long, Load> loads = new HashMap<>();
+
   private SharedTables() {}
 
   /** Tables that stay together. */
   private static final class Group {
     private final Set<String> tables = new TreeSet<>();
     private final List<Long> members = new ArrayList<>();
-    private long writes;
-    private long bytes;
 
     private String first() {
       return tables.iterator().next();
+    }
+  }
+
+  /** What there is to do for a table and its partitions. */
+  private record Load(long writes, long bytes) {
+    private Load and(Load more) {
+      return new Load(writes + more.writes, bytes + more.bytes);
     }
   }
 
@@ -62,10 +73,10 @@ final class SharedTables {
   record Share(List<String> tables, long writes, long bytes) {
     static final Share NOTHING = new Share(List.of(), 0, 0);
 
-    private Share with(List<String> more, Group group) {
+    private Share and(Share more) {
       List<String> all = new ArrayList<>(tables);
-      all.addAll(more);
-      return new Share(List.copyOf(all), writes + group.writes, bytes + group.bytes);
+      all.addAll(more.tables);
+      return new Share(List.copyOf(all), writes + more.writes, bytes + more.bytes);
     }
   }
 
@@ -78,8 +89,7 @@ final class SharedTables {
           Group alone = new Group();
           alone.tables.add(rows.getString(2));
           alone.members.add(rows.getLong(1));
-          alone.writes = rows.getLong(3);
-          alone.bytes = rows.getLong(4);
+          read.loads.merge(rows.getLong(3), new Load(rows.getLong(4), rows.getLong(5)), Load::and);
           read.oids.put(rows.getString(2), rows.getLong(1));
           read.groups.put(rows.getLong(1), alone);
         }
@@ -106,8 +116,6 @@ final class SharedTables {
     }
     into.tables.addAll(from.tables);
     into.members.addAll(from.members);
-    into.writes += from.writes;
-    into.bytes += from.bytes;
     for (long member : from.members) {
       groups.put(member, into);
     }
@@ -120,32 +128,34 @@ final class SharedTables {
   }
 
   /**
-   * Shares these tables among so many streams; some may get none.
+   * Shares these tables among so many streams; some may get none. What is tied to them and not
+   * among them, as its rows do not move, weighs nothing.
    *
    * @param tables those that are to be listed, quoted as the source does
    */
   List<Share> among(int streams, List<String> tables) {
-    Map<Group, List<String>> wanted = new LinkedHashMap<>();
+    Map<Group, Share> wanted = new LinkedHashMap<>();
     for (String table : tables) {
+      Long oid = oids.get(table);
       Group group = group(table);
-      if (group != null) {
-        wanted.computeIfAbsent(group, none -> new ArrayList<>()).add(table);
+      if (oid != null && group != null) {
+        Load load = loads.getOrDefault(oid, new Load(0, 0));
+        wanted.merge(group, new Share(List.of(table), load.writes, load.bytes), Share::and);
       }
     }
     List<Share> shares = new ArrayList<>();
     for (int i = 0; i < streams; i++) {
       shares.add(Share.NOTHING);
     }
-    wanted.keySet().stream()
+    wanted.entrySet().stream()
         .sorted(
-            Comparator.<Group>comparingLong(group -> -group.writes)
-                .thenComparingLong(group -> -group.bytes)
-                .thenComparing(Group::first))
+            Comparator.<Map.Entry<Group, Share>>comparingLong(each -> -each.getValue().writes())
+                .thenComparingLong(each -> -each.getValue().bytes())
+                .thenComparing(each -> each.getKey().first()))
         .forEach(
-            group -> {
+            each -> {
               int least = least(shares);
-              shares.set(
-                  least, shares.get(least).with(wanted.getOrDefault(group, List.of()), group));
+              shares.set(least, shares.get(least).and(each.getValue()));
             });
     return List.copyOf(shares);
   }
