@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  *     is under way; 4 h. A window must have room for it
  * @param stages which tables come first; those that no stage names come last
  * @param subscriptions how many subscriptions share the tables, so that as many workers of the
- *     target apply what the source writes; 1. Only with {@code method: online}
+ *     target apply what the source writes, 1 to 8; 1. Only with {@code method: online}
  */
 public record Replicate(
     Integer jobs,
