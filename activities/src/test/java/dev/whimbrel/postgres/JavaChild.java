@@ -93,8 +93,14 @@ abstract class JavaChild implements AutoCloseable {
   }
 
   private void signal(String name) {
+    send(name, "-" + process.pid());
+  }
+
+  /** Sends a signal to a process, or to a group of them by its negative number. */
+  static void send(String signal, String process) {
     try {
-      new ProcessBuilder("sh", "-c", "kill -s " + name + " -- -" + process.pid())
+      // The shell's own: there may be no /bin/kill.
+      new ProcessBuilder("sh", "-c", "kill -s " + signal + " -- " + process)
           .redirectErrorStream(true)
           .start()
           .waitFor(5, TimeUnit.SECONDS);

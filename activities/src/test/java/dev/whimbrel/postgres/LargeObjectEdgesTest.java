@@ -251,17 +251,17 @@ class LargeObjectEdgesTest {
         Checkpoints freezing =
             point -> {
               if (point == Checkpoints.Point.HANDED_OVER) {
-                signal("STOP", pid);
+                JavaChild.send("STOP", pid);
                 handedOver.compareAndSet(0, System.nanoTime());
               } else if (point == Checkpoints.Point.OPENED) {
                 opened.compareAndSet(0, System.nanoTime());
-                signal("CONT", pid);
+                JavaChild.send("CONT", pid);
               }
             };
         try {
           new PostgresSwitchover(new Secrets(), freezing).handOver(world.to(Side.TARGET));
         } finally {
-          signal("CONT", pid);
+          JavaChild.send("CONT", pid);
         }
         assertThat(Duration.ofNanos(opened.get() - handedOver.get()))
             .isLessThan(Duration.ofSeconds(6));
@@ -440,16 +440,6 @@ class LargeObjectEdgesTest {
     try (var rows = connection.createStatement().executeQuery(sql)) {
       rows.next();
       return rows.getString(1);
-    }
-  }
-
-  private static void signal(String name, String pid) {
-    try {
-      new ProcessBuilder("kill", "-" + name, pid).start().waitFor();
-    } catch (java.io.IOException e) {
-      throw new IllegalStateException(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
     }
   }
 

@@ -61,13 +61,13 @@ class LargeObjectRollbackTest {
               Side.TARGET,
               "SELECT pid FROM pg_stat_activity WHERE usename = 'app' AND backend_xid IS NOT NULL");
       awaitAnOldTransaction(world);
-      signal("STOP", pid);
+      JavaChild.send("STOP", pid);
       try {
         assertThatThrownBy(() -> world.switchover().settle(world.to(Side.SOURCE)))
             .hasMessageContaining(
                 "while transactions are open that may write them: process " + pid);
       } finally {
-        signal("CONT", pid);
+        JavaChild.send("CONT", pid);
       }
       pair.target().execute(world.name(), "INSERT INTO entry (writer, n) VALUES (1, 1)");
 
@@ -253,10 +253,6 @@ class LargeObjectRollbackTest {
                     Side.TARGET,
                     "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND backend_xid IS NOT NULL AND xact_start < clock_timestamp() - interval '1100 ms'")
                 .equals("1"));
-  }
-
-  private static void signal(String name, String pid) throws Exception {
-    new ProcessBuilder("kill", "-" + name, pid).start().waitFor();
   }
 
   private static String value(World world, Side side, String sql) throws SQLException {

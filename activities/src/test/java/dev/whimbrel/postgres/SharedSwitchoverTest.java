@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -201,6 +202,64 @@ class SharedSwitchoverTest {
       assertThat(world.switchover().settle(world.to(Side.SOURCE)).writesGoTo())
           .isEqualTo(Side.SOURCE);
     }
+  }
+
+  /** One that is still there would apply beside the stream that comes back. */
+  @Test
+  void startsTheWayBackWhenTheLastWorkerIsGone() throws Exception {
+    try (World world = new World(pair, STREAMS).prepared();
+        Load load = world.load(3)) {
+      AtomicReference<String> worker = new AtomicReference<>();
+      PostgresSwitchover switchover =
+          new PostgresSwitchover(
+              new Secrets(),
+              point -> {
+                if (point == Checkpoints.Point.HANDED_OVER) {
+                  worker.set(workerOfThird(world));
+                  JavaChild.send("STOP", worker.get());
+                }
+              });
+      CompletableFuture<HandOver> over =
+          CompletableFuture.supplyAsync(() -> switchover.settle(world.to(Side.TARGET)));
+      try {
+        Wait.until(
+            "the target is open",
+            Duration.ofSeconds(30),
+            () ->
+                Pairs.value(pair.target(), world.name(), "SELECT writable FROM whimbrel.authority")
+                    .equals("target"));
+        // Writers come to the target at once; the stream back does not.
+        long before = load.acknowledged();
+        Wait.until("writes flow", Duration.ofSeconds(20), () -> load.acknowledged() > before + 200);
+        assertThat(wayBackRuns(world)).isEqualTo("f");
+      } finally {
+        JavaChild.send("CONT", worker.get());
+      }
+
+      assertThat(over.get().canGoBack()).isTrue();
+      assertThat(wayBackRuns(world)).isEqualTo("t");
+      judge(world, load);
+    }
+  }
+
+  private static String workerOfThird(World world) {
+    try {
+      return Pairs.value(
+          pair.target(),
+          world.name(),
+          "SELECT pid FROM pg_stat_subscription WHERE relid IS NULL AND subname = 'whimbrel_%s_forward_3'"
+              .formatted(world.name()));
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static String wayBackRuns(World world) throws SQLException {
+    return Pairs.value(
+        pair.source(),
+        world.name(),
+        "SELECT subenabled FROM pg_subscription WHERE subname = 'whimbrel_%s_reverse'"
+            .formatted(world.name()));
   }
 
   @Test
