@@ -31,10 +31,11 @@ final class ChangePeek {
   /**
    * One change.
    *
-   * @param table qualified name
+   * @param table qualified name, of the first where there are several
    * @param text such as {@code an INSERT into public.orders (id = 7)}
+   * @param empties whether it is a TRUNCATE, which names no row
    */
-  record Change(String table, String text) {}
+  record Change(String table, String text, boolean empties) {}
 
   /** The first change behind the slot's position that is not Whimbrel's own marker. */
   static Optional<Change> next(Connection source, String slot, String publication)
@@ -76,22 +77,41 @@ final class ChangePeek {
       case 'D' -> {
         return Optional.of(change("a DELETE from ", message, cut));
       }
+      case 'T' -> {
+        return Optional.of(truncate(message));
+      }
       default -> {
-        // BEGIN, COMMIT, TYPE, ORIGIN, TRUNCATE: nothing that names a row
+        // BEGIN, COMMIT, TYPE, ORIGIN: nothing that is refused
       }
     }
     return Optional.empty();
   }
 
+  private Change truncate(Bytes message) throws SQLException {
+    int count = message.number();
+    message.skip(1);
+    List<String> tables = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      tables.add(name(relations.get(message.number())));
+    }
+    return new Change(tables.get(0), "a TRUNCATE of " + String.join(", ", tables), true);
+  }
+
+  private static String name(@Nullable Relation relation) {
+    return relation == null
+        ? "a table that is not known"
+        : relation.schema() + "." + relation.name();
+  }
+
   private Change change(String doing, Bytes message, boolean cut) throws SQLException {
     @Nullable Relation relation = relations.get(message.number());
+    String table = name(relation);
     if (relation == null) {
-      return new Change("a table that is not known", doing + "a table that is not known");
+      return new Change(table, doing + table, false);
     }
-    String table = relation.schema() + "." + relation.name();
     if (cut) {
       // Its key may stand behind what was asked for.
-      return new Change(table, doing + table + " (a row of more than 64 KB)");
+      return new Change(table, doing + table + " (a row of more than 64 KB)", false);
     }
     List<Column> columns = relation.columns();
     message.skip(1);
@@ -103,7 +123,7 @@ final class ChangePeek {
       }
     }
     return new Change(
-        table, doing + table + (key.isEmpty() ? "" : " (" + String.join(", ", key) + ")"));
+        table, doing + table + (key.isEmpty() ? "" : " (" + String.join(", ", key) + ")"), false);
   }
 
   private static String shown(Value value) {

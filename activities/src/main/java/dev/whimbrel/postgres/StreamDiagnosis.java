@@ -56,9 +56,13 @@ final class StreamDiagnosis {
       return Failures.needsHelp(
           "The %s stands still at %s: the target refuses it"
               .formatted(names.words(), change.get().text()),
-          "the target's server log names the constraint ('logical replication worker'); remove"
-              + " there the row that is in the way, in a session with session_replication_role ="
-              + " replica, then retry",
+          change.get().empties()
+              ? "the target's server log names the foreign key ('logical replication worker') of a"
+                  + " table that is not emptied with it, or not by this stream; drop that key on the"
+                  + " target, then retry, and make it again there before the hand-over"
+              : "the target's server log names the constraint ('logical replication worker'); remove"
+                  + " there the row that is in the way, in a session with session_replication_role ="
+                  + " replica, then retry",
           null);
     }
     return Failures.needsHelp(

@@ -3,6 +3,7 @@ package dev.whimbrel.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.SoakReport;
@@ -10,6 +11,7 @@ import dev.whimbrel.activity.SoakRequest;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
+import io.temporal.failure.ApplicationFailure;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
@@ -167,6 +169,28 @@ class PostgresReplicationTest {
     assertThatThrownBy(() -> replication.awaitCaughtUp(move))
         .hasMessageContaining(
             "The forward stream stands still at an INSERT into public.t (id = 7)");
+
+    replication.unsubscribe(move);
+  }
+
+  /** As where a key was made that ties tables of two streams, or to one that stays empty. */
+  @Test
+  void namesTheTruncateThatTheTargetRefuses() throws Exception {
+    Move move = pair.database("emptied");
+    pair.source().execute("emptied", "CREATE TABLE t (id int PRIMARY KEY)");
+    schema.createTables(move);
+    schema.createKeys(move);
+    replication.subscribe(move);
+    replication.awaitCopied(move);
+    pair.target().execute("emptied", "CREATE TABLE child (t int REFERENCES t)");
+    pair.source().execute("emptied", "TRUNCATE t", "INSERT INTO t VALUES (7)");
+
+    assertThatThrownBy(() -> replication.awaitCaughtUp(move))
+        .hasMessageContaining("The forward stream stands still at a TRUNCATE of public.t:")
+        .satisfies(
+            e ->
+                assertThat(((ApplicationFailure) e).getDetails().get(Failures.Help.class).remedy())
+                    .contains("drop that key on the target"));
 
     replication.unsubscribe(move);
   }
