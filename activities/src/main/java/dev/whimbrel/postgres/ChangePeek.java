@@ -16,7 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Reads, without consuming it, the change that a stream would bring next ({@code pgoutput}). */
+/** Reads, without consuming them, the changes that a stream would bring next ({@code pgoutput}). */
 final class ChangePeek {
   private static final int MESSAGES = 200;
   private static final int LONGEST = 40;
@@ -31,16 +31,23 @@ final class ChangePeek {
   /**
    * One change.
    *
-   * @param table qualified name, of the first where there are several
    * @param text such as {@code an INSERT into public.orders (id = 7)}
-   * @param empties whether it is a TRUNCATE, which names no row
+   * @param table of a row; qualified
+   * @param emptied of a TRUNCATE; quoted
    */
-  record Change(String table, String text, boolean empties) {}
+  record Change(String text, String table, List<String> emptied) {
+    private static Change ofRow(String table, String text) {
+      return new Change(text, table, List.of());
+    }
+  }
 
-  /** The first change behind the slot's position that is not Whimbrel's own marker. */
-  static Optional<Change> next(Connection source, String slot, String publication)
-      throws SQLException {
+  /**
+   * The first change of a row behind the slot's position that is not of Whimbrel's own markers, and
+   * each TRUNCATE before it: whichever the target refuses is one of these, as far as it is read.
+   */
+  static List<Change> next(Connection source, String slot, String publication) throws SQLException {
     ChangePeek peek = new ChangePeek();
+    List<Change> changes = new ArrayList<>();
     try (Statement statement = source.createStatement();
         ResultSet rows =
             statement.executeQuery(
@@ -58,11 +65,14 @@ final class ChangePeek {
       while (rows.next()) {
         Optional<Change> change = peek.read(new Beginning(rows.getBytes(1)), rows.getBoolean(2));
         if (change.isPresent() && !change.get().table().startsWith(Names.SCHEMA + ".")) {
-          return change;
+          changes.add(change.get());
+          if (change.get().emptied().isEmpty()) {
+            return changes;
+          }
         }
       }
     }
-    return Optional.empty();
+    return changes;
   }
 
   private Optional<Change> read(Bytes message, boolean cut) throws SQLException {
@@ -91,10 +101,16 @@ final class ChangePeek {
     int count = message.number();
     message.skip(1);
     List<String> tables = new ArrayList<>();
+    List<String> quoted = new ArrayList<>();
     for (int i = 0; i < count; i++) {
-      tables.add(name(relations.get(message.number())));
+      @Nullable Relation relation = relations.get(message.number());
+      tables.add(name(relation));
+      if (relation != null) {
+        quoted.add(
+            Quoting.identifier(relation.schema()) + "." + Quoting.identifier(relation.name()));
+      }
     }
-    return new Change(tables.get(0), "a TRUNCATE of " + String.join(", ", tables), true);
+    return new Change("a TRUNCATE of " + String.join(", ", tables), "", quoted);
   }
 
   private static String name(@Nullable Relation relation) {
@@ -107,11 +123,11 @@ final class ChangePeek {
     @Nullable Relation relation = relations.get(message.number());
     String table = name(relation);
     if (relation == null) {
-      return new Change(table, doing + table, false);
+      return Change.ofRow(table, doing + table);
     }
     if (cut) {
       // Its key may stand behind what was asked for.
-      return new Change(table, doing + table + " (a row of more than 64 KB)", false);
+      return Change.ofRow(table, doing + table + " (a row of more than 64 KB)");
     }
     List<Column> columns = relation.columns();
     message.skip(1);
@@ -122,8 +138,8 @@ final class ChangePeek {
         key.add(columns.get(i).name() + " = " + shown(values.get(i)));
       }
     }
-    return new Change(
-        table, doing + table + (key.isEmpty() ? "" : " (" + String.join(", ", key) + ")"), false);
+    return Change.ofRow(
+        table, doing + table + (key.isEmpty() ? "" : " (" + String.join(", ", key) + ")"));
   }
 
   private static String shown(Value value) {

@@ -54,7 +54,7 @@ final class CleanUp {
       for (Names each : ForwardStreams.onTarget(target.connection(CALL), move.migration())) {
         WayBack.dropSubscription(target, each.forwardSubscription());
       }
-      List<Names> streams = ForwardStreams.onSource(source.connection(CALL), move.migration());
+      List<Names> streams = ForwardStreams.onSource(source.connection(CALL), move);
       for (Names each : streams) {
         WayBack.dropSlot(source, each.forwardSubscription());
       }

@@ -226,10 +226,10 @@ final class ForwardPublisher {
     execute("DROP PUBLICATION IF EXISTS " + names.forwardPublication());
   }
 
-  /** Drops a slot, whoever uses it. Again is harmless. */
+  /** Drops a slot of this database, whoever uses it. Again is harmless. */
   void dropSlot(String slot) throws SQLException {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
-    while (exists("pg_replication_slots", "slot_name", slot)) {
+    while (exists("pg_replication_slots", "database = current_database() AND slot_name", slot)) {
       try {
         endReader(slot);
         execute("SELECT pg_drop_replication_slot(" + Quoting.literal(slot) + ")");

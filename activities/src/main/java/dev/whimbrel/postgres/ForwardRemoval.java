@@ -58,7 +58,7 @@ final class ForwardRemoval {
       StepLock.take(source, "slot " + move.migration());
       CopySessions.endAll(source, move);
       publisher.dropSlots(system, subscriptions);
-      List<Names> streams = ForwardStreams.onSource(source, move.migration());
+      List<Names> streams = ForwardStreams.onSource(source, move);
       for (Names each : streams) {
         publisher.dropSlot(each.forwardSubscription());
       }

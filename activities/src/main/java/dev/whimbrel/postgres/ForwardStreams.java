@@ -1,7 +1,9 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Move;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -20,23 +22,33 @@ final class ForwardStreams {
             .formatted(Quoting.literal(new Names(migration).forwardStreams())));
   }
 
-  /** Those of which the source has a publication, a slot or a role. */
-  static List<Names> onSource(Connection source, String migration) throws SQLException {
-    Names names = new Names(migration);
-    return named(
-        source,
-        migration,
-        """
-        SELECT pubname::text FROM pg_publication WHERE pubname ~ %1$s
-        UNION SELECT slot_name::text FROM pg_replication_slots WHERE slot_name ~ %1$s AND database = current_database()
-        UNION SELECT %2$s || substring(rolname FROM '_[0-9]+$') FROM pg_roles WHERE rolname ~ %3$s
-        UNION SELECT %2$s FROM pg_roles WHERE rolname = %4$s
-        ORDER BY 1"""
-            .formatted(
-                Quoting.literal(names.forwardStreams()),
-                Quoting.literal(names.forwardPublication()),
-                Quoting.literal("^" + names.role() + "\\$forward_[0-9]+$"),
-                Quoting.literal(names.role())));
+  /**
+   * Those of which the source has a publication, a slot, or a role that may connect to this
+   * database; and those that the runbook says. Roles are of the whole cluster, and others of the
+   * same name may belong to another database of it.
+   */
+  static List<Names> onSource(Connection source, Move move) throws SQLException {
+    Names names = new Names(move.migration());
+    List<Names> found = new ArrayList<>(Names.streams(move));
+    List<String> known = found.stream().map(Names::forwardPublication).toList();
+    named(
+            source,
+            move.migration(),
+            """
+            SELECT pubname::text FROM pg_publication WHERE pubname ~ %1$s
+            UNION SELECT slot_name::text FROM pg_replication_slots WHERE slot_name ~ %1$s AND database = current_database()
+            UNION SELECT %2$s || coalesce(substring(r.rolname FROM '[$]forward(_[0-9]+)$'), '')
+              FROM pg_roles r, pg_database d, aclexplode(d.datacl) a
+             WHERE d.datname = current_database() AND a.grantee = r.oid AND a.privilege_type = 'CONNECT' AND r.rolname ~ %3$s
+            ORDER BY 1"""
+                .formatted(
+                    Quoting.literal(names.forwardStreams()),
+                    Quoting.literal(names.forwardPublication()),
+                    Quoting.literal("^" + names.role() + "([$]forward_[0-9]+)?$")))
+        .stream()
+        .filter(each -> !known.contains(each.forwardPublication()))
+        .forEach(found::add);
+    return found;
   }
 
   private static List<Names> named(Connection database, String migration, String query)

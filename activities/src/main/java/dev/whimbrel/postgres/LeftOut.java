@@ -52,7 +52,7 @@ record LeftOut(List<String> tables, String where) {
   }
 
   /** What a lane's subscription knows. */
-  private static Set<String> known(Connection gaining, Stream.Lane lane) throws SQLException {
+  static Set<String> known(Connection gaining, Stream.Lane lane) throws SQLException {
     return plain(
         PublishedTables.names(
             gaining,
@@ -65,7 +65,7 @@ record LeftOut(List<String> tables, String where) {
                 .formatted(Quoting.literal(lane.subscription()))));
   }
 
-  private static Set<String> plain(List<String> quoted) {
+  static Set<String> plain(List<String> quoted) {
     return quoted.stream().map(Quoting::plain).collect(Collectors.toSet());
   }
 }

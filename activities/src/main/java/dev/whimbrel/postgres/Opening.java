@@ -179,7 +179,7 @@ final class Opening {
     Deadline gone = new Deadline(WORKER_GONE);
     while (!gone.passed()
         && target.value(
-                "SELECT 1 FROM pg_stat_subscription WHERE subname ~ %s AND pid IS NOT NULL"
+                "SELECT 1 FROM pg_stat_subscription w JOIN pg_subscription s ON s.oid = w.subid WHERE s.subname ~ %s AND w.pid IS NOT NULL AND s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
                     .formatted(Quoting.literal(names.forwardStreams())),
                 CALL)
             != null) {

@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** What must be true of the stream that leaves the losing side, before writes are held up. */
@@ -127,16 +126,19 @@ final class ReadyStream {
     }
   }
 
-  /** One that a worker of an older release has made knows of one stream, and so of no table. */
+  /**
+   * One that a worker of an older release has made may know of one stream alone, and so of no table
+   * of several; and somebody may have changed it since it was found whole.
+   */
   void wayBackCarriesEverything() throws SQLException {
     if (to == Side.SOURCE || !truth.target().canGoBack()) {
       return;
     }
     Stream back = Stream.leaving(Side.TARGET, request.move());
     Set<String> carried =
-        PublishedTables.published(sessions.on(to).connection(CALL), back.publications()).stream()
-            .map(Quoting::plain)
-            .collect(Collectors.toSet());
+        LeftOut.plain(
+            PublishedTables.published(sessions.on(to).connection(CALL), back.publications()));
+    carried.retainAll(LeftOut.known(sessions.on(from).connection(CALL), back.lanes().get(0)));
     List<String> missing =
         PublishedTables.published(sessions.on(from).connection(CALL), stream.publications())
             .stream()
@@ -145,9 +147,12 @@ final class ReadyStream {
             .toList();
     if (!missing.isEmpty()) {
       throw Failures.needsHelp(
-          "The way back leaves out %s: publication %s on the target does not list it, though it was found whole when the switchover was prepared"
-              .formatted(ReadyCheck.first(missing), back.publications().get(0)),
-          "upgrade every worker, then retry, which prepares again",
+          "The way back leaves out %s, though it was found whole when the switchover was prepared: publication %s on the target does not list it, or subscription %s on the source does not know it"
+              .formatted(
+                  ReadyCheck.first(missing),
+                  back.publications().get(0),
+                  back.subscriptions().get(0)),
+          "retry, which prepares again; where workers of an older release run, upgrade them first",
           "whimbrel retry " + request.move().migration());
     }
   }

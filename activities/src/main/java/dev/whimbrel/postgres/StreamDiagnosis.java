@@ -51,19 +51,13 @@ final class StreamDiagnosis {
             "TRUNCATE ONLY " + table + ";");
       }
     }
-    Optional<ChangePeek.Change> change = nextChange();
-    if (copying.isEmpty() && change.isPresent()) {
-      return Failures.needsHelp(
-          "The %s stands still at %s: the target refuses it"
-              .formatted(names.words(), change.get().text()),
-          change.get().empties()
-              ? "the target's server log names the foreign key ('logical replication worker') of a"
-                  + " table that is not emptied with it, or not by this stream; drop that key on the"
-                  + " target, then retry, and make it again there before the hand-over"
-              : "the target's server log names the constraint ('logical replication worker'); remove"
-                  + " there the row that is in the way, in a session with session_replication_role ="
-                  + " replica, then retry",
-          null);
+    for (ChangePeek.Change change :
+        copying.isEmpty() ? nextChanges() : List.<ChangePeek.Change>of()) {
+      Optional<RuntimeException> refused =
+          change.emptied().isEmpty() ? Optional.of(refusedRow(change)) : refusedTruncate(change);
+      if (refused.isPresent()) {
+        return refused.get();
+      }
     }
     return Failures.needsHelp(
         symptom,
@@ -71,18 +65,57 @@ final class StreamDiagnosis {
         null);
   }
 
-  private Optional<ChangePeek.Change> nextChange() throws SQLException {
+  private RuntimeException refusedRow(ChangePeek.Change change) {
+    return Failures.needsHelp(
+        "The %s stands still at %s: the target refuses it".formatted(names.words(), change.text()),
+        "the target's server log names the constraint ('logical replication worker'); remove"
+            + " there the row that is in the way, in a session with session_replication_role ="
+            + " replica, then retry",
+        null);
+  }
+
+  /** What refuses it is a foreign key of a table that is not emptied with it, by this stream. */
+  private Optional<RuntimeException> refusedTruncate(ChangePeek.Change change) throws SQLException {
+    String emptied = Quoting.array(change.emptied());
+    try (Statement statement = target.createStatement();
+        ResultSet key =
+            statement.executeQuery(
+                """
+                SELECT format('%%I', c.conname), c.conrelid::regclass::text, pg_get_constraintdef(c.oid)
+                  FROM pg_constraint c, (SELECT array_agg(to_regclass(t)::oid) AS oids FROM unnest(%s) t) e
+                 WHERE c.contype = 'f' AND c.confrelid = ANY (e.oids) AND c.conrelid <> ALL (e.oids)
+                 ORDER BY c.conparentid, 2, 1 LIMIT 1"""
+                    .formatted(emptied))) {
+      if (!key.next()) {
+        return Optional.empty();
+      }
+      String drops = "ALTER TABLE " + key.getString(2) + " %s CONSTRAINT " + key.getString(1);
+      return Optional.of(
+          Failures.needsHelp(
+              "The %s stands still at %s: the target refuses it, since foreign key %s of %s refers to it from a table that this stream does not empty with it"
+                  .formatted(names.words(), change.text(), key.getString(1), key.getString(2)),
+              "drop that key on the target, then retry; make it again there before the hand-over",
+              drops.formatted("DROP")
+                  + "; -- on the target; before the hand-over: "
+                  + drops.formatted("ADD")
+                  + " "
+                  + key.getString(3)
+                  + ";"));
+    }
+  }
+
+  private List<ChangePeek.Change> nextChanges() throws SQLException {
     for (int look = 0; look < LOOKS; look++) {
       try {
         return ChangePeek.next(source, names.forwardSubscription(), names.forwardPublication());
       } catch (SQLException e) {
         if (!SqlFailures.is(e, SqlFailures.OBJECT_IN_USE)) {
-          return Optional.empty(); // without this right the failure is told without the row
+          return List.of(); // without this right the failure is told without the row
         }
         Pause.of(Duration.ofMillis(250));
       }
     }
-    return Optional.empty();
+    return List.of();
   }
 
   private boolean hasRows(String table) throws SQLException {

@@ -14,6 +14,7 @@ import java.util.Optional;
  */
 final class StreamRole {
   private static final int PASSWORD_BYTES = 30;
+  private static final String DEPENDENT_OBJECTS = "2BP01";
 
   private final Connection publisher;
   private final String role;
@@ -50,14 +51,21 @@ final class StreamRole {
     }
   }
 
-  /** Drops the role, unless another stream still runs under it. */
+  /** Drops the role, unless another stream still runs under it, or may in another database. */
   boolean drop() throws SQLException {
     if (!exists() || isInUse()) {
       return !exists();
     }
     execute(connect("REVOKE", "FROM"));
-    execute("DROP ROLE IF EXISTS " + role);
-    return true;
+    try {
+      execute("DROP ROLE IF EXISTS " + role);
+      return true;
+    } catch (SQLException e) {
+      if (!SqlFailures.is(e, DEPENDENT_OBJECTS)) {
+        throw e;
+      }
+      return false; // A stream of another database of this cluster has the same name.
+    }
   }
 
   private String connect(String verb, String preposition) throws SQLException {

@@ -122,14 +122,14 @@ final class WayBack {
     }
   }
 
-  /** Drops a slot, ending the walsender that uses it. Again is harmless. */
+  /** Drops a slot of this database, ending the walsender that uses it. Again is harmless. */
   static void dropSlot(Session server, String slot) throws SQLException {
     String name = Quoting.literal(slot);
     long until = System.nanoTime() + CALL.toNanos();
     while (true) {
       try {
         server.run(
-            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %1$s AND active_pid IS NOT NULL; SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %1$s"
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %1$s AND database = current_database() AND active_pid IS NOT NULL; SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %1$s AND database = current_database()"
                 .formatted(name),
             CALL);
         return;

@@ -303,7 +303,7 @@ final class WayBackWatch {
     for (Names each : ForwardStreams.onTarget(target.connection(CALL), move.migration())) {
       WayBack.dropSubscription(target, each.forwardSubscription());
     }
-    for (Names each : ForwardStreams.onSource(source.connection(CALL), move.migration())) {
+    for (Names each : ForwardStreams.onSource(source.connection(CALL), move)) {
       WayBack.dropSlot(source, each.forwardSubscription());
     }
     // The way back was copied from it; from now on it would keep the log of the whole window.

@@ -183,14 +183,35 @@ class PostgresReplicationTest {
     replication.subscribe(move);
     replication.awaitCopied(move);
     pair.target().execute("emptied", "CREATE TABLE child (t int REFERENCES t)");
-    pair.source().execute("emptied", "TRUNCATE t", "INSERT INTO t VALUES (7)");
+    pair.source().execute("emptied", "BEGIN; TRUNCATE t; INSERT INTO t VALUES (7); COMMIT");
 
     assertThatThrownBy(() -> replication.awaitCaughtUp(move))
-        .hasMessageContaining("The forward stream stands still at a TRUNCATE of public.t:")
+        .hasMessageContaining(
+            "The forward stream stands still at a TRUNCATE of public.t: the target refuses it, since foreign key child_t_fkey of child refers to it")
         .satisfies(
             e ->
-                assertThat(((ApplicationFailure) e).getDetails().get(Failures.Help.class).remedy())
-                    .contains("drop that key on the target"));
+                assertThat(((ApplicationFailure) e).getDetails().get(Failures.Help.class).command())
+                    .isEqualTo(
+                        "ALTER TABLE child DROP CONSTRAINT child_t_fkey; -- on the target; before the hand-over: ALTER TABLE child ADD CONSTRAINT child_t_fkey FOREIGN KEY (t) REFERENCES t(id);"));
+
+    replication.unsubscribe(move);
+  }
+
+  /** As where a nightly job empties and fills a table. */
+  @Test
+  void namesTheRowThatTheTargetRefusesBehindATruncate() throws Exception {
+    Move move = pair.database("refilled");
+    pair.source().execute("refilled", "CREATE TABLE t (id int PRIMARY KEY)");
+    schema.createTables(move);
+    schema.createKeys(move);
+    replication.subscribe(move);
+    replication.awaitCopied(move);
+    pair.target().execute("refilled", "ALTER TABLE t ADD CHECK (id < 5)");
+    pair.source().execute("refilled", "BEGIN; TRUNCATE t; INSERT INTO t VALUES (7); COMMIT");
+
+    assertThatThrownBy(() -> replication.awaitCaughtUp(move))
+        .hasMessageContaining(
+            "The forward stream stands still at an INSERT into public.t (id = 7)");
 
     replication.unsubscribe(move);
   }

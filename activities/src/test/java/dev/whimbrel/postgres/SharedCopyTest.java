@@ -264,6 +264,38 @@ class SharedCopyTest {
     }
   }
 
+  /** Slots and roles are of the whole cluster. */
+  @Test
+  void leavesWhatBelongsToAnotherDatabaseOfTheCluster() throws Exception {
+    String other = "whimbrel_ours_forward_2";
+    try (StagedShop shop = shop("ours")) {
+      pair.source().createDatabase("theirs");
+      pair.source()
+          .execute(
+              "theirs",
+              "SELECT pg_create_logical_replication_slot('" + other + "', 'pgoutput')",
+              "CREATE ROLE whimbrel_ours$forward_2",
+              "CREATE ROLE whimbrel_ours",
+              "GRANT CONNECT ON DATABASE theirs TO whimbrel_ours$forward_2, whimbrel_ours");
+
+      assertThat(shop.replication.unsubscribe(shop.move.sharedBy(1)).line())
+          .isEqualTo("the forward stream is removed; role whimbrel_ours is still in use and stays");
+      shop.replication.unsubscribe(shop.move);
+
+      assertThat(
+              shop.onSource(
+                  "SELECT (SELECT count(*) FROM pg_replication_slots WHERE slot_name = '%s') || ' ' || (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'whimbrel_ours%%')"
+                      .formatted(other)))
+          .isEqualTo("1 2");
+      pair.source()
+          .execute(
+              "theirs",
+              "SELECT pg_drop_replication_slot('" + other + "')",
+              "REVOKE CONNECT ON DATABASE theirs FROM whimbrel_ours$forward_2, whimbrel_ours",
+              "DROP ROLE whimbrel_ours$forward_2, whimbrel_ours");
+    }
+  }
+
   @Test
   void saysWhichStreamANewTableBelongsTo() throws Exception {
     try (StagedShop shop = shop("newer")) {

@@ -184,9 +184,10 @@ class SharedSwitchoverTest {
   }
 
   /** As a worker of an older release makes it, which finds no table that its one stream carries. */
-  @Test
-  void handsNothingOverWhereTheWayBackCarriesNothing() throws Exception {
-    try (World world = new World(pair, STREAMS).prepared();
+  @ParameterizedTest
+  @ValueSource(ints = {1, STREAMS})
+  void handsNothingOverWhereTheWayBackCarriesNothing(int streams) throws Exception {
+    try (World world = new World(pair, streams).prepared();
         Load load = world.load(3)) {
       pair.target()
           .execute(
@@ -195,6 +196,12 @@ class SharedSwitchoverTest {
                   .formatted(world.name()));
       assertThatThrownBy(() -> world.switchover().settle(world.to(Side.TARGET)))
           .hasMessageContaining("The way back leaves out ");
+      world.prepared();
+      pair.source()
+          .execute(
+              world.name(), "DELETE FROM pg_subscription_rel WHERE srrelid = 'counter'::regclass");
+      assertThatThrownBy(() -> world.switchover().settle(world.to(Side.TARGET)))
+          .hasMessageContaining("The way back leaves out public.counter, though");
 
       world.prepared();
       assertThat(world.switchover().settle(world.to(Side.TARGET)).canGoBack()).isTrue();
