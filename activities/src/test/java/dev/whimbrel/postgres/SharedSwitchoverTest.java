@@ -222,8 +222,9 @@ class SharedSwitchoverTest {
               new Secrets(),
               point -> {
                 if (point == Checkpoints.Point.HANDED_OVER) {
-                  worker.set(workerOfThird(world));
-                  JavaChild.send("STOP", worker.get());
+                  String pid = workerOfThird(world);
+                  worker.set(pid);
+                  JavaChild.send("STOP", pid);
                 }
               });
       CompletableFuture<HandOver> over =
@@ -240,7 +241,10 @@ class SharedSwitchoverTest {
         Wait.until("writes flow", Duration.ofSeconds(20), () -> load.acknowledged() > before + 200);
         assertThat(wayBackRuns(world)).isEqualTo("f");
       } finally {
-        JavaChild.send("CONT", worker.get());
+        String pid = worker.get();
+        if (pid != null) {
+          JavaChild.send("CONT", pid);
+        }
       }
 
       assertThat(over.get().canGoBack()).isTrue();
