@@ -238,7 +238,7 @@ class SharedSwitchoverTest {
                     .equals("target"));
         // Writers come to the target at once; the stream back does not.
         long before = load.acknowledged();
-        Wait.until("writes flow", Duration.ofSeconds(20), () -> load.acknowledged() > before + 200);
+        Wait.until("writes flow", Duration.ofSeconds(20), () -> load.acknowledged() > before + 50);
         assertThat(wayBackRuns(world)).isEqualTo("f");
       } finally {
         String pid = worker.get();

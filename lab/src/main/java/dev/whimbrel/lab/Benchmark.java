@@ -31,7 +31,11 @@ public final class Benchmark {
     try {
       return run.isGood() ? 0 : 1;
     } catch (IllegalStateException | UncheckedIOException | SQLException e) {
-      System.err.println("The benchmark failed: " + e.getMessage());
+      Throwable cause = e.getCause();
+      System.err.println(
+          "The benchmark failed: "
+              + e.getMessage()
+              + (cause == null ? "" : ": " + cause.getMessage()));
       return 1;
     }
   }
