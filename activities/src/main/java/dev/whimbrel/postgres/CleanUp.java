@@ -51,9 +51,7 @@ final class CleanUp {
       Session source = sessions.on(Side.SOURCE);
       Session target = sessions.on(Side.TARGET);
       new WayBack(secrets, move).remove(sessions);
-      for (Names each : ForwardStreams.onTarget(target.connection(CALL), move.migration())) {
-        WayBack.dropSubscription(target, each.forwardSubscription());
-      }
+      ForwardStreams.unsubscribe(target, move.migration());
       List<Names> streams = ForwardStreams.onSource(source.connection(CALL), move);
       for (Names each : streams) {
         WayBack.dropSlot(source, each.forwardSubscription());

@@ -117,7 +117,7 @@ final class CopyOpener {
     boolean sourceIsTruth =
         Authority.require(target, move.migration(), Side.TARGET).writable() == Side.SOURCE;
     boolean streams = false;
-    for (Names each : move.shared() ? Names.streams(move) : List.of(names)) {
+    for (Names each : streams()) {
       streams |= new ForwardSubscriber(target, each).exists();
     }
     boolean past = move.staged() && new CopyStages(target).isPast(number);
@@ -178,7 +178,8 @@ final class CopyOpener {
     RowSession replication = sessions.replication();
     reading = replication;
     try {
-      changed.read(replication, before.slot(), publications());
+      changed.read(
+          replication, before.slot(), streams().stream().map(Names::forwardPublication).toList());
     } finally {
       reading = null;
       replication.abort();
@@ -196,11 +197,9 @@ final class CopyOpener {
     return anew;
   }
 
-  /** Of what is copied: of one stage, or of all streams that share the tables. */
-  private List<String> publications() {
-    return move.shared()
-        ? Names.streams(move).stream().map(Names::forwardPublication).toList()
-        : List.of(names.forwardPublication());
+  /** Of what is copied: of one stage, or all that share the tables. */
+  private List<Names> streams() {
+    return move.shared() ? Names.streams(move) : List.of(names);
   }
 
   /** Another one of its name would begin elsewhere. */

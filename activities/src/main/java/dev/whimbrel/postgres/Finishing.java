@@ -150,7 +150,7 @@ final class Finishing {
     Side from = attempt.from();
     Side to = attempt.to();
     String arrived = "SELECT " + attempt.stream().arrived(marker);
-    while (!"t".equals(gaining.value(arrived, CALL))) {
+    while (!gaining.holds(arrived, CALL)) {
       attempt.pulse().check();
       if (patience.passed() && attempt.request().move().offline() && to == Side.TARGET) {
         throw Failures.needsHelp(

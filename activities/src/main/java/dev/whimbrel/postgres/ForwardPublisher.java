@@ -207,9 +207,8 @@ final class ForwardPublisher {
     dropSlot(names.metSlot());
   }
 
-  /** Drops the slot and the target's table synchronisation slots that no subscription owns. */
-  void dropSlots(String targetSystem, List<String> subscriptionsOnTarget) throws SQLException {
-    dropSlot(names.forwardSubscription());
+  /** Drops the target's table synchronisation slots that no subscription owns. */
+  void dropOrphans(String targetSystem, List<String> subscriptionsOnTarget) throws SQLException {
     String orphans =
         "SELECT slot_name FROM pg_replication_slots WHERE database = current_database()"
             + " AND slot_name ~ '^pg_[0-9]+_sync_[0-9]+_"

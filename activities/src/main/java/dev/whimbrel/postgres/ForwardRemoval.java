@@ -57,7 +57,7 @@ final class ForwardRemoval {
       StepLock.take(source, "snapshot " + move.migration());
       StepLock.take(source, "slot " + move.migration());
       CopySessions.endAll(source, move);
-      publisher.dropSlots(system, subscriptions);
+      publisher.dropOrphans(system, subscriptions);
       List<Names> streams = ForwardStreams.onSource(source, move);
       for (Names each : streams) {
         publisher.dropSlot(each.forwardSubscription());

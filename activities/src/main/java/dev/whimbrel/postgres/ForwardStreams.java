@@ -3,6 +3,7 @@ package dev.whimbrel.postgres;
 import dev.whimbrel.activity.Move;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -11,6 +12,8 @@ import java.util.List;
  * another number of them than the runbook says now, and what is left of one keeps the source's log.
  */
 final class ForwardStreams {
+  private static final Duration CALL = Duration.ofSeconds(30);
+
   private ForwardStreams() {}
 
   /** Those that the target subscribes to. */
@@ -20,6 +23,13 @@ final class ForwardStreams {
         migration,
         "SELECT subname FROM pg_subscription WHERE subname ~ %s AND subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1"
             .formatted(Quoting.literal(new Names(migration).forwardStreams())));
+  }
+
+  /** Drops those without asking the source. Again is harmless. */
+  static void unsubscribe(Session target, String migration) throws SQLException {
+    for (Names each : onTarget(target.connection(CALL), migration)) {
+      WayBack.dropSubscription(target, each.forwardSubscription());
+    }
   }
 
   /**

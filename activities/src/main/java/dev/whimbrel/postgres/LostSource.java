@@ -74,9 +74,7 @@ final class LostSource {
     try (Sessions alone = open(away, "clean-up")) {
       Session target = alone.on(Side.TARGET);
       new WayBack(secrets, move).removeFromTarget(target);
-      for (Names each : ForwardStreams.onTarget(target.connection(CALL), move.migration())) {
-        WayBack.dropSubscription(target, each.forwardSubscription());
-      }
+      ForwardStreams.unsubscribe(target, move.migration());
       String clones = new SuiteDatabases(databases, move).dropAllOrSay(target.connection(LONG));
       SharedMarkers.drop(target.connection(CALL));
       target.run(

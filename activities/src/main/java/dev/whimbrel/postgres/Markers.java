@@ -20,27 +20,23 @@ final class Markers {
   /** The writer whose markers are kept: they decide whether a side may open. */
   static final String HAND_OVER = "hand-over";
 
-  private static final String CREATE_FORWARD =
+  /** Of every table of markers. */
+  static final String SHAPE =
       """
-      CREATE SCHEMA IF NOT EXISTS whimbrel;
-      CREATE TABLE IF NOT EXISTS whimbrel.marker_forward (
-        id uuid PRIMARY KEY, writer text NOT NULL,
+       (id uuid PRIMARY KEY, writer text NOT NULL,
         written_at timestamptz NOT NULL DEFAULT clock_timestamp());
       """;
 
+  private static final String CREATE_FORWARD =
+      "CREATE SCHEMA IF NOT EXISTS whimbrel; CREATE TABLE IF NOT EXISTS whimbrel.marker_forward"
+          + SHAPE;
+
   private static final String CREATE_REVERSE =
-      """
-      CREATE TABLE IF NOT EXISTS whimbrel.marker_reverse (
-        id uuid PRIMARY KEY, writer text NOT NULL,
-        written_at timestamptz NOT NULL DEFAULT clock_timestamp());
-      """;
+      "CREATE TABLE IF NOT EXISTS whimbrel.marker_reverse" + SHAPE;
 
   /** The marker of a stage's own stream, on both databases while there is one. */
   private static final String CREATE_OF_STAGE =
-      """
-      CREATE TABLE IF NOT EXISTS whimbrel.marker_stage (
-        id uuid PRIMARY KEY, writer text NOT NULL,
-        written_at timestamptz NOT NULL DEFAULT clock_timestamp())""";
+      "CREATE TABLE IF NOT EXISTS whimbrel.marker_stage" + SHAPE;
 
   /** Long enough for a marker to be looked for; short enough for a soak of days to stay small. */
   private static final String KEPT = "10 minutes";

@@ -17,12 +17,6 @@ import java.util.stream.IntStream;
  * view, to hold the stream at a marker, holds all of them.
  */
 final class SharedMarkers {
-  private static final String SHAPE =
-      """
-        (id uuid PRIMARY KEY, writer text NOT NULL,
-         written_at timestamptz NOT NULL DEFAULT clock_timestamp());
-      """;
-
   /** How many streams share them, as a comment says; NULL where one stream has them alone. */
   private static final String SHARED_BY =
       "obj_description(to_regclass('whimbrel.marker_forward'), 'pg_class')";
@@ -83,7 +77,7 @@ final class SharedMarkers {
               + REFUSE
               + DROP
               + each.stream()
-                  .map(table -> "CREATE TABLE " + table + SHAPE)
+                  .map(table -> "CREATE TABLE " + table + Markers.SHAPE)
                   .collect(Collectors.joining())
               + (side == Side.SOURCE ? sharing(each) : showing(each) + guarding(move))
               + "END IF; END $do$");
@@ -99,7 +93,7 @@ final class SharedMarkers {
 
   private static String sharing(List<String> each) {
     return "CREATE TABLE whimbrel.marker_forward"
-        + SHAPE
+        + Markers.SHAPE
         + "CREATE FUNCTION whimbrel.share_marker() RETURNS trigger LANGUAGE plpgsql AS $share$ BEGIN\n"
         + "IF TG_OP = 'DELETE' THEN\n"
         + each.stream()

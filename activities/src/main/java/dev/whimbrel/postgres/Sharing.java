@@ -7,7 +7,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -55,8 +54,7 @@ final class Sharing {
    */
   int publish() throws SQLException {
     PublishedTables.requireIdentity(
-        Settled.ask(
-            Side.SOURCE, move, source, choice -> PublishedTables.withoutIdentity(source, choice)));
+        ofWhatMoves(choice -> PublishedTables.withoutIdentity(source, choice)));
     if (!publications.equals(found()) || !isWhole()) {
       if (hasSlots()) {
         return requirePublished();
@@ -73,25 +71,26 @@ final class Sharing {
    *     is published twice
    */
   int requirePublished() throws SQLException {
+    List<String> found = found();
     Set<String> amiss = new TreeSet<>(publications);
-    amiss.removeAll(found());
+    amiss.removeAll(found);
     if (!amiss.isEmpty()) {
       throw mustNotChange("The source has no publication " + String.join(", ", amiss));
     }
-    List<String> strays = new ArrayList<>(found());
+    List<String> strays = new ArrayList<>(found);
     strays.removeAll(publications);
     if (!strays.isEmpty()) {
       throw mustNotChange(
           "The source has publication %s, which belongs to another number of subscriptions"
               .formatted(String.join(", ", strays)));
     }
-    List<String> missing = missing();
     List<String> unmarked = unmarked();
     if (!unmarked.isEmpty()) {
       throw mustNotChange(
           "Publication %s does not list its table of markers"
               .formatted(String.join(", ", unmarked)));
     }
+    List<String> missing = missing();
     if (!missing.isEmpty()) {
       throw mustNotChange(
           "None of the streams carries "
@@ -203,8 +202,7 @@ final class Sharing {
 
   /** In one transaction: there is always either no share of the tables, or all of them. */
   private void publishAnew() throws SQLException {
-    List<String> roots =
-        Settled.ask(Side.SOURCE, move, source, choice -> PublishedTables.roots(source, choice));
+    List<String> roots = ofWhatMoves(choice -> PublishedTables.roots(source, choice));
     List<SharedTables.Share> shares = SharedTables.of(source).among(each.size(), roots);
     List<String> found = found();
     source.setAutoCommit(false);
@@ -277,19 +275,15 @@ final class Sharing {
   }
 
   private List<String> missing() throws SQLException {
-    return Settled.ask(
-        Side.SOURCE,
-        move,
-        source,
-        choice -> PublishedTables.unpublished(source, publications, choice));
+    return ofWhatMoves(choice -> PublishedTables.unpublished(source, publications, choice));
   }
 
   private List<String> though() throws SQLException {
-    return Settled.ask(
-        Side.SOURCE,
-        move,
-        source,
-        choice -> PublishedTables.publishedThough(source, publications, choice));
+    return ofWhatMoves(choice -> PublishedTables.publishedThough(source, publications, choice));
+  }
+
+  private List<String> ofWhatMoves(Settled.Question<List<String>> question) throws SQLException {
+    return Settled.ask(Side.SOURCE, move, source, question);
   }
 
   private List<String> twice() throws SQLException {
@@ -318,7 +312,6 @@ final class Sharing {
   }
 
   private int count() throws SQLException {
-    Set<String> published = new LinkedHashSet<>(PublishedTables.published(source, publications));
-    return published.size() - each.size();
+    return PublishedTables.published(source, publications).size() - each.size();
   }
 }

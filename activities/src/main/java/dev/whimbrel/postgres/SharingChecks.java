@@ -2,6 +2,7 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -53,7 +54,7 @@ final class SharingChecks {
     tell(shares);
     withoutTables(shares);
     nearlyAll(shares);
-    materializedViews(tables);
+    materializedViews(tables, roots);
   }
 
   private void tell(List<SharedTables.Share> shares) {
@@ -92,7 +93,7 @@ final class SharingChecks {
     long writes = writes(shares);
     SharedTables.Share busiest =
         shares.stream()
-            .max((a, b) -> Long.compare(a.writes(), b.writes()))
+            .max(Comparator.comparingLong(SharedTables.Share::writes))
             .orElse(SharedTables.Share.NOTHING);
     if (writes > 0 && busiest.writes() > NEARLY_ALL * writes) {
       findings.warning(
@@ -105,8 +106,8 @@ final class SharingChecks {
   }
 
   /** Filled while the streams are apart, and shown as they were filled behind the hand-over. */
-  private void materializedViews(SharedTables tables) throws SQLException {
-    Set<String> carried = new HashSet<>(PublishedTables.roots(look.source(), selection));
+  private void materializedViews(SharedTables tables, List<String> roots) throws SQLException {
+    Set<String> carried = new HashSet<>(roots);
     carried.addAll(PublishedTables.holdingRows(look.source(), selection));
     Map<String, Map<Set<String>, String>> read = new LinkedHashMap<>();
     for (Look.Row row : look.rows(Side.SOURCE, VIEWS.formatted(selection.moves()))) {

@@ -300,9 +300,7 @@ final class WayBackWatch {
         == null) {
       return;
     }
-    for (Names each : ForwardStreams.onTarget(target.connection(CALL), move.migration())) {
-      WayBack.dropSubscription(target, each.forwardSubscription());
-    }
+    ForwardStreams.unsubscribe(target, move.migration());
     for (Names each : ForwardStreams.onSource(source.connection(CALL), move)) {
       WayBack.dropSlot(source, each.forwardSubscription());
     }

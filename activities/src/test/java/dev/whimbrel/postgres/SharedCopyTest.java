@@ -16,6 +16,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -318,11 +319,7 @@ class SharedCopyTest {
                 "The forward stream does not carry public.bill, public.memo, public.note: created")
             .satisfies(
                 e ->
-                    assertThat(
-                            ((ApplicationFailure) e)
-                                .getDetails()
-                                .get(Failures.Help.class)
-                                .command())
+                    assertThat(command(e))
                         .contains(
                             "ALTER PUBLICATION whimbrel_newer_forward_%s ADD TABLE public.bill;"
                                 .formatted(streamOf(shop, "customer"))));
@@ -330,11 +327,7 @@ class SharedCopyTest {
         assertThatThrownBy(health::requireAllTables)
             .satisfies(
                 e ->
-                    assertThat(
-                            ((ApplicationFailure) e)
-                                .getDetails()
-                                .get(Failures.Help.class)
-                                .command())
+                    assertThat(command(e))
                         .contains(
                             "ALTER PUBLICATION whimbrel_newer_forward_%s ADD TABLE public.memo, public.note;"
                                 .formatted(streamOf(shop, "person"))));
@@ -436,6 +429,10 @@ class SharedCopyTest {
       }
       Load.quietly(holder);
     }
+  }
+
+  private static @Nullable String command(Throwable e) {
+    return ((ApplicationFailure) e).getDetails().get(Failures.Help.class).command();
   }
 
   private static String streamOf(StagedShop shop, String table) throws Exception {
