@@ -107,7 +107,7 @@ final class CloneOpener {
     String name = Names.applicationName(move.migration(), "open-clone-of");
     try (Connection source = databases.open(move.source(), name, ANSWER)) {
       CopySessions.endAll(source, move);
-      SnapshotKeeper.endBefore(source, move, number);
+      KeptSnapshot.endBefore(source, move, number);
     }
   }
 

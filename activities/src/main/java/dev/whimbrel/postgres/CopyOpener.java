@@ -67,6 +67,7 @@ final class CopyOpener {
       // Before the wait: in one cluster, the slot waits for whatever has not ended.
       CopySessions.endAll(target, move);
       CopySessions.endAll(source, move);
+      KeptSnapshot.endBefore(source, move, number);
       if (ForwardSubscriber.system(source).equals(ForwardSubscriber.system(target))) {
         CopySessions.endBuilds(target, move);
       }

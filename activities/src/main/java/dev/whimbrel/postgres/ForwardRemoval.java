@@ -57,6 +57,7 @@ final class ForwardRemoval {
       StepLock.take(source, "snapshot " + move.migration());
       StepLock.take(source, "slot " + move.migration());
       CopySessions.endAll(source, move);
+      KeptSnapshot.endAll(source, move);
       publisher.dropOrphans(system, subscriptions);
       List<Names> streams = ForwardStreams.onSource(source, move);
       for (Names each : streams) {
@@ -89,6 +90,7 @@ final class ForwardRemoval {
   /** Whoever still copies was given up by the engine; without the list nobody can go on. */
   private void endCopy(Connection target) throws SQLException {
     StepLock.take(target, "copy " + move.migration());
+    StepLock.take(target, "snapshot " + move.migration());
     CopySessions.endAll(target, move);
     CopySessions.endBuilds(target, move);
     boolean claimed =

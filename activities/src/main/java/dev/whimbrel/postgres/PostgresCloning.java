@@ -30,7 +30,7 @@ public final class PostgresCloning implements Cloning {
 
   /** Clones whose connections use these secrets. */
   public PostgresCloning(Secrets secrets) {
-    this(secrets, CopyPlanner.SMALLEST_RANGE, SnapshotKeeper.PATIENCE);
+    this(secrets, CopyPlanner.SMALLEST_RANGE, KeptSnapshot.PATIENCE);
   }
 
   /**
@@ -69,7 +69,7 @@ public final class PostgresCloning implements Cloning {
   @Override
   public Outcome keepSnapshot(CopyRequest request) {
     try {
-      return new Outcome(new SnapshotKeeper(databases, request, patience).keep());
+      return new Outcome(new CloneSnapshot(databases, request, patience).keep());
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot keep snapshot " + request.generation(), e);
     }

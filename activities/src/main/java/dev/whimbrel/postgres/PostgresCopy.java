@@ -82,6 +82,11 @@ public final class PostgresCopy implements Copy {
 
   @Override
   public void holdSnapshot(CopyRequest request) {
+    keepGeneration(request);
+  }
+
+  @Override
+  public void keepGeneration(CopyRequest request) {
     try {
       new SnapshotHolder(databases, request).hold();
     } catch (SQLException e) {
@@ -131,6 +136,7 @@ public final class PostgresCopy implements Copy {
         SchemaCopy schema = SchemaCopy.of(source, target, move, secrets)) {
       // Those of partitioned tables, which hold no rows themselves.
       schema.createKeys();
+      KeptSnapshot.endAll(source, move);
       Outcome copied = move.staged() ? staged(target.connection()) : copied(target.connection());
       target.connection().commit();
       return copied;

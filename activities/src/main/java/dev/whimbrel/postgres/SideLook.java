@@ -236,6 +236,7 @@ final class SideLook {
            AND backend_type = 'client backend' AND application_name NOT LIKE 'whimbrel %'""");
   }
 
+  /** Not what a server goes on with by itself when every worker is dead. */
   private static List<String> engine(Connection connection) throws SQLException {
     List<String> found = new ArrayList<>();
     try (Statement statement = connection.createStatement();
@@ -245,7 +246,8 @@ final class SideLook {
                 SELECT DISTINCT application_name FROM pg_stat_activity
                  WHERE datname = current_database() AND backend_type = 'client backend'
                    AND application_name LIKE 'whimbrel %' AND pid <> pg_backend_pid()
-                   AND application_name NOT LIKE '% inspect' ORDER BY 1""")) {
+                   AND application_name NOT LIKE '% inspect'
+                   AND application_name !~ ' (snapshot|build) [0-9]+$' ORDER BY 1""")) {
       while (row.next()) {
         found.add(row.getString(1));
       }

@@ -5,16 +5,25 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.postgres.CopyGenerations.Generation;
+import io.temporal.client.ActivityCanceledException;
+import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Creates the slot of a generation with its snapshot, and keeps the snapshot. */
+/**
+ * Creates the slot of a generation with its snapshot, has the source keep the snapshot, and needs
+ * it. A worker that dies costs nothing: whoever comes next finds both.
+ */
 final class SnapshotHolder {
+  private static final Logger LOG = LoggerFactory.getLogger(SnapshotHolder.class);
   private static final Duration ANSWER = Duration.ofSeconds(30);
   private static final Duration LOOK = Duration.ofSeconds(1);
 
@@ -24,7 +33,13 @@ final class SnapshotHolder {
   private final Names names;
   private final String application;
   private final CopySessions sessions;
+  private final KeptSnapshot kept;
+  private volatile Progress seen;
+  private volatile @Nullable Connection recording;
+  private volatile @Nullable Connection creating;
+  private volatile boolean begun;
 
+  /** A snapshot that nobody has taken yet, or an earlier attempt has. */
   SnapshotHolder(Databases databases, CopyRequest request) {
     this.databases = databases;
     this.move = request.move();
@@ -32,79 +47,198 @@ final class SnapshotHolder {
     this.names = new Names(move.migration());
     this.application = Names.applicationName(move.migration(), "hold-snapshot");
     this.sessions = new CopySessions(databases, move);
+    this.kept = new KeptSnapshot(sessions, request, KeptSnapshot.PATIENCE);
+    this.seen = Progress.of("about to hold snapshot " + generation);
   }
 
   /**
-   * Returns never: ends when the activity is cancelled, or when the snapshot is lost.
+   * Returns never: ends when the activity is cancelled, or when the snapshot is lost. What fails
+   * while the source keeps the snapshot may be tried again, and finds it.
    *
-   * @throws io.temporal.failure.ApplicationFailure {@code Transient} when it was lost
+   * @throws ApplicationFailure {@code Transient} and not to be tried again, when the snapshot was
+   *     lost or never was; {@code NeedsHelp} when there can be none
    */
   void hold() throws SQLException {
-    Heartbeats.beat("about to hold snapshot " + generation);
-    try (Connection session = sessions.holder(application)) {
+    Heartbeats.beat(seen);
+    try (Connection look = sessions.holder(application)) {
       // One holder at a time, whatever an older one that woke up again may still have in mind.
-      StepLock.take(session, "snapshot " + move.migration());
-      if (move.offline()) {
-        beginClosed(session);
-      } else {
-        begin(session);
-      }
-      LiveStream live = new LiveStream(session, move);
-      AtomicReference<Progress> seen =
-          new AtomicReference<>(Progress.of("snapshot %d is held".formatted(generation)));
+      StepLock.take(look, "snapshot " + move.migration());
+      kept.need(look);
       Heartbeats.during(
-          seen::get,
-          () -> Heartbeats.abort(session),
+          () -> seen,
+          () -> abort(look),
           () -> {
-            while (true) {
-              String line =
-                  move.offline()
-                      ? "snapshot %d is held".formatted(generation)
-                      : "snapshot %d is held, %s of WAL kept".formatted(generation, kept(session));
-              if (move.staged()) {
-                live.look();
-              }
-              seen.set(live.saidWith(line));
-              Pause.of(LOOK);
-            }
+            String lsn = begin(look);
+            begun = true;
+            watch(look, lsn);
           });
+    } catch (ActivityCanceledException e) {
+      letGo();
+      throw e;
+    } catch (SQLException e) {
+      if (begun) {
+        throw e;
+      }
+      throw forGood(SqlFailures.of("Cannot hold snapshot " + generation + " of the copy", e));
+    } catch (ApplicationFailure e) {
+      if (begun && !e.isNonRetryable()) {
+        throw e;
+      }
+      letGo();
+      throw forGood(e);
+    } finally {
+      kept.leave();
+    }
+  }
+
+  /** There is no snapshot yet, so that there is none to be found: another generation follows. */
+  private static RuntimeException forGood(RuntimeException e) {
+    return e instanceof ApplicationFailure failure && Failures.TRANSIENT.equals(failure.getType())
+        ? Failures.lost(failure.getOriginalMessage())
+        : e;
+  }
+
+  private void abort(Connection look) {
+    Heartbeats.abort(look);
+    for (Connection each : new @Nullable Connection[] {recording, creating}) {
+      if (each != null) {
+        Heartbeats.abort(each);
+      }
+    }
+  }
+
+  /** Nobody needs it any more. */
+  private void letGo() {
+    try (Connection source = databases.open(move.source(), application, ANSWER)) {
+      kept.end(source);
+    } catch (SQLException e) {
+      LOG.warn(
+          "{}: the source was not told to let go of snapshot {} ({}); the next step tells it, or it does so within an hour",
+          move.migration(),
+          generation,
+          e.getSQLState());
+    }
+  }
+
+  private void watch(Connection look, String lsn) throws SQLException {
+    LiveStream live = new LiveStream(look, move);
+    while (true) {
+      keep(look);
+      String line =
+          move.offline()
+              ? "snapshot %d is held".formatted(generation)
+              : "snapshot %d is held, %s of WAL kept".formatted(generation, wal(look, lsn));
+      if (move.staged()) {
+        live.look();
+      }
+      seen = live.saidWith(line);
+      Pause.of(LOOK);
+    }
+  }
+
+  private void keep(Connection look) throws SQLException {
+    if (kept.isKept(look)) {
+      return;
+    }
+    try (Connection target = target()) {
+      kept.goOn(look, target);
+    } catch (Snapshots.Gone e) {
+      try (Connection target = target()) {
+        throw Failures.lost(
+            "Snapshot %d of the copy is lost: %s"
+                .formatted(generation, kept.why(look, new CopyGenerations(target))));
+      }
+    }
+  }
+
+  /** Makes slot and snapshot unless an earlier attempt has; returns where the slot begins. */
+  private String begin(Connection look) throws SQLException {
+    try (Connection target = target()) {
+      recording = target;
+      CopySessions.keep(target);
+      // Held until the record: an older attempt must not name its own slot's position behind the
+      // slot that is made here.
+      StepLock.take(target, "snapshot " + move.migration());
+      CopyGenerations generations = new CopyGenerations(target);
+      if (generations.find(generation).isPresent()) {
+        return generations.find(generation).map(Generation::lsn).orElseThrow();
+      }
+      mustBeWanted(generations);
+      // One that an attempt left behind before it was recorded: nobody can find its snapshot.
+      kept.end(look);
+      if (move.offline()) {
+        return beginClosed(look, target);
+      }
+      return beginWithSlot(look, target);
+    } catch (Snapshots.Gone e) {
+      throw Failures.transientFailure(e.why() + " before anybody could read it");
+    } finally {
+      recording = null;
+    }
+  }
+
+  private void mustBeWanted(CopyGenerations generations) throws SQLException {
+    if (generations.last() > generation) {
+      throw Failures.transientFailure(
+          "Cannot hold snapshot %d of the copy: snapshot %d has taken its place"
+              .formatted(generation, generations.last()));
     }
   }
 
   /** The source is closed for the copy: nothing is written behind the snapshot. */
-  private void beginClosed(Connection session) throws SQLException {
-    Authority.require(session, move.migration(), Side.SOURCE);
+  private String beginClosed(Connection look, Connection target) throws SQLException {
+    Authority.require(look, move.migration(), Side.SOURCE);
     // Before the snapshot: it shows all that was written before the source was closed.
-    String behind = ClosedCopy.behind(ClosedCopy.closing(move, session));
-    String own = Snapshots.take(session);
-    record(
-        own,
-        behind,
-        Answers.text(session, "SELECT pg_catalog.pg_current_wal_insert_lsn()"),
-        Snapshots.identity(session));
+    String behind = ClosedCopy.behind(ClosedCopy.closing(move, look));
+    Connection keeper = kept.open();
+    String own = Snapshots.take(keeper);
+    String lsn = Answers.text(keeper, "SELECT pg_catalog.pg_current_wal_insert_lsn()");
+    keep(look, keeper, target, new Taken(own, behind, lsn));
+    return lsn;
   }
 
-  private void begin(Connection session) throws SQLException {
+  private String beginWithSlot(Connection look, Connection target)
+      throws SQLException, Snapshots.Gone {
     try (Connection creator = sessions.creator(application)) {
+      creating = creator;
       // So that whoever ends the stream ends a slot's creation too.
       StepLock.take(creator, "slot " + move.migration());
       // One that was frozen up to here would leave a slot behind that nobody drops.
-      Authority.require(session, move.migration(), Side.SOURCE);
-      ReleasedSlots.refuseNew(session, move.migration());
-      dropSlot(session);
-      String[] made = new String[2];
-      Heartbeats.during(
-          Progress.of("creating slot " + slot() + ", which waits for open transactions"),
-          creator,
-          () -> createSlot(creator, made));
-      String own = Snapshots.enter(session, List.of(made[0]), null, generation);
-      record(own, slot(), made[1], Snapshots.identity(session));
-    } catch (Snapshots.Gone e) {
-      throw Failures.transientFailure(e.getMessage() + " before anybody could read it");
+      Authority.require(look, move.migration(), Side.SOURCE);
+      ReleasedSlots.refuseNew(look, move.migration());
+      dropSlot(look);
+      seen = Progress.of("creating slot " + slot() + ", which waits for open transactions");
+      String[] made = createSlot(creator);
+      Connection keeper = kept.open();
+      String own = Snapshots.enter(keeper, List.of(made[0]), null, generation);
+      keep(look, keeper, target, new Taken(own, slot(), made[1]));
+      return made[1];
+    } finally {
+      creating = null;
     }
   }
 
-  private void createSlot(Connection creator, String[] made) throws SQLException {
+  /** What is recorded of a snapshot. */
+  private record Taken(String snapshot, String behind, String lsn) {}
+
+  /** A snapshot that nobody could find would be kept in vain. */
+  private void keep(Connection look, Connection keeper, Connection target, Taken taken)
+      throws SQLException {
+    String identity = Snapshots.identity(keeper);
+    try {
+      kept.letWait(look, keeper);
+      target.setAutoCommit(false);
+      new CopyGenerations(target)
+          .begin(generation, taken.behind(), taken.snapshot(), taken.lsn(), identity);
+      target.commit();
+    } catch (SQLException | RuntimeException e) {
+      kept.endOwn(look, e);
+      throw e;
+    }
+  }
+
+  /** The name of the snapshot that was exported with it, and where the slot begins. */
+  private String[] createSlot(Connection creator) throws SQLException {
     try (Statement statement = creator.createStatement();
         ResultSet row =
             statement.executeQuery(
@@ -112,44 +246,43 @@ final class SnapshotHolder {
                     + Quoting.identifier(slot())
                     + " LOGICAL pgoutput EXPORT_SNAPSHOT")) {
       row.next();
-      made[0] = row.getString("snapshot_name");
-      made[1] = row.getString("consistent_point");
+      return new String[] {row.getString("snapshot_name"), row.getString("consistent_point")};
     }
   }
 
-  /** A snapshot that nobody could find would be held in vain. */
-  private void record(String snapshot, String behind, String lsn, String identity)
-      throws SQLException {
-    try (Connection target = databases.open(move.target(), application, ANSWER)) {
-      CopyGenerations generations = new CopyGenerations(target);
-      target.setAutoCommit(false);
-      generations.begin(generation, behind, snapshot, lsn, identity);
-      target.commit();
-    }
+  private Connection target() throws SQLException {
+    return databases.open(move.target(), application, ANSWER);
   }
 
   /** One that an attempt left behind which was given up before anybody read its snapshot. */
-  private void dropSlot(Connection session) throws SQLException {
-    try (Statement statement = session.createStatement()) {
+  private void dropSlot(Connection look) throws SQLException {
+    try (Statement statement = look.createStatement()) {
       statement.execute(
           "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = "
               + Quoting.literal(slot()));
     }
   }
 
-  private String kept(Connection session) throws SQLException {
-    try (Statement statement = session.createStatement();
+  /** How much of the log the slot keeps, which has to be the one that belongs to the snapshot. */
+  private String wal(Connection look, String lsn) throws SQLException {
+    try (Statement statement = look.createStatement();
         ResultSet row =
             statement.executeQuery(
-                "SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_current_wal_lsn() - restart_lsn)"
+                "SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_current_wal_lsn() - restart_lsn),"
+                    + " confirmed_flush_lsn = %s::pg_catalog.pg_lsn".formatted(Quoting.literal(lsn))
                     + " FROM pg_catalog.pg_replication_slots WHERE wal_status <> 'lost'"
                     + " AND slot_name = "
                     + Quoting.literal(slot()))) {
       if (row.next()) {
-        return row.getString(1);
+        if (row.getBoolean(2)) {
+          return row.getString(1);
+        }
+        throw Failures.lost(
+            "Replication slot %s does not begin where the copy's snapshot ends: somebody has replaced or read it"
+                .formatted(slot()));
       }
     }
-    throw Failures.transientFailure(
+    throw Failures.lost(
         "The source has lost replication slot "
             + slot()
             + ": look for max_slot_wal_keep_size and idle_replication_slot_timeout");

@@ -157,6 +157,7 @@ final class Staging {
     StepLock.take(target, "copy " + move.migration());
     CopySessions.endAll(target, move);
     CopySessions.endAll(source, move);
+    KeptSnapshot.endAll(source, move);
     requireCopied(target, stage);
   }
 

@@ -27,7 +27,7 @@ final class CloneByHand implements AutoCloseable {
   private CompletableFuture<String> why = new CompletableFuture<>();
 
   CloneByHand(Move move) {
-    this(move, SnapshotKeeper.PATIENCE);
+    this(move, KeptSnapshot.PATIENCE);
   }
 
   CloneByHand(Move move, Duration patience) {

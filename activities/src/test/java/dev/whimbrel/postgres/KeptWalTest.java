@@ -76,7 +76,7 @@ class KeptWalTest {
                 + " dropped so that its disk does not fill; the copy is lost with them");
     assertThat(again).isEqualTo(report);
     assertThat(slots(pair.source(), "copied")).isEmpty();
-    assertThatThrownBy(() -> copy.holdSnapshot(new CopyRequest(move, 2)))
+    assertThatThrownBy(() -> copy.keepGeneration(new CopyRequest(move, 2)))
         .hasMessageContaining("No slot is made for copied any more: " + report.line());
     assertThatThrownBy(() -> new PostgresReplication(new Secrets()).subscribe(move))
         .hasMessageContaining("No slot is made for copied any more: " + report.line());

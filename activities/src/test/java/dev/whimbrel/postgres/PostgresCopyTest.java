@@ -16,10 +16,8 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.Statement;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -88,10 +86,9 @@ class PostgresCopyTest {
     big("lost");
     schema.createTables(move);
     copy.prepareCopy(move);
-    long pieces = 5;
     try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
       copy.openGeneration(holder.request);
-      new Pieces(move, 1).take(pieces);
+      CopyPieces.take(holder.request, 5);
     }
     pair.source()
         .execute(
@@ -195,10 +192,10 @@ class PostgresCopyTest {
     schema.createTables(move);
     copy.prepareCopy(move);
     CopyRequest request = new CopyRequest(move, 1);
-    Pieces pieces = new Pieces(move, 1);
+    CopyPieces pieces;
     try (Holder holder = new Holder(copy, request)) {
       copy.openGeneration(holder.request);
-      pieces.open();
+      pieces = CopyPieces.open(request);
     }
 
     // Another activity has sessions of another name.
@@ -318,41 +315,5 @@ class PostgresCopyTest {
 
   private static String onTarget(String database, String sql) throws Exception {
     return Pairs.value(pair.target(), database, sql);
-  }
-
-  /** Somebody who copies a few pieces, or only looks at the snapshot. */
-  private static final class Pieces {
-    private final CopySessions sessions;
-    private final Move move;
-    private final int generation;
-    private @Nullable CopyPair pair;
-
-    Pieces(Move move, int generation) {
-      this.sessions = new CopySessions(new Databases(new Secrets()), move);
-      this.move = move;
-      this.generation = generation;
-    }
-
-    CopyPair open() throws Exception {
-      CopyPair opened = CopyPair.open(sessions, new CopyRequest(move, generation));
-      pair = opened;
-      return opened;
-    }
-
-    void close() {
-      Objects.requireNonNull(pair).close();
-    }
-
-    void take(long count) throws Exception {
-      CopyPair pair = open();
-      CopyList list = new CopyList(pair.target());
-      for (long i = 0; i < count; i++) {
-        CopyList.Piece piece = list.take(move).orElseThrow();
-        long rows = new PieceWork(pair, new RowPipe()).run(piece);
-        list.done(piece, rows);
-        pair.target().commit();
-      }
-      close();
-    }
   }
 }

@@ -8,9 +8,10 @@ import io.temporal.activity.ActivityMethod;
  * workers at once. What is done stands on the target, in the transaction that did it, so that every
  * call may die anywhere and be made again.
  *
- * <p>A <em>generation</em> is one snapshot with the slot that begins where it ends. A snapshot
- * lives as long as the session that holds it; when that dies, the next generation brings what was
- * copied to its own snapshot, by the changes that the old slot has kept, and goes on from there.
+ * <p>A <em>generation</em> is one snapshot with the slot that begins where it ends. The source
+ * keeps the snapshot by itself, beyond the death of any worker; when it is lost all the same, the
+ * next generation brings what was copied to its own snapshot, by the changes that the old slot has
+ * kept, and goes on from there.
  *
  * <p>A <em>stage</em> is the tables that are copied together. Where there is more than one, each
  * has snapshots of its own, and what the stages before it hold is live meanwhile.
@@ -21,12 +22,16 @@ public interface Copy {
   /** Publishes the tables and writes the list of work to the target. Again is harmless. */
   CopyPlan prepareCopy(Move move);
 
+  /** As {@link #keepGeneration}, by the name that a copy knows which an earlier release began. */
+  void holdSnapshot(CopyRequest request);
+
   /**
-   * Creates the generation's slot, exports its snapshot and keeps it until it is cancelled. Never
-   * to be tried again: the snapshot dies with the attempt.
+   * Creates the generation's slot with its snapshot unless an earlier attempt has, has the source
+   * keep the snapshot, and needs it until it is cancelled. The source lets go of a snapshot that
+   * nobody has needed for an hour. Fails for good when the snapshot is lost.
    */
   @ActivityMethod
-  void holdSnapshot(CopyRequest request);
+  void keepGeneration(CopyRequest request);
 
   /**
    * Waits until the generation's snapshot can be read, and brings what an earlier generation copied

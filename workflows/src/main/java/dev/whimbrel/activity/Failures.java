@@ -46,6 +46,14 @@ public final class Failures {
         : ApplicationFailure.newFailureWithCauseAndDelay(message, TRANSIENT, null, wait);
   }
 
+  /**
+   * Something is lost that this call cannot bring back; what its caller does next may. Not tried
+   * again.
+   */
+  public static ApplicationFailure lost(String message) {
+    return ApplicationFailure.newNonRetryableFailure(message, TRANSIENT);
+  }
+
   /** A switchover failed after its hand-over was sent; what failed may go away by itself. */
   public static ApplicationFailure unfinished(String message) {
     return ApplicationFailure.newFailure(message, UNFINISHED);

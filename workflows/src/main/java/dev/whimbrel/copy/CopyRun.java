@@ -39,9 +39,10 @@ public final class CopyRun implements CopyWorkflow {
 
   /** Copies what is listed, from as many snapshots as it takes. */
   private static void bring(Move move, CopyPlan plan) {
+    boolean kept = Workflow.getVersion("kept-snapshots", Workflow.DEFAULT_VERSION, 1) == 1;
     int fruitless = 0;
     for (int number = plan.generations() + 1; !plan.copied(); number++) {
-      Generation generation = new Generation(new CopyRequest(move, number), plan.line());
+      Generation generation = new Generation(new CopyRequest(move, number), plan.line(), kept);
       generation.run();
       if (generation.isComplete()) {
         return;

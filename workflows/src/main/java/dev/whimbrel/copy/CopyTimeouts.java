@@ -30,25 +30,26 @@ final class CopyTimeouts {
 
   /**
    * A generation's opening: it waits for open transactions of the source, and reads what was
-   * written since the last snapshot. Seven seconds of silence mean a dead worker, which speaks
-   * every second: until then nobody goes on.
+   * written since the last snapshot. Five seconds of silence mean a dead worker, which speaks every
+   * second: until then nobody goes on. One that was silent for another reason loses little, since
+   * the snapshot lives on.
    */
   static final ActivityOptions OPEN =
       ActivityOptions.newBuilder(LIST)
           .setStartToCloseTimeout(Duration.ofDays(14))
-          .setHeartbeatTimeout(Duration.ofSeconds(7))
+          .setHeartbeatTimeout(Duration.ofSeconds(5))
           .build();
 
-  /** The snapshot: one attempt, because what it held is gone with it. */
+  /** The snapshot of an earlier release: one attempt, because what it held is gone with it. */
   static final ActivityOptions HOLD =
       ActivityOptions.newBuilder(OPEN)
           .setRetryOptions(RetryOptions.newBuilder().setMaximumAttempts(1).build())
           .build();
 
   /**
-   * Rows and indexes: two weeks for one attempt, since it lasts as long as the copy does, and
-   * without limit, since every redeploy of the workers is one. What fails by itself is tried again
-   * inside, piece by piece, and then said.
+   * Rows, indexes and the snapshot they come from: two weeks for one attempt, since it lasts as
+   * long as the copy does, and without limit, since every redeploy of the workers is one. What
+   * fails by itself is tried again inside, piece by piece, and then said.
    */
   static final ActivityOptions PIECES =
       ActivityOptions.newBuilder(OPEN)

@@ -16,14 +16,21 @@ import org.jspecify.annotations.Nullable;
 final class Generation {
   private final CopyRequest request;
   private final String size;
+  private final boolean kept;
   private int pieces;
   private boolean complete;
   private @Nullable TemporalFailure failure;
   private @Nullable TemporalFailure holderFailure;
 
-  Generation(CopyRequest request, String size) {
+  /**
+   * A snapshot that nobody has asked for yet.
+   *
+   * @param kept whether the source keeps it, so that a worker's death does not cost it
+   */
+  Generation(CopyRequest request, String size, boolean kept) {
     this.request = request;
     this.size = size;
+    this.kept = kept;
   }
 
   /** Whether everything is copied. */
@@ -47,11 +54,7 @@ final class Generation {
    * @throws TemporalFailure when something else than the snapshot keeps the copy from going on
    */
   void run() {
-    Hold hold =
-        new Hold(
-            () ->
-                call(Copy.class, CopyTimeouts.HOLD, "hold snapshot " + request.generation())
-                    .holdSnapshot(request));
+    Hold hold = new Hold(this::hold);
     try {
       if (hold.whileHeld(this::awaitOpen)) {
         copy();
@@ -63,6 +66,15 @@ final class Generation {
     CancellationScope.throwCanceled();
     if (failure != null && !complete) {
       throw failure;
+    }
+  }
+
+  private void hold() {
+    String label = "snapshot " + request.generation();
+    if (kept) {
+      call(Copy.class, CopyTimeouts.PIECES, "keep " + label).keepGeneration(request);
+    } else {
+      call(Copy.class, CopyTimeouts.HOLD, "hold " + label).holdSnapshot(request);
     }
   }
 

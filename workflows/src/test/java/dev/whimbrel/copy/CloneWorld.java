@@ -216,6 +216,11 @@ final class CloneWorld implements Cloning, Copy, Schema {
   }
 
   @Override
+  public void keepGeneration(CopyRequest request) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
   public CopyOpening openGeneration(CopyRequest request) {
     throw new UnsupportedOperationException();
   }

@@ -44,12 +44,37 @@ class CopyTest {
             new Runbooks(),
             world -> {
               world.neverEnds("openGeneration");
-              world.fail("holdSnapshot", Failures.needsHelp("no slot is free", "free one", null));
+              world.fail("keepGeneration", Failures.needsHelp("no slot is free", "free one", null));
             })) {
       MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
 
       assertThat(parked.waitingFor()).isEqualTo("replicate.copy: no slot is free");
       assertThat(parked.parked().get(0).remedy()).isEqualTo("free one");
+    }
+  }
+
+  @Test
+  void losesNoSnapshotWithTheWorkerThatHeldIt() {
+    try (Stage stage =
+        new Stage(
+            new Runbooks(),
+            world -> {
+              for (int i = 0; i < 3; i++) {
+                world.fail("keepGeneration", Failures.transientFailure("the worker is stopped"));
+              }
+              // Longer than the holder's attempts take, whoever copies.
+              for (int i = 0; i < 40; i++) {
+                world.fail("copyPieces", Failures.transientFailure("the worker is stopped"));
+                world.fail("copyPieces too", Failures.transientFailure("the worker is stopped"));
+              }
+            })) {
+      MigrationResult result = stage.result();
+
+      assertThat(result.ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(stage.world.held).containsExactly(1, 1, 1, 1);
+      assertThat(stage.world.journal())
+          .contains("copy from snapshot 1", "copied")
+          .doesNotContain("open snapshot 2");
     }
   }
 
@@ -61,7 +86,7 @@ class CopyTest {
             world -> {
               world.neverEnds("openGeneration");
               for (int i = 0; i < 12; i++) {
-                world.fail("holdSnapshot", Failures.transientFailure("the source restarts"));
+                world.fail("keepGeneration", Failures.lost("the source restarts"));
               }
             })) {
       MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);

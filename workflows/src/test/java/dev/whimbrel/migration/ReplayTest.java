@@ -54,6 +54,7 @@ class ReplayTest {
         "copied",
         "copy",
         "copied-rolled-back",
+        "kept-copy",
         "compared",
         "compared-rolled-back",
         "queried",
@@ -211,6 +212,19 @@ class ReplayTest {
       stage.world.during("copyPieces", () -> stage.untyped().signal("rollback", "because"));
       stage.result();
       write("copied-rolled-back", stage.history());
+    }
+  }
+
+  /** The snapshot's holder dies twice, and the snapshot is lost once. */
+  @Test
+  @EnabledIfSystemProperty(named = "whimbrel.record", matches = "kept")
+  void recordKeptSnapshots() throws IOException {
+    try (Stage stage = new Stage(new Runbooks(), world -> world.lostSnapshots.add(1))) {
+      for (int i = 0; i < 2; i++) {
+        stage.world.fail("keepGeneration", Failures.transientFailure("the worker is stopped"));
+      }
+      stage.result();
+      write("kept-copy", stage.history(Stage.ID + CopyWorkflow.ID_SUFFIX));
     }
   }
 

@@ -168,6 +168,9 @@ final class World
   /** Generations of the copy whose snapshot is gone when its rows are copied. */
   final Set<Integer> lostSnapshots = ConcurrentHashMap.newKeySet();
 
+  /** The snapshots that somebody began to hold, once for each attempt. */
+  final List<Integer> held = Collections.synchronizedList(new ArrayList<>());
+
   /** What lets weights be lost, one after the other. */
   final Queue<String> losses = new ConcurrentLinkedQueue<>();
 
@@ -395,9 +398,15 @@ final class World
 
   @Override
   public void holdSnapshot(CopyRequest request) {
+    keepGeneration(request);
+  }
+
+  @Override
+  public void keepGeneration(CopyRequest request) {
+    held.add(request.generation());
     while (true) {
       Activity.getExecutionContext().heartbeat(Progress.of("the snapshot is held"));
-      Deque<RuntimeException> errors = failures.get("holdSnapshot");
+      Deque<RuntimeException> errors = failures.get("keepGeneration");
       RuntimeException error = errors == null ? null : errors.poll();
       if (error != null) {
         throw error;

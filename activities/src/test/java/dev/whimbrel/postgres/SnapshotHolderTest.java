@@ -1,0 +1,302 @@
+package dev.whimbrel.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whimbrel.activity.CopyRequest;
+import dev.whimbrel.activity.CopyShare;
+import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
+import dev.whimbrel.activity.Side;
+import dev.whimbrel.secrets.Secrets;
+import dev.whimbrel.servers.Needs;
+import dev.whimbrel.servers.Program;
+import io.temporal.failure.ActivityFailure;
+import io.temporal.failure.ApplicationFailure;
+import java.sql.Connection;
+import java.time.Duration;
+import java.util.Objects;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** A copy's snapshot, which the source keeps beyond the death of whoever asked for it. */
+@Needs(Program.PG_DUMP)
+class SnapshotHolderTest {
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static Pairs pair;
+
+  private final PostgresReplication replication = new PostgresReplication(new Secrets());
+
+  /** Every table of more than sixteen pages is cut. */
+  private final PostgresCopy copy = new PostgresCopy(new Secrets(), Pace.USUAL, 16 * 8192);
+
+  private Move move;
+
+  @BeforeAll
+  static void startServers() {
+    pair = Pairs.of(15, 16);
+  }
+
+  @AfterAll
+  static void stopServers() {
+    pair.close();
+  }
+
+  @AfterEach
+  void removeStream() {
+    replication.unsubscribe(move);
+  }
+
+  @Test
+  void goesOnFromTheSameSnapshotWhenEveryWorkerHasDied() throws Exception {
+    prepare("died");
+    CopyRequest request = new CopyRequest(move, 1);
+    try (Holder first = new Holder(copy, request)) {
+      copy.openGeneration(request);
+      CopyPieces.take(request, 5);
+      first.die();
+    }
+    pair.source().execute("died", "UPDATE big SET text = 'late' WHERE id % 500 = 0");
+    CopyShare share;
+    try (Holder ignored = new Holder(copy, request)) {
+      share = copy.copyPieces(request);
+    }
+    Outcome copied = copy.finishCopy(move);
+    replication.subscribe(move);
+    replication.awaitCaughtUp(move);
+
+    assertThat(share.snapshotLost()).isFalse();
+    assertThat(copied.line()).doesNotContain("snapshots");
+    String content = "SELECT sum(hashtextextended(b::text, 0)) FROM big b";
+    assertThat(Pairs.value(pair.target(), "died", content))
+        .isEqualTo(Pairs.value(pair.source(), "died", content));
+  }
+
+  @Test
+  void letsGoOfTheSnapshotWhenTheGenerationIsOver() throws Exception {
+    prepare("over");
+    CopyRequest request = new CopyRequest(move, 1);
+    try (Holder ignored = new Holder(copy, request)) {
+      copy.openGeneration(request);
+      assertThat(keepers()).isEqualTo("1");
+    }
+
+    awaitNoKeeper();
+  }
+
+  @Test
+  void endsWhatADeadWorkerLeftWhenTheStreamIsRemoved() throws Exception {
+    prepare("removed");
+    leaveKeeper(new CopyRequest(move, 1));
+
+    replication.unsubscribe(move);
+
+    awaitNoKeeper();
+  }
+
+  @Test
+  void isNoSignOfALiveEngine() throws Exception {
+    prepare("inspected");
+    leaveKeeper(new CopyRequest(move, 1));
+    Secrets secrets = new Secrets();
+    SideLook look = new SideLook(new Databases(secrets), secrets, "inspected");
+
+    SideState left = look.at(Side.SOURCE, move.source(), null);
+    SideState alive;
+    try (Holder ignored = new Holder(copy, new CopyRequest(move, 1))) {
+      Wait.until(
+          "somebody needs it",
+          LIMIT,
+          () ->
+              onSource(
+                      "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '% hold-snapshot'")
+                  .equals("1"));
+      alive = look.at(Side.SOURCE, move.source(), null);
+    }
+
+    assertThat(Objects.requireNonNull(left.seen()).engine()).isEmpty();
+    assertThat(Objects.requireNonNull(alive.seen()).engine())
+        .containsExactly("whimbrel inspected hold-snapshot");
+  }
+
+  @Test
+  void endsWhatADeadWorkerLeftWhenTheCopyIsFinished() throws Exception {
+    prepare("finished");
+    CopyRequest request = new CopyRequest(move, 1);
+    leaveKeeper(request);
+    copy.copyPieces(request);
+
+    copy.finishCopy(move);
+
+    awaitNoKeeper();
+  }
+
+  @Test
+  void endsWhatADeadWorkerLeftWhenTheNextSnapshotIsOpened() throws Exception {
+    prepare("next");
+    leaveKeeper(new CopyRequest(move, 1));
+    try (Holder ignored = new Holder(copy, new CopyRequest(move, 2))) {
+      copy.openGeneration(new CopyRequest(move, 2));
+
+      Wait.until("one snapshot is kept", LIMIT, () -> keepers().equals("1"));
+      assertThat(
+              onSource(
+                  "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'whimbrel % snapshot _'"))
+          .isEqualTo("whimbrel next snapshot 2");
+    }
+  }
+
+  @Test
+  void makesSlotAndSnapshotAnewWhereAnAttemptDiedBeforeItsRecord() throws Exception {
+    prepare("halfway");
+    CopyRequest request = new CopyRequest(move, 1);
+    String slot = new Names("halfway").copySlot(1);
+    try (Connection dead = pair.source().connect("halfway");
+        Connection late = pair.target().connect("halfway")) {
+      dead.createStatement()
+          .execute("SELECT pg_create_logical_replication_slot('" + slot + "', 'pgoutput')");
+      dead.createStatement().execute("SET application_name = 'whimbrel halfway snapshot 1'");
+      // It has made its slot and is about to record where that begins.
+      StepLock.take(late, "snapshot halfway");
+      String made = onSource("SELECT confirmed_flush_lsn FROM pg_replication_slots");
+      pair.source().execute("halfway", "INSERT INTO small VALUES (10, 'in between')");
+
+      try (Holder ignored = new Holder(copy, request)) {
+        copy.openGeneration(request);
+        assertThat(copy.copyPieces(request).snapshotLost()).isFalse();
+
+        assertThat(onSource("SELECT confirmed_flush_lsn FROM pg_replication_slots"))
+            .isNotEqualTo(made)
+            .isEqualTo(onTarget("SELECT lsn FROM whimbrel.copy_generation"));
+      }
+      assertThat(onTarget("SELECT count(*) FROM small")).isEqualTo("10");
+      assertThat(late.isValid(5)).as("whoever could record another slot").isFalse();
+      assertThat(dead.isValid(5)).as("the session of a snapshot that nobody finds").isFalse();
+    }
+  }
+
+  @Test
+  void keepsItOnWhereItsSessionIsEndedAndAnotherSeesIt() throws Exception {
+    prepare("ended");
+    CopyRequest request = new CopyRequest(move, 1);
+    try (Holder holder = new Holder(copy, request)) {
+      copy.openGeneration(request);
+      try (CopyPieces reader = CopyPieces.open(request)) {
+        String before = keeperPid();
+        holder.endKeeper();
+        Wait.until(
+            "another session keeps it",
+            LIMIT,
+            () -> keepers().equals("1") && !keeperPid().equals(before));
+      }
+
+      assertThat(copy.copyPieces(request).snapshotLost()).isFalse();
+    }
+  }
+
+  @Test
+  void isLostWhereItsSessionIsEndedAndNobodySeesIt() throws Exception {
+    prepare("lost");
+    CopyRequest request = new CopyRequest(move, 1);
+    try (Holder holder = new Holder(copy, request)) {
+      copy.openGeneration(request);
+      holder.endKeeper();
+
+      assertThat(loss(holder))
+          .startsWith(
+              "Snapshot 1 of the copy is lost: the session that kept it was ended on the source");
+      assertThat(copy.copyPieces(request).snapshotLost()).isTrue();
+    }
+  }
+
+  @Test
+  void isOfNoUseWithAnotherSlotThanItsOwn() throws Exception {
+    prepare("replaced");
+    CopyRequest request = new CopyRequest(move, 1);
+    String slot = new Names("replaced").copySlot(1);
+    try (Holder holder = new Holder(copy, request)) {
+      copy.openGeneration(request);
+      pair.source()
+          .execute(
+              "replaced",
+              "INSERT INTO small VALUES (10, 'in between')",
+              "SELECT pg_drop_replication_slot('" + slot + "')",
+              "SELECT pg_create_logical_replication_slot('" + slot + "', 'pgoutput')");
+
+      assertThat(loss(holder))
+          .isEqualTo(
+              "Replication slot "
+                  + slot
+                  + " does not begin where the copy's snapshot ends: somebody has replaced or read it");
+      awaitNoKeeper();
+    }
+  }
+
+  @Test
+  void isNotTakenWhereALaterOneIs() throws Exception {
+    prepare("late");
+    leaveKeeper(new CopyRequest(move, 2));
+    try (Holder late = new Holder(copy, new CopyRequest(move, 1))) {
+      assertThat(loss(late))
+          .isEqualTo("Cannot hold snapshot 1 of the copy: snapshot 2 has taken its place");
+    }
+    assertThat(onSource("SELECT string_agg(slot_name, ' ') FROM pg_replication_slots"))
+        .isEqualTo(new Names("late").copySlot(2));
+  }
+
+  /** A database of two tables of which nothing is copied yet. */
+  private void prepare(String database) throws Exception {
+    move = pair.database(database);
+    pair.source()
+        .execute(
+            database,
+            "CREATE TABLE big AS SELECT i AS id, repeat('x', 100) || i AS text FROM generate_series(1, 30000) i",
+            "ALTER TABLE big ADD PRIMARY KEY (id)",
+            "CREATE TABLE small AS SELECT i AS id, 'text' AS text FROM generate_series(1, 9) i",
+            "ALTER TABLE small ADD PRIMARY KEY (id)");
+    new PostgresSchema(new Secrets()).createTables(move);
+    copy.prepareCopy(move);
+  }
+
+  /** A snapshot that the source keeps for a worker that has died. */
+  private void leaveKeeper(CopyRequest request) throws Exception {
+    try (Holder holder = new Holder(copy, request)) {
+      copy.openGeneration(request);
+      holder.die();
+    }
+    assertThat(keepers()).isEqualTo("1");
+  }
+
+  /** What a holder says of a loss that no further attempt would mend. */
+  private static String loss(Holder holder) throws Exception {
+    ApplicationFailure failure =
+        (ApplicationFailure) ((ActivityFailure) holder.failure()).getCause();
+    assertThat(failure.getType()).isEqualTo(Failures.TRANSIENT);
+    assertThat(failure.isNonRetryable()).isTrue();
+    return failure.getOriginalMessage();
+  }
+
+  private void awaitNoKeeper() {
+    Wait.until("nobody keeps a snapshot", LIMIT, () -> keepers().equals("0"));
+  }
+
+  private String keepers() throws Exception {
+    return onSource(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO $wait$%'");
+  }
+
+  private String keeperPid() throws Exception {
+    return onSource(
+        "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE query LIKE 'DO $wait$%'");
+  }
+
+  private String onSource(String sql) throws Exception {
+    return Pairs.value(pair.source(), move.migration(), sql);
+  }
+
+  private String onTarget(String sql) throws Exception {
+    return Pairs.value(pair.target(), move.migration(), sql);
+  }
+}
