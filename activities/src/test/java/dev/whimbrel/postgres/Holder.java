@@ -9,8 +9,10 @@ import io.temporal.common.RetryOptions;
 import io.temporal.testing.TestActivityEnvironment;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -44,26 +46,36 @@ final class Holder implements AutoCloseable {
             });
   }
 
+  /** Whether somebody needs the snapshot. */
+  boolean isConnected() throws SQLException {
+    return sessions("hold-snapshot", "true") > 0;
+  }
+
   /** The attempt ends as with its worker, whose sessions are gone. */
   void die() throws Exception {
-    endSessions("hold-snapshot");
+    sessions("hold-snapshot", "pg_terminate_backend(pid)");
     failure();
   }
 
   /** Ends the session of the source that keeps the snapshot. */
   void endKeeper() throws SQLException {
-    endSessions("snapshot " + request.generation());
+    sessions("snapshot " + request.generation(), "pg_terminate_backend(pid)");
   }
 
-  private void endSessions(String step) throws SQLException {
+  /** How many sessions of a name there are, of which something is asked. */
+  private int sessions(String step, String what) throws SQLException {
     Move move = request.move();
     try (Connection source =
             new Databases(new Secrets()).open(move.source(), "a person", Duration.ofSeconds(30));
-        PreparedStatement end =
+        PreparedStatement select =
             source.prepareStatement(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ?")) {
-      end.setString(1, Names.applicationName(move.migration(), step));
-      end.executeQuery().close();
+                "SELECT count(*) FILTER (WHERE %s) FROM pg_stat_activity WHERE application_name = ?"
+                    .formatted(what))) {
+      select.setString(1, Names.applicationName(move.migration(), step));
+      try (ResultSet row = select.executeQuery()) {
+        row.next();
+        return row.getInt(1);
+      }
     }
   }
 
@@ -72,7 +84,7 @@ final class Holder implements AutoCloseable {
     try {
       attempt.get(LIMIT.toSeconds(), TimeUnit.SECONDS);
     } catch (ExecutionException e) {
-      return e.getCause();
+      return Objects.requireNonNull(e.getCause());
     }
     throw new AssertionError("it has not failed");
   }

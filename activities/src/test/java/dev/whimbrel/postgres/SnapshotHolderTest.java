@@ -11,7 +11,6 @@ import dev.whimbrel.activity.Side;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
-import io.temporal.failure.ActivityFailure;
 import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
 import java.time.Duration;
@@ -32,7 +31,7 @@ class SnapshotHolderTest {
   /** Every table of more than sixteen pages is cut. */
   private final PostgresCopy copy = new PostgresCopy(new Secrets(), Pace.USUAL, 16 * 8192);
 
-  private Move move;
+  private Move move = pair.move("none");
 
   @BeforeAll
   static void startServers() {
@@ -60,8 +59,8 @@ class SnapshotHolderTest {
     }
     pair.source().execute("died", "UPDATE big SET text = 'late' WHERE id % 500 = 0");
     CopyShare share;
-    try (Holder ignored = new Holder(copy, request)) {
-      share = copy.copyPieces(request);
+    try (Holder second = new Holder(copy, request)) {
+      share = copy.copyPieces(second.request);
     }
     Outcome copied = copy.finishCopy(move);
     replication.subscribe(move);
@@ -77,9 +76,8 @@ class SnapshotHolderTest {
   @Test
   void letsGoOfTheSnapshotWhenTheGenerationIsOver() throws Exception {
     prepare("over");
-    CopyRequest request = new CopyRequest(move, 1);
-    try (Holder ignored = new Holder(copy, request)) {
-      copy.openGeneration(request);
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+      copy.openGeneration(holder.request);
       assertThat(keepers()).isEqualTo("1");
     }
 
@@ -105,14 +103,8 @@ class SnapshotHolderTest {
 
     SideState left = look.at(Side.SOURCE, move.source(), null);
     SideState alive;
-    try (Holder ignored = new Holder(copy, new CopyRequest(move, 1))) {
-      Wait.until(
-          "somebody needs it",
-          LIMIT,
-          () ->
-              onSource(
-                      "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '% hold-snapshot'")
-                  .equals("1"));
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+      Wait.until("somebody needs it", LIMIT, holder::isConnected);
       alive = look.at(Side.SOURCE, move.source(), null);
     }
 
@@ -137,8 +129,8 @@ class SnapshotHolderTest {
   void endsWhatADeadWorkerLeftWhenTheNextSnapshotIsOpened() throws Exception {
     prepare("next");
     leaveKeeper(new CopyRequest(move, 1));
-    try (Holder ignored = new Holder(copy, new CopyRequest(move, 2))) {
-      copy.openGeneration(new CopyRequest(move, 2));
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 2))) {
+      copy.openGeneration(holder.request);
 
       Wait.until("one snapshot is kept", LIMIT, () -> keepers().equals("1"));
       assertThat(
@@ -151,7 +143,6 @@ class SnapshotHolderTest {
   @Test
   void makesSlotAndSnapshotAnewWhereAnAttemptDiedBeforeItsRecord() throws Exception {
     prepare("halfway");
-    CopyRequest request = new CopyRequest(move, 1);
     String slot = new Names("halfway").copySlot(1);
     try (Connection dead = pair.source().connect("halfway");
         Connection late = pair.target().connect("halfway")) {
@@ -163,9 +154,9 @@ class SnapshotHolderTest {
       String made = onSource("SELECT confirmed_flush_lsn FROM pg_replication_slots");
       pair.source().execute("halfway", "INSERT INTO small VALUES (10, 'in between')");
 
-      try (Holder ignored = new Holder(copy, request)) {
-        copy.openGeneration(request);
-        assertThat(copy.copyPieces(request).snapshotLost()).isFalse();
+      try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+        copy.openGeneration(holder.request);
+        assertThat(copy.copyPieces(holder.request).snapshotLost()).isFalse();
 
         assertThat(onSource("SELECT confirmed_flush_lsn FROM pg_replication_slots"))
             .isNotEqualTo(made)
@@ -190,6 +181,7 @@ class SnapshotHolderTest {
             "another session keeps it",
             LIMIT,
             () -> keepers().equals("1") && !keeperPid().equals(before));
+        assertThat(reader.pair.source().isValid(5)).isTrue();
       }
 
       assertThat(copy.copyPieces(request).snapshotLost()).isFalse();
@@ -272,7 +264,7 @@ class SnapshotHolderTest {
   /** What a holder says of a loss that no further attempt would mend. */
   private static String loss(Holder holder) throws Exception {
     ApplicationFailure failure =
-        (ApplicationFailure) ((ActivityFailure) holder.failure()).getCause();
+        (ApplicationFailure) Objects.requireNonNull(holder.failure().getCause());
     assertThat(failure.getType()).isEqualTo(Failures.TRANSIENT);
     assertThat(failure.isNonRetryable()).isTrue();
     return failure.getOriginalMessage();
