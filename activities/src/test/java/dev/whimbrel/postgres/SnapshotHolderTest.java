@@ -18,6 +18,7 @@ import java.util.Objects;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** A copy's snapshot, which the source keeps beyond the death of whoever asked for it. */
@@ -25,13 +26,14 @@ import org.junit.jupiter.api.Test;
 class SnapshotHolderTest {
   private static final Duration LIMIT = Duration.ofSeconds(60);
   private static Pairs pair;
+  private static int databases;
 
   private final PostgresReplication replication = new PostgresReplication(new Secrets());
 
   /** Every table of more than sixteen pages is cut. */
   private final PostgresCopy copy = new PostgresCopy(new Secrets(), Pace.USUAL, 16 * 8192);
 
-  private Move move = pair.move("none");
+  private Move move;
 
   @BeforeAll
   static void startServers() {
@@ -43,6 +45,22 @@ class SnapshotHolderTest {
     pair.close();
   }
 
+  /** A database of two tables of which nothing is copied yet. */
+  @BeforeEach
+  void prepare() throws Exception {
+    String database = "copied" + ++databases;
+    move = pair.database(database);
+    pair.source()
+        .execute(
+            database,
+            "CREATE TABLE big AS SELECT i AS id, repeat('x', 100) || i AS text FROM generate_series(1, 30000) i",
+            "ALTER TABLE big ADD PRIMARY KEY (id)",
+            "CREATE TABLE small AS SELECT i AS id, 'text' AS text FROM generate_series(1, 9) i",
+            "ALTER TABLE small ADD PRIMARY KEY (id)");
+    new PostgresSchema(new Secrets()).createTables(move);
+    copy.prepareCopy(move);
+  }
+
   @AfterEach
   void removeStream() {
     replication.unsubscribe(move);
@@ -50,14 +68,13 @@ class SnapshotHolderTest {
 
   @Test
   void goesOnFromTheSameSnapshotWhenEveryWorkerHasDied() throws Exception {
-    prepare("died");
     CopyRequest request = new CopyRequest(move, 1);
     try (Holder first = new Holder(copy, request)) {
       copy.openGeneration(request);
       CopyPieces.take(request, 5);
       first.die();
     }
-    pair.source().execute("died", "UPDATE big SET text = 'late' WHERE id % 500 = 0");
+    pair.source().execute(move.migration(), "UPDATE big SET text = 'late' WHERE id % 500 = 0");
     CopyShare share;
     try (Holder second = new Holder(copy, request)) {
       share = copy.copyPieces(second.request);
@@ -69,13 +86,11 @@ class SnapshotHolderTest {
     assertThat(share.snapshotLost()).isFalse();
     assertThat(copied.line()).doesNotContain("snapshots");
     String content = "SELECT sum(hashtextextended(b::text, 0)) FROM big b";
-    assertThat(Pairs.value(pair.target(), "died", content))
-        .isEqualTo(Pairs.value(pair.source(), "died", content));
+    assertThat(onTarget(content)).isEqualTo(onSource(content));
   }
 
   @Test
   void letsGoOfTheSnapshotWhenTheGenerationIsOver() throws Exception {
-    prepare("over");
     try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
       copy.openGeneration(holder.request);
       assertThat(keepers()).isEqualTo("1");
@@ -86,7 +101,6 @@ class SnapshotHolderTest {
 
   @Test
   void endsWhatADeadWorkerLeftWhenTheStreamIsRemoved() throws Exception {
-    prepare("removed");
     leaveKeeper(new CopyRequest(move, 1));
 
     replication.unsubscribe(move);
@@ -96,10 +110,9 @@ class SnapshotHolderTest {
 
   @Test
   void isNoSignOfALiveEngine() throws Exception {
-    prepare("inspected");
     leaveKeeper(new CopyRequest(move, 1));
     Secrets secrets = new Secrets();
-    SideLook look = new SideLook(new Databases(secrets), secrets, "inspected");
+    SideLook look = new SideLook(new Databases(secrets), secrets, move.migration());
 
     SideState left = look.at(Side.SOURCE, move.source(), null);
     SideState alive;
@@ -110,12 +123,11 @@ class SnapshotHolderTest {
 
     assertThat(Objects.requireNonNull(left.seen()).engine()).isEmpty();
     assertThat(Objects.requireNonNull(alive.seen()).engine())
-        .containsExactly("whimbrel inspected hold-snapshot");
+        .containsExactly("whimbrel " + move.migration() + " hold-snapshot");
   }
 
   @Test
   void endsWhatADeadWorkerLeftWhenTheCopyIsFinished() throws Exception {
-    prepare("finished");
     CopyRequest request = new CopyRequest(move, 1);
     leaveKeeper(request);
     copy.copyPieces(request);
@@ -127,7 +139,6 @@ class SnapshotHolderTest {
 
   @Test
   void endsWhatADeadWorkerLeftWhenTheNextSnapshotIsOpened() throws Exception {
-    prepare("next");
     leaveKeeper(new CopyRequest(move, 1));
     try (Holder holder = new Holder(copy, new CopyRequest(move, 2))) {
       copy.openGeneration(holder.request);
@@ -136,23 +147,23 @@ class SnapshotHolderTest {
       assertThat(
               onSource(
                   "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'whimbrel % snapshot _'"))
-          .isEqualTo("whimbrel next snapshot 2");
+          .isEqualTo("whimbrel " + move.migration() + " snapshot 2");
     }
   }
 
   @Test
   void makesSlotAndSnapshotAnewWhereAnAttemptDiedBeforeItsRecord() throws Exception {
-    prepare("halfway");
-    String slot = new Names("halfway").copySlot(1);
-    try (Connection dead = pair.source().connect("halfway");
-        Connection late = pair.target().connect("halfway")) {
+    String slot = new Names(move.migration()).copySlot(1);
+    try (Connection dead = pair.source().connect(move.migration());
+        Connection late = pair.target().connect(move.migration())) {
       dead.createStatement()
           .execute("SELECT pg_create_logical_replication_slot('" + slot + "', 'pgoutput')");
-      dead.createStatement().execute("SET application_name = 'whimbrel halfway snapshot 1'");
+      dead.createStatement()
+          .execute("SET application_name = 'whimbrel " + move.migration() + " snapshot 1'");
       // It has made its slot and is about to record where that begins.
-      StepLock.take(late, "snapshot halfway");
+      StepLock.take(late, "snapshot " + move.migration());
       String made = onSource("SELECT confirmed_flush_lsn FROM pg_replication_slots");
-      pair.source().execute("halfway", "INSERT INTO small VALUES (10, 'in between')");
+      pair.source().execute(move.migration(), "INSERT INTO small VALUES (10, 'in between')");
 
       try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
         copy.openGeneration(holder.request);
@@ -170,7 +181,6 @@ class SnapshotHolderTest {
 
   @Test
   void keepsItOnWhereItsSessionIsEndedAndAnotherSeesIt() throws Exception {
-    prepare("ended");
     CopyRequest request = new CopyRequest(move, 1);
     try (Holder holder = new Holder(copy, request)) {
       copy.openGeneration(request);
@@ -190,7 +200,6 @@ class SnapshotHolderTest {
 
   @Test
   void isLostWhereItsSessionIsEndedAndNobodySeesIt() throws Exception {
-    prepare("lost");
     CopyRequest request = new CopyRequest(move, 1);
     try (Holder holder = new Holder(copy, request)) {
       copy.openGeneration(request);
@@ -205,14 +214,13 @@ class SnapshotHolderTest {
 
   @Test
   void isOfNoUseWithAnotherSlotThanItsOwn() throws Exception {
-    prepare("replaced");
     CopyRequest request = new CopyRequest(move, 1);
-    String slot = new Names("replaced").copySlot(1);
+    String slot = new Names(move.migration()).copySlot(1);
     try (Holder holder = new Holder(copy, request)) {
       copy.openGeneration(request);
       pair.source()
           .execute(
-              "replaced",
+              move.migration(),
               "INSERT INTO small VALUES (10, 'in between')",
               "SELECT pg_drop_replication_slot('" + slot + "')",
               "SELECT pg_create_logical_replication_slot('" + slot + "', 'pgoutput')");
@@ -228,28 +236,13 @@ class SnapshotHolderTest {
 
   @Test
   void isNotTakenWhereALaterOneIs() throws Exception {
-    prepare("late");
     leaveKeeper(new CopyRequest(move, 2));
     try (Holder late = new Holder(copy, new CopyRequest(move, 1))) {
       assertThat(loss(late))
           .isEqualTo("Cannot hold snapshot 1 of the copy: snapshot 2 has taken its place");
     }
     assertThat(onSource("SELECT string_agg(slot_name, ' ') FROM pg_replication_slots"))
-        .isEqualTo(new Names("late").copySlot(2));
-  }
-
-  /** A database of two tables of which nothing is copied yet. */
-  private void prepare(String database) throws Exception {
-    move = pair.database(database);
-    pair.source()
-        .execute(
-            database,
-            "CREATE TABLE big AS SELECT i AS id, repeat('x', 100) || i AS text FROM generate_series(1, 30000) i",
-            "ALTER TABLE big ADD PRIMARY KEY (id)",
-            "CREATE TABLE small AS SELECT i AS id, 'text' AS text FROM generate_series(1, 9) i",
-            "ALTER TABLE small ADD PRIMARY KEY (id)");
-    new PostgresSchema(new Secrets()).createTables(move);
-    copy.prepareCopy(move);
+        .isEqualTo(new Names(move.migration()).copySlot(2));
   }
 
   /** A snapshot that the source keeps for a worker that has died. */
