@@ -57,6 +57,11 @@ final class Holder implements AutoCloseable {
     failure();
   }
 
+  /** How many sessions of the source keep the snapshot. */
+  int keepers() throws SQLException {
+    return sessions("snapshot " + request.generation(), "state = 'active'");
+  }
+
   /** Ends the session of the source that keeps the snapshot. */
   void endKeeper() throws SQLException {
     sessions("snapshot " + request.generation(), "pg_terminate_backend(pid)");

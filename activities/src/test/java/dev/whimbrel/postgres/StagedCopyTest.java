@@ -123,6 +123,28 @@ class StagedCopyTest {
   }
 
   @Test
+  void letsGoOfTheSnapshotThatADeadWorkerLeftOfAStage() throws Exception {
+    try (StagedShop shop = new StagedShop(pair, "left")) {
+      shop.copy.prepareCopy(shop.move);
+      try (Holder holder = new Holder(shop.copy, new CopyRequest(shop.move, 1))) {
+        shop.copy.openGeneration(holder.request);
+        shop.copy.copyPieces(holder.request);
+        holder.die();
+        assertThat(holder.keepers()).isEqualTo(1);
+
+        shop.copy.startStage(shop.move);
+
+        Wait.until("nobody keeps it", Duration.ofSeconds(30), () -> holder.keepers() == 0);
+      }
+      shop.copy.followStage(shop.move);
+      shop.copy.joinStage(shop.move);
+      shop.carryStage(2);
+      shop.finish();
+      shop.assertOneStream();
+    }
+  }
+
+  @Test
   void joinsOneStageAfterTheOther() throws Exception {
     List<StageSpec> three =
         List.of(

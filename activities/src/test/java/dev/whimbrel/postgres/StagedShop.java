@@ -87,16 +87,7 @@ final class StagedShop implements AutoCloseable {
 
   /** Copies so many pieces, and stops in the middle. */
   void pieces(int generation, int count) throws Exception {
-    CopySessions sessions = new CopySessions(new Databases(new Secrets()), move);
-    CopyPair open = CopyPair.open(sessions, new CopyRequest(move, generation));
-    CopyList list = new CopyList(open.target());
-    for (int i = 0; i < count; i++) {
-      CopyList.Piece piece = list.take(move).orElseThrow();
-      long rows = new PieceWork(open, new RowPipe()).run(piece);
-      list.done(piece, rows);
-      open.target().commit();
-    }
-    open.close();
+    CopyPieces.take(new CopyRequest(move, generation), count);
   }
 
   /** Copies the stage that comes next, and makes it live. */
