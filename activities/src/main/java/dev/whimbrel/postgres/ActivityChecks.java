@@ -55,7 +55,7 @@ final class ActivityChecks {
                 + " WHERE now() - xact_start > interval '"
                 + LONG_SECONDS
                 + " seconds' AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-                + " ORDER BY xact_start LIMIT 10")) {
+                + " AND application_name NOT LIKE 'whimbrel %' ORDER BY xact_start LIMIT 10")) {
       findings.warning(
           "long-transaction",
           side.word(),

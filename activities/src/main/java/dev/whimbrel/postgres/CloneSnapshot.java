@@ -42,13 +42,16 @@ final class CloneSnapshot {
    * @return why it is lost
    */
   String keep() throws SQLException {
-    Heartbeats.beat("about to take snapshot " + number);
+    // No heartbeat before the session is open: until the first one the worker beats.
     try (Connection look = sessions.holder(application)) {
       kept.need(look);
       String[] why = new String[1];
       Heartbeats.during(
           () -> Progress.of("snapshot %d is kept by the source".formatted(number)),
-          () -> Heartbeats.abort(look),
+          () -> {
+            Heartbeats.abort(look);
+            kept.leave();
+          },
           () -> why[0] = watch(look));
       return why[0];
     } finally {

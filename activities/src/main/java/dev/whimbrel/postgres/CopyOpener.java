@@ -59,7 +59,7 @@ final class CopyOpener {
     CopySessions sessions = new CopySessions(databases, move);
     try (Connection source = databases.open(move.source(), application, ANSWER);
         Connection target = sessions.target()) {
-      Heartbeats.beat("waiting for snapshot " + number);
+      // No heartbeat before this wait: until the first one the worker beats for the activity.
       StepLock.take(target, "copy " + move.migration());
       CopyGenerations generations = new CopyGenerations(target);
       names = CopyStages.names(move, target);

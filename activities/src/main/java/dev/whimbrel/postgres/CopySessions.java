@@ -167,14 +167,17 @@ final class CopySessions {
     }
   }
 
-  /** A session on the source that keeps a snapshot; one answer may take half a minute. */
+  /** A session on the source that needs a snapshot; one answer may take half a minute. */
   Connection holder(String name) throws SQLException {
     return prepared(databases.open(move.source(), name, HOLDER), PINNED);
   }
 
-  /** A session on the source that its server keeps on, whoever waits for its one long answer. */
+  /**
+   * A session on the source that its server keeps on, whoever waits for its one long answer; until
+   * then an answer may take half a minute.
+   */
   Connection keeper(String name) throws SQLException {
-    Connection session = prepared(open(Side.SOURCE, name, SIMPLE), PINNED);
+    Connection session = prepared(databases.open(move.source(), name, HOLDER, SIMPLE), PINNED);
     leaveAlone(session, name);
     return session;
   }

@@ -7,10 +7,12 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.FutureTask;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 
@@ -33,13 +35,9 @@ final class KeptSnapshot {
       DO $wait$
       DECLARE needed timestamptz := pg_catalog.clock_timestamp();
       BEGIN
+        PERFORM pg_catalog.pg_advisory_lock_shared(%3$d);
         LOOP
-          IF EXISTS (
-            SELECT FROM pg_catalog.pg_locks l
-             WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ShareLock' AND l.objsubid = 1
-               AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
-                                  WHERE d.datname = pg_catalog.current_database())
-               AND ((l.classid::bigint << 32) | l.objid::bigint) = %1$s) THEN
+          IF EXISTS (%1$s) THEN
             needed := pg_catalog.clock_timestamp();
           ELSIF pg_catalog.clock_timestamp() - needed > interval '%2$d ms' THEN
             RETURN;
@@ -48,12 +46,21 @@ final class KeptSnapshot {
         END LOOP;
       END $wait$""";
 
+  /** Whether anybody holds a lock; seen by every role, and whatever a server keeps track of. */
+  private static final String HELD =
+      """
+      SELECT FROM pg_catalog.pg_locks l
+       WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ShareLock' AND l.objsubid = 1
+         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                            WHERE d.datname = pg_catalog.current_database())
+         AND ((l.classid::bigint << 32) | l.objid::bigint) = %d""";
+
   private final CopySessions sessions;
   private final int number;
   private final Duration patience;
   private final String application;
   private @Nullable FutureTask<Optional<String>> waiting;
-  private @Nullable Connection keeper;
+  private volatile @Nullable Connection keeper;
 
   /**
    * A snapshot that nobody keeps yet, or another worker.
@@ -74,9 +81,11 @@ final class KeptSnapshot {
 
   /** Ends what keeps the snapshots before this one. */
   static void endBefore(Connection source, Move move, int number) throws SQLException {
-    for (int earlier = 1; earlier < number; earlier++) {
-      end(source, application(move, earlier));
-    }
+    end(
+        source,
+        IntStream.range(1, number)
+            .mapToObj(earlier -> application(move, earlier))
+            .toArray(String[]::new));
   }
 
   /** Ends what keeps any snapshot of this migration. */
@@ -96,12 +105,12 @@ final class KeptSnapshot {
     end(look, application);
   }
 
-  private static void end(Connection source, String application) throws SQLException {
+  private static void end(Connection source, String... applications) throws SQLException {
     try (PreparedStatement end =
         source.prepareStatement(
             "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
-                + " WHERE application_name = ? AND datname = pg_catalog.current_database()")) {
-      end.setString(1, application);
+                + " WHERE application_name = ANY (?) AND datname = pg_catalog.current_database()")) {
+      end.setArray(1, source.createArrayOf("text", applications));
       end.executeQuery().close();
     }
   }
@@ -110,15 +119,15 @@ final class KeptSnapshot {
   void need(Connection look) throws SQLException {
     try (PreparedStatement lock =
         look.prepareStatement("SELECT pg_catalog.pg_advisory_lock_shared(?)")) {
-      lock.setLong(1, key(look));
+      lock.setLong(1, key(look, "needs"));
       lock.executeQuery().close();
     }
   }
 
-  private long key(Connection look) throws SQLException {
+  private long key(Connection look, String who) throws SQLException {
     try (PreparedStatement select =
-        look.prepareStatement("SELECT pg_catalog.hashtextextended('whimbrel needs ' || ?, 0)")) {
-      select.setString(1, application);
+        look.prepareStatement("SELECT pg_catalog.hashtextextended(?, 0)")) {
+      select.setString(1, "whimbrel " + who + " " + application);
       try (ResultSet row = select.executeQuery()) {
         row.next();
         return row.getLong(1);
@@ -136,20 +145,25 @@ final class KeptSnapshot {
   /**
    * Lets the session wait, and returns when it does.
    *
-   * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} when it does not begin to
+   * @throws io.temporal.failure.ApplicationFailure {@code Transient} when it does not begin to
    */
   void letWait(Connection look, Connection session) throws SQLException {
-    String sql = WAIT.formatted(key(look), patience.toMillis());
+    String sql =
+        WAIT.formatted(HELD.formatted(key(look, "needs")), patience.toMillis(), key(look, "keeps"));
+    // One of the same name that an earlier attempt opened may be about to end.
+    String own =
+        "%s AND l.pid = %d"
+            .formatted(
+                HELD.formatted(key(look, "keeps")),
+                session.unwrap(PGConnection.class).getBackendPID());
     waiting = AtOnce.beside("snapshot", () -> ended(session, sql));
     Instant deadline = Instant.now().plus(ANSWER);
-    while (!isKept(look)) {
+    while (!finds(look, own)) {
       Optional<String> ended = ended();
       if (ended.isPresent() || Instant.now().isAfter(deadline)) {
-        throw Failures.needsHelp(
+        throw Failures.transientFailure(
             "Cannot keep a snapshot on the source: "
-                + ended.orElse("its session does not begin to wait"),
-            "mend what the message names, then begin again",
-            null);
+                + ended.orElse("its session does not begin to wait"));
       }
       Pause.of(Duration.ofMillis(50));
     }
@@ -158,6 +172,7 @@ final class KeptSnapshot {
   /** Never returns while the snapshot is kept; what ended it in words. */
   private static Optional<String> ended(Connection session, String sql) {
     try {
+      session.setNetworkTimeout(Runnable::run, 0);
       Verbatim.execute(session, sql);
       return Optional.of("nobody needed it");
     } catch (SQLException e) {
@@ -173,14 +188,13 @@ final class KeptSnapshot {
 
   /** Whether a session keeps it, whoever has begun that. */
   boolean isKept(Connection look) throws SQLException {
-    try (PreparedStatement select =
-        look.prepareStatement(
-            "SELECT FROM pg_catalog.pg_stat_activity WHERE application_name = ?"
-                + " AND state = 'active' AND datname = pg_catalog.current_database()")) {
-      select.setString(1, application);
-      try (ResultSet row = select.executeQuery()) {
-        return row.next();
-      }
+    return finds(look, HELD.formatted(key(look, "keeps")));
+  }
+
+  private static boolean finds(Connection look, String sql) throws SQLException {
+    try (Statement statement = look.createStatement();
+        ResultSet row = statement.executeQuery(sql)) {
+      return row.next();
     }
   }
 

@@ -87,11 +87,7 @@ public final class PostgresCopy implements Copy {
 
   @Override
   public void keepGeneration(CopyRequest request) {
-    try {
-      new SnapshotHolder(databases, request).hold();
-    } catch (SQLException e) {
-      throw SqlFailures.of("Cannot hold snapshot " + request.generation() + " of the copy", e);
-    }
+    new SnapshotHolder(databases, request).hold();
   }
 
   @Override

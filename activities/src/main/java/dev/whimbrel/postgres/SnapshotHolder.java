@@ -37,7 +37,9 @@ final class SnapshotHolder {
   private volatile Progress seen;
   private volatile @Nullable Connection recording;
   private volatile @Nullable Connection creating;
-  private volatile boolean begun;
+
+  /** Whether this attempt has looked for the record of a snapshot, and there is none. */
+  private volatile boolean missing;
 
   /** A snapshot that nobody has taken yet, or an earlier attempt has. */
   SnapshotHolder(Databases databases, CopyRequest request) {
@@ -53,13 +55,13 @@ final class SnapshotHolder {
 
   /**
    * Returns never: ends when the activity is cancelled, or when the snapshot is lost. What fails
-   * while the source keeps the snapshot may be tried again, and finds it.
+   * while there is a snapshot, or may be one, is to be tried again, and finds it.
    *
    * @throws ApplicationFailure {@code Transient} and not to be tried again, when the snapshot was
-   *     lost or never was; {@code NeedsHelp} when there can be none
+   *     lost or never was; {@code NeedsHelp} when there can be none, or the slot is lost
    */
-  void hold() throws SQLException {
-    Heartbeats.beat(seen);
+  void hold() {
+    // No heartbeat before the session is open: until the first one the worker beats.
     try (Connection look = sessions.holder(application)) {
       // One holder at a time, whatever an older one that woke up again may still have in mind.
       StepLock.take(look, "snapshot " + move.migration());
@@ -69,26 +71,30 @@ final class SnapshotHolder {
           () -> abort(look),
           () -> {
             String lsn = begin(look);
-            begun = true;
             watch(look, lsn);
           });
     } catch (ActivityCanceledException e) {
       letGo();
       throw e;
     } catch (SQLException e) {
-      if (begun) {
-        throw e;
-      }
-      throw forGood(SqlFailures.of("Cannot hold snapshot " + generation + " of the copy", e));
+      throw told(e);
     } catch (ApplicationFailure e) {
-      if (begun && !e.isNonRetryable()) {
-        throw e;
-      }
-      letGo();
-      throw forGood(e);
+      throw missing ? forGood(e) : e;
     } finally {
       kept.leave();
     }
+  }
+
+  private RuntimeException told(SQLException e) {
+    RuntimeException told =
+        SqlFailures.of("Cannot hold snapshot " + generation + " of the copy", e);
+    if (missing) {
+      return forGood(told);
+    }
+    // Others have a snapshot, which is not to be given up for a session that cannot be had now.
+    return SqlFailures.is(e, SqlFailures.TOO_MANY_CONNECTIONS)
+        ? Failures.transientFailure(String.valueOf(told.getMessage()))
+        : told;
   }
 
   /** There is no snapshot yet, so that there is none to be found: another generation follows. */
@@ -100,6 +106,7 @@ final class SnapshotHolder {
 
   private void abort(Connection look) {
     Heartbeats.abort(look);
+    kept.leave();
     for (Connection each : new @Nullable Connection[] {recording, creating}) {
       if (each != null) {
         Heartbeats.abort(each);
@@ -143,6 +150,7 @@ final class SnapshotHolder {
     try (Connection target = target()) {
       kept.goOn(look, target);
     } catch (Snapshots.Gone e) {
+      letGo();
       try (Connection target = target()) {
         throw Failures.lost(
             "Snapshot %d of the copy is lost: %s"
@@ -156,6 +164,8 @@ final class SnapshotHolder {
     try (Connection target = target()) {
       recording = target;
       CopySessions.keep(target);
+      // Whoever goes on from the record must find it behind a fail-over too.
+      Verbatim.execute(target, "SET synchronous_commit = on");
       // Held until the record: an older attempt must not name its own slot's position behind the
       // slot that is made here.
       StepLock.take(target, "snapshot " + move.migration());
@@ -163,13 +173,11 @@ final class SnapshotHolder {
       if (generations.find(generation).isPresent()) {
         return generations.find(generation).map(Generation::lsn).orElseThrow();
       }
+      missing = true;
       mustBeWanted(generations);
-      // One that an attempt left behind before it was recorded: nobody can find its snapshot.
-      kept.end(look);
-      if (move.offline()) {
-        return beginClosed(look, target);
-      }
-      return beginWithSlot(look, target);
+      String lsn = move.offline() ? beginClosed(look, target) : beginWithSlot(look, target);
+      missing = false;
+      return lsn;
     } catch (Snapshots.Gone e) {
       throw Failures.transientFailure(e.why() + " before anybody could read it");
     } finally {
@@ -190,6 +198,7 @@ final class SnapshotHolder {
     Authority.require(look, move.migration(), Side.SOURCE);
     // Before the snapshot: it shows all that was written before the source was closed.
     String behind = ClosedCopy.behind(ClosedCopy.closing(move, look));
+    kept.end(look);
     Connection keeper = kept.open();
     String own = Snapshots.take(keeper);
     String lsn = Answers.text(keeper, "SELECT pg_catalog.pg_current_wal_insert_lsn()");
@@ -206,6 +215,8 @@ final class SnapshotHolder {
       // One that was frozen up to here would leave a slot behind that nobody drops.
       Authority.require(look, move.migration(), Side.SOURCE);
       ReleasedSlots.refuseNew(look, move.migration());
+      // What an attempt left behind before its record: nobody can find that snapshot.
+      kept.end(look);
       dropSlot(look);
       seen = Progress.of("creating slot " + slot() + ", which waits for open transactions");
       String[] made = createSlot(creator);
@@ -277,15 +288,23 @@ final class SnapshotHolder {
         if (row.getBoolean(2)) {
           return row.getString(1);
         }
-        throw Failures.lost(
+        throw useless(
             "Replication slot %s does not begin where the copy's snapshot ends: somebody has replaced or read it"
-                .formatted(slot()));
+                .formatted(slot()),
+            "find out who did, then retry: everything is copied anew");
       }
     }
-    throw Failures.lost(
+    throw useless(
         "The source has lost replication slot "
             + slot()
-            + ": look for max_slot_wal_keep_size and idle_replication_slot_timeout");
+            + ": look for max_slot_wal_keep_size and idle_replication_slot_timeout",
+        "give the slot room, then retry: everything is copied anew");
+  }
+
+  /** What is copied without its slot is copied in vain, and might be again. */
+  private RuntimeException useless(String message, String remedy) {
+    letGo();
+    return Failures.needsHelp(message, remedy, "whimbrel retry " + move.migration());
   }
 
   private String slot() {

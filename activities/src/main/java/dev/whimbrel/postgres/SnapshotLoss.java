@@ -31,7 +31,10 @@ final class SnapshotLoss {
       return row.getBoolean(1)
           ? "the standby has ended the session that kept it%s. Fix, for as long as the clone is made: on the standby ALTER SYSTEM SET hot_standby_feedback = on; or max_standby_streaming_delay = -1; then SELECT pg_reload_conf();"
               .formatted(heard.isEmpty() ? ", for its recovery unless somebody else did" : heard)
-          : "the session that kept it was ended on the source" + heard;
+          : "the session that kept it was ended on the source"
+              + (heard.isEmpty()
+                  ? ", by somebody or since nobody had needed it for an hour"
+                  : heard);
     }
   }
 }

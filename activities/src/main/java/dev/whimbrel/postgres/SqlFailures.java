@@ -50,6 +50,10 @@ final class SqlFailures {
   static RuntimeException of(String doing, SQLException e) {
     String state = e.getSQLState() == null ? "" : e.getSQLState();
     String message = doing + ": " + firstLine(e) + (state.isEmpty() ? "" : " (" + state + ")");
+    if (Thread.currentThread().isInterrupted()) {
+      // The driver says then that something unusual has occurred, and the like.
+      return Failures.transientFailure(message + "; this worker is being stopped");
+    }
     return switch (state) {
       case "28P01", "28000" ->
           Failures.needsHelp(

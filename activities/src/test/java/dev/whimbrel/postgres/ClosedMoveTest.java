@@ -239,7 +239,30 @@ class ClosedMoveTest {
   }
 
   @Test
-  void keepsWhatIsCopiedWhereEverybodyDiesAndNobodyWroteMeanwhile() throws Exception {
+  void goesOnFromItsSnapshotWhereEveryWorkerDies() throws Exception {
+    try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
+      shop.close(1);
+      shop.copy.prepareCopy(shop.move);
+      CopyRequest request = new CopyRequest(shop.move, 1);
+      try (Holder holder = new Holder(shop.copy, request)) {
+        shop.copy.openGeneration(request);
+        holder.die();
+        assertThat(holder.keepers()).isEqualTo(1);
+      }
+      try (Holder holder = new Holder(shop.copy, request)) {
+        assertThat(shop.copy.copyPieces(holder.request).snapshotLost()).isFalse();
+      }
+      assertThat(shop.copy.finishCopy(shop.move).line()).doesNotContain("snapshots");
+      shop.schema.createRest(shop.move);
+      shop.readied();
+
+      assertThat(shop.compare().findings()).isEmpty();
+      assertThat(shop.switchover.handOver(shop.handOver(1)).handedOver()).isTrue();
+    }
+  }
+
+  @Test
+  void keepsWhatIsCopiedWhereTheSourceCrashesAndNobodyWroteMeanwhile() throws Exception {
     try (ClosedShop shop = new ClosedShop(pair, database()).prepared()) {
       shop.close(1);
       shop.copy.prepareCopy(shop.move);

@@ -43,7 +43,7 @@ class SilentConnectionsTest {
       PostgresCopy copy = new PostgresCopy(new Secrets(), Pace.USUAL, 16 * 8192);
       copy.prepareCopy(move);
       List<CopyShare> shares;
-      // The holder's connection is straight: it would only be given up too.
+      // The holder's connection is straight: it would only be tried again.
       try (Holder holder = new Holder(copy, new CopyRequest(pair.move("shop"), 1))) {
         copy.openGeneration(holder.request);
         CopyRequest request = new CopyRequest(move, 1);

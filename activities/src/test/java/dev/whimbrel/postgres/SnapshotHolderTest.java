@@ -8,12 +8,15 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
+import dev.whimbrel.servers.Relay;
 import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -102,10 +105,65 @@ class SnapshotHolderTest {
   @Test
   void endsWhatADeadWorkerLeftWhenTheStreamIsRemoved() throws Exception {
     leaveKeeper(new CopyRequest(move, 1));
+    try (Connection late = pair.target().connect(move.migration())) {
+      StepLock.take(late, "snapshot " + move.migration());
 
-    replication.unsubscribe(move);
+      replication.unsubscribe(move);
 
+      assertThat(late.isValid(5)).as("whoever is about to record a snapshot").isFalse();
+    }
     awaitNoKeeper();
+  }
+
+  @Test
+  void isNotGivenUpByAnAttemptThatCannotLookForIt() throws Exception {
+    CopyRequest request = new CopyRequest(move, 1);
+    leaveKeeper(request);
+    PostgresSpec nobody = at("postgres://postgres@127.0.0.1:1/nowhere");
+    for (Move cutOff : List.of(between(nobody, move.target()), between(move.source(), nobody))) {
+      try (Holder second = new Holder(copy, new CopyRequest(cutOff, 1))) {
+        ApplicationFailure failure = failure(second);
+
+        assertThat(failure.getType()).isEqualTo(Failures.TRANSIENT);
+        assertThat(failure.isNonRetryable()).as("it is tried again").isFalse();
+      }
+    }
+
+    assertThat(keepers()).isEqualTo("1");
+    try (Holder third = new Holder(copy, request)) {
+      assertThat(copy.copyPieces(third.request).snapshotLost()).isFalse();
+    }
+  }
+
+  @Test
+  void isKeptWhereTheSourceTracksNoActivity() throws Exception {
+    pair.source()
+        .execute("postgres", "ALTER DATABASE " + move.migration() + " SET track_activities = off");
+    try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+      copy.openGeneration(holder.request);
+
+      assertThat(copy.copyPieces(holder.request).snapshotLost()).isFalse();
+    }
+  }
+
+  @Test
+  void isNotWaitedForWhereTheSourceFallsSilentBeforeItIsKept() throws Exception {
+    try (Relay far = Relay.to(pair.source().port(), Duration.ofMillis(100))) {
+      Move relayed = between(at(pair.source().url(move.migration(), far)), move.target());
+      try (Holder holder = new Holder(copy, new CopyRequest(relayed, 1))) {
+        Wait.until(
+            "its session sees the snapshot",
+            LIMIT,
+            () ->
+                onSource(
+                        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'whimbrel "
+                            + holder.request.move().migration()
+                            + " snapshot 1' AND state = 'idle in transaction'")
+                    .equals("1"));
+        far.abandon();
+      }
+    }
+    assertThat(onTarget("SELECT count(*) FROM whimbrel.copy_generation")).isEqualTo("0");
   }
 
   @Test
@@ -172,10 +230,10 @@ class SnapshotHolderTest {
         assertThat(onSource("SELECT confirmed_flush_lsn FROM pg_replication_slots"))
             .isNotEqualTo(made)
             .isEqualTo(onTarget("SELECT lsn FROM whimbrel.copy_generation"));
+        assertThat(late.isValid(5)).as("whoever could record another slot").isFalse();
+        assertThat(dead.isValid(5)).as("the session of a snapshot that nobody finds").isFalse();
       }
       assertThat(onTarget("SELECT count(*) FROM small")).isEqualTo("10");
-      assertThat(late.isValid(5)).as("whoever could record another slot").isFalse();
-      assertThat(dead.isValid(5)).as("the session of a snapshot that nobody finds").isFalse();
     }
   }
 
@@ -194,7 +252,8 @@ class SnapshotHolderTest {
         assertThat(reader.pair.source().isValid(5)).isTrue();
       }
 
-      assertThat(copy.copyPieces(request).snapshotLost()).isFalse();
+      CopyShare share = copy.copyPieces(request);
+      assertThat(share.snapshotLost()).as(share.why()).isFalse();
     }
   }
 
@@ -225,7 +284,9 @@ class SnapshotHolderTest {
               "SELECT pg_drop_replication_slot('" + slot + "')",
               "SELECT pg_create_logical_replication_slot('" + slot + "', 'pgoutput')");
 
-      assertThat(loss(holder))
+      ApplicationFailure failure = failure(holder);
+      assertThat(failure.getType()).isEqualTo(Failures.NEEDS_HELP);
+      assertThat(failure.getOriginalMessage())
           .isEqualTo(
               "Replication slot "
                   + slot
@@ -254,13 +315,31 @@ class SnapshotHolderTest {
     assertThat(keepers()).isEqualTo("1");
   }
 
+  private static PostgresSpec at(String url) {
+    return new PostgresSpec(url, null, null, null);
+  }
+
+  private Move between(PostgresSpec source, PostgresSpec target) {
+    return new Move(
+        move.migration(),
+        source,
+        target,
+        move.connect(),
+        move.leftBehind(),
+        move.jobs(),
+        move.maxLag());
+  }
+
   /** What a holder says of a loss that no further attempt would mend. */
   private static String loss(Holder holder) throws Exception {
-    ApplicationFailure failure =
-        (ApplicationFailure) Objects.requireNonNull(holder.failure().getCause());
+    ApplicationFailure failure = failure(holder);
     assertThat(failure.getType()).isEqualTo(Failures.TRANSIENT);
     assertThat(failure.isNonRetryable()).isTrue();
     return failure.getOriginalMessage();
+  }
+
+  private static ApplicationFailure failure(Holder holder) throws Exception {
+    return (ApplicationFailure) Objects.requireNonNull(holder.failure().getCause());
   }
 
   private void awaitNoKeeper() {
@@ -269,12 +348,12 @@ class SnapshotHolderTest {
 
   private String keepers() throws Exception {
     return onSource(
-        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO $wait$%'");
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'DO $wait$%'");
   }
 
   private String keeperPid() throws Exception {
     return onSource(
-        "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE query LIKE 'DO $wait$%'");
+        "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'DO $wait$%'");
   }
 
   private String onSource(String sql) throws Exception {

@@ -34,9 +34,7 @@ class OfflineMoveTest {
 
       assertThat(closed.closed()).isNotNull();
       assertThat(closed.rollback().possible()).isTrue();
-      // A snapshot that is lost with the worker costs nothing: the next one shows the same rows.
-      assertThat(outcome(end, "replicate.copy").replace("; 2 snapshots, 0 B copied twice", ""))
-          .doesNotContain("copied twice");
+      assertThat(outcome(end, "replicate.copy")).doesNotContain("snapshots");
       assertThat(end.steps().stream().filter(step -> step.id().equals("replicate.subscribe")))
           .isEmpty();
     }

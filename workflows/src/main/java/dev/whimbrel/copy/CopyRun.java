@@ -60,7 +60,7 @@ public final class CopyRun implements CopyWorkflow {
     call(Copy.class, CopyTimeouts.JOIN, stage + "make one stream").joinStage(move);
   }
 
-  /** A holder that died costs a generation; what cannot go away by itself is said at once. */
+  /** A snapshot that is lost costs a generation; what cannot go away by itself is said at once. */
   private static void askForHelp(@Nullable TemporalFailure lost, int fruitless) {
     if (lost != null && (fruitless >= CopyTimeouts.FRUITLESS || !mayPass(lost))) {
       throw lost;

@@ -43,6 +43,7 @@ final class CopyTimeouts {
   /** The snapshot of an earlier release: one attempt, because what it held is gone with it. */
   static final ActivityOptions HOLD =
       ActivityOptions.newBuilder(OPEN)
+          .setHeartbeatTimeout(Duration.ofSeconds(7))
           .setRetryOptions(RetryOptions.newBuilder().setMaximumAttempts(1).build())
           .build();
 

@@ -57,7 +57,7 @@ final class Generation {
     Hold hold = new Hold(this::hold);
     try {
       if (hold.whileHeld(this::awaitOpen)) {
-        copy();
+        copy(hold);
       }
     } finally {
       hold.end();
@@ -92,12 +92,13 @@ final class Generation {
     }
   }
 
-  private void copy() {
+  private void copy(Hold hold) {
     Copiers copiers =
         new Copiers(
             request.move().jobs(),
             label -> call(Copy.class, CopyTimeouts.PIECES, label).copyPieces(request));
-    complete = copiers.copy(size);
+    // A holder that lived in one worker may be gone while others go on with its snapshot.
+    complete = kept ? hold.whileHeld(() -> copiers.copy(size)) : copiers.copy(size);
     pieces = copiers.pieces();
     failure = copiers.failure();
   }

@@ -79,6 +79,26 @@ class CopyTest {
   }
 
   @Test
+  void copiesNothingInVainWhereTheSlotIsLost() {
+    try (Stage stage =
+        new Stage(
+            new Runbooks(),
+            world -> {
+              world.neverEnds("copyPieces");
+              world.during(
+                  "openGeneration",
+                  () ->
+                      world.fail(
+                          "keepGeneration",
+                          Failures.needsHelp("the slot is lost", "copy anew", null)));
+            })) {
+      MigrationStatus parked = stage.awaitState(State.NEEDS_HELP);
+
+      assertThat(parked.waitingFor()).isEqualTo("replicate.copy: the slot is lost");
+    }
+  }
+
+  @Test
   void asksWhenNoSnapshotLivesLongEnoughForAnything() {
     try (Stage stage =
         new Stage(
