@@ -28,6 +28,9 @@ import org.junit.jupiter.api.Test;
 @Needs(Program.PG_DUMP)
 class SnapshotHolderTest {
   private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final String KEEPERS =
+      "FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'DO $wait$%'";
+
   private static Pairs pair;
   private static int databases;
 
@@ -243,12 +246,12 @@ class SnapshotHolderTest {
     try (Holder holder = new Holder(copy, request)) {
       copy.openGeneration(request);
       try (CopyPieces reader = CopyPieces.open(request)) {
-        String before = keeperPid();
+        String before = onSource("SELECT pid " + KEEPERS);
         holder.endKeeper();
         Wait.until(
             "another session keeps it",
             LIMIT,
-            () -> keepers().equals("1") && !keeperPid().equals(before));
+            () -> onSource("SELECT count(*) " + KEEPERS + " AND pid <> " + before).equals("1"));
         assertThat(reader.pair.source().isValid(5)).isTrue();
       }
 
@@ -347,13 +350,7 @@ class SnapshotHolderTest {
   }
 
   private String keepers() throws Exception {
-    return onSource(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'DO $wait$%'");
-  }
-
-  private String keeperPid() throws Exception {
-    return onSource(
-        "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'DO $wait$%'");
+    return onSource("SELECT count(*) " + KEEPERS);
   }
 
   private String onSource(String sql) throws Exception {
