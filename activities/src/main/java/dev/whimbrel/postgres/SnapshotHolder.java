@@ -9,11 +9,10 @@ import dev.whimbrel.postgres.CopyGenerations.Generation;
 import io.temporal.client.ActivityCanceledException;
 import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,10 +29,10 @@ final class SnapshotHolder {
   private final Databases databases;
   private final Move move;
   private final int generation;
-  private final Names names;
   private final String application;
   private final CopySessions sessions;
   private final KeptSnapshot kept;
+  private final CopySlot slot;
   private volatile Progress seen;
   private volatile @Nullable Connection recording;
   private volatile @Nullable Connection creating;
@@ -46,7 +45,7 @@ final class SnapshotHolder {
     this.databases = databases;
     this.move = request.move();
     this.generation = request.generation();
-    this.names = new Names(move.migration());
+    this.slot = new CopySlot(move, generation);
     this.application = Names.applicationName(move.migration(), "hold-snapshot");
     this.sessions = new CopySessions(databases, move);
     this.kept = new KeptSnapshot(sessions, request, KeptSnapshot.PATIENCE);
@@ -134,13 +133,26 @@ final class SnapshotHolder {
       String line =
           move.offline()
               ? "snapshot %d is held".formatted(generation)
-              : "snapshot %d is held, %s of WAL kept".formatted(generation, wal(look, lsn));
+              : "snapshot %d is held, %s of WAL kept".formatted(generation, kept(look, lsn));
       if (move.staged()) {
         live.look();
       }
       seen = live.saidWith(line);
       Pause.of(LOOK);
     }
+  }
+
+  /** What is copied without its slot is copied in vain, and might be again. */
+  private String kept(Connection look, String lsn) throws SQLException {
+    Optional<String> doubt = slot.doubt(look, lsn);
+    if (doubt.isPresent()) {
+      letGo();
+      throw Failures.needsHelp(
+          doubt.get(),
+          "mend what the message names, then retry: everything is copied anew",
+          "whimbrel retry " + move.migration());
+    }
+    return slot.kept(look);
   }
 
   private void keep(Connection look) throws SQLException {
@@ -217,13 +229,13 @@ final class SnapshotHolder {
       ReleasedSlots.refuseNew(look, move.migration());
       // What an attempt left behind before its record: nobody can find that snapshot.
       kept.end(look);
-      dropSlot(look);
-      seen = Progress.of("creating slot " + slot() + ", which waits for open transactions");
-      String[] made = createSlot(creator);
+      slot.drop(look);
+      seen = Progress.of("creating slot " + slot.name() + ", which waits for open transactions");
+      CopySlot.Made made = slot.create(creator);
       Connection keeper = kept.open();
-      String own = Snapshots.enter(keeper, List.of(made[0]), null, generation);
-      keep(look, keeper, target, new Taken(own, slot(), made[1]));
-      return made[1];
+      String own = Snapshots.enter(keeper, List.of(made.snapshot()), null, generation);
+      keep(look, keeper, target, new Taken(own, slot.name(), made.lsn()));
+      return made.lsn();
     } finally {
       creating = null;
     }
@@ -248,66 +260,7 @@ final class SnapshotHolder {
     }
   }
 
-  /** The name of the snapshot that was exported with it, and where the slot begins. */
-  private String[] createSlot(Connection creator) throws SQLException {
-    try (Statement statement = creator.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                "CREATE_REPLICATION_SLOT "
-                    + Quoting.identifier(slot())
-                    + " LOGICAL pgoutput EXPORT_SNAPSHOT")) {
-      row.next();
-      return new String[] {row.getString("snapshot_name"), row.getString("consistent_point")};
-    }
-  }
-
   private Connection target() throws SQLException {
     return databases.open(move.target(), application, ANSWER);
-  }
-
-  /** One that an attempt left behind which was given up before anybody read its snapshot. */
-  private void dropSlot(Connection look) throws SQLException {
-    try (Statement statement = look.createStatement()) {
-      statement.execute(
-          "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = "
-              + Quoting.literal(slot()));
-    }
-  }
-
-  /** How much of the log the slot keeps, which has to be the one that belongs to the snapshot. */
-  private String wal(Connection look, String lsn) throws SQLException {
-    try (Statement statement = look.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                "SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_current_wal_lsn() - restart_lsn),"
-                    + " confirmed_flush_lsn = %s::pg_catalog.pg_lsn".formatted(Quoting.literal(lsn))
-                    + " FROM pg_catalog.pg_replication_slots WHERE wal_status <> 'lost'"
-                    + " AND slot_name = "
-                    + Quoting.literal(slot()))) {
-      if (row.next()) {
-        if (row.getBoolean(2)) {
-          return row.getString(1);
-        }
-        throw useless(
-            "Replication slot %s does not begin where the copy's snapshot ends: somebody has replaced or read it"
-                .formatted(slot()),
-            "find out who did, then retry: everything is copied anew");
-      }
-    }
-    throw useless(
-        "The source has lost replication slot "
-            + slot()
-            + ": look for max_slot_wal_keep_size and idle_replication_slot_timeout",
-        "give the slot room, then retry: everything is copied anew");
-  }
-
-  /** What is copied without its slot is copied in vain, and might be again. */
-  private RuntimeException useless(String message, String remedy) {
-    letGo();
-    return Failures.needsHelp(message, remedy, "whimbrel retry " + move.migration());
-  }
-
-  private String slot() {
-    return names.copySlot(generation);
   }
 }
