@@ -286,6 +286,15 @@ final class Journey implements AutoCloseable {
     return end;
   }
 
+  /** What a step says that it has done; empty where it has not ended. */
+  static String outcome(MigrationStatus status, String step) {
+    return status.steps().stream()
+        .filter(each -> each.id().equals(step))
+        .map(each -> String.valueOf(each.outcome()))
+        .findFirst()
+        .orElse("");
+  }
+
   /** Ends the load and holds the ledger against the side that is the truth. */
   Judgement judge(boolean onTarget) throws SQLException {
     writers.close();

@@ -2,6 +2,7 @@ package dev.whimbrel.lab;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.PostgresServer;
@@ -37,8 +38,11 @@ class KillTest {
       journey.awaitStep("cutover.window");
       journey.killAndReplaceWorker();
 
-      journey.assertMigrated();
+      MigrationStatus end = journey.assertMigrated();
       journey.judge(true);
+      assertThat(Journey.outcome(end, "replicate.copy"))
+          .contains(" rows in ")
+          .doesNotContain("snapshots");
     }
   }
 

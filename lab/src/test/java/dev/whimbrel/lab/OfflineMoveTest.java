@@ -34,7 +34,7 @@ class OfflineMoveTest {
 
       assertThat(closed.closed()).isNotNull();
       assertThat(closed.rollback().possible()).isTrue();
-      assertThat(outcome(end, "replicate.copy")).doesNotContain("snapshots");
+      assertThat(Journey.outcome(end, "replicate.copy")).doesNotContain("snapshots");
       assertThat(end.steps().stream().filter(step -> step.id().equals("replicate.subscribe")))
           .isEmpty();
     }
@@ -100,7 +100,7 @@ class OfflineMoveTest {
       assertThat(parked.waitingFor())
           .startsWith("cutover.close: Writes to the source have gone on since ");
       assertThat(parked.writesGoTo()).isEqualTo("source");
-      assertThat(outcome(end, "cutover.switchover")).contains("writes go to the target");
+      assertThat(Journey.outcome(end, "cutover.switchover")).contains("writes go to the target");
     }
   }
 
@@ -138,13 +138,5 @@ class OfflineMoveTest {
             status.closed() != null
                 && status.steps().stream()
                     .anyMatch(step -> step.id().equals("replicate.copy") && step.ended() == null));
-  }
-
-  private static String outcome(MigrationStatus status, String step) {
-    return status.steps().stream()
-        .filter(each -> each.id().equals(step))
-        .map(each -> String.valueOf(each.outcome()))
-        .findFirst()
-        .orElse("");
   }
 }
