@@ -90,8 +90,8 @@ final class CloneSnapshot {
       String snapshot = Snapshots.take(session);
       String identity = Snapshots.identity(session);
       String lsn = lsn(session);
-      kept.letWait(look, session);
       try {
+        kept.letWait(look, session);
         target.setAutoCommit(false);
         mustBeWanted(target, generations);
         generations.begin(number, "", snapshot, lsn, identity);

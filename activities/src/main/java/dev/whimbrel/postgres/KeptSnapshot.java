@@ -14,7 +14,6 @@ import java.util.Optional;
 import java.util.concurrent.FutureTask;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.postgresql.PGConnection;
 
 /**
  * A snapshot that the source keeps by itself: a session that has exported it waits inside one
@@ -29,13 +28,17 @@ final class KeptSnapshot {
   private static final String KEEPING = "snapshot ";
   private static final Duration ANSWER = Duration.ofSeconds(30);
 
-  /** Needs nothing that a role which may read does not have; does the same on a standby. */
+  /**
+   * Needs nothing that a role which may read does not have; does the same on a standby. Its own
+   * lock goes with the transaction, as the snapshot does: a standby's recovery ends that alone, and
+   * leaves the session.
+   */
   private static final String WAIT =
       """
       DO $wait$
       DECLARE needed timestamptz := pg_catalog.clock_timestamp();
       BEGIN
-        PERFORM pg_catalog.pg_advisory_lock_shared(%3$d);
+        PERFORM pg_catalog.pg_advisory_xact_lock_shared(%3$d);
         LOOP
           IF EXISTS (%1$s) THEN
             needed := pg_catalog.clock_timestamp();
@@ -61,6 +64,7 @@ final class KeptSnapshot {
   private final String application;
   private @Nullable FutureTask<Optional<String>> waiting;
   private volatile @Nullable Connection keeper;
+  private int process;
 
   /**
    * A snapshot that nobody keeps yet, or another worker.
@@ -139,6 +143,8 @@ final class KeptSnapshot {
   Connection open() throws SQLException {
     Connection session = sessions.keeper(application);
     keeper = session;
+    // The driver may have been told that of a pooler.
+    process = Integer.parseInt(Answers.text(session, "SELECT pg_catalog.pg_backend_pid()"));
     return session;
   }
 
@@ -151,11 +157,7 @@ final class KeptSnapshot {
     String sql =
         WAIT.formatted(HELD.formatted(key(look, "needs")), patience.toMillis(), key(look, "keeps"));
     // One of the same name that an earlier attempt opened may be about to end.
-    String own =
-        "%s AND l.pid = %d"
-            .formatted(
-                HELD.formatted(key(look, "keeps")),
-                session.unwrap(PGConnection.class).getBackendPID());
+    String own = "%s AND l.pid = %d".formatted(HELD.formatted(key(look, "keeps")), process);
     waiting = AtOnce.beside("snapshot", () -> ended(session, sql));
     Instant deadline = Instant.now().plus(ANSWER);
     while (!finds(look, own)) {
@@ -218,8 +220,7 @@ final class KeptSnapshot {
    * @param failure why; a failure to end it is added to this one
    */
   void endOwn(Connection look, Exception failure) {
-    Connection session = keeper;
-    if (session == null) {
+    if (process == 0) {
       return;
     }
     try (PreparedStatement end =
@@ -227,7 +228,7 @@ final class KeptSnapshot {
             "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
                 + " WHERE application_name = ? AND pid = ?")) {
       end.setString(1, application);
-      end.setInt(2, session.unwrap(PGConnection.class).getBackendPID());
+      end.setInt(2, process);
       end.executeQuery().close();
     } catch (SQLException e) {
       failure.addSuppressed(e);

@@ -40,6 +40,9 @@ final class SnapshotHolder {
   /** Whether this attempt has looked for the record of a snapshot, and there is none. */
   private volatile boolean missing;
 
+  /** Whether it is known that the snapshot is lost, or of no use. */
+  private volatile boolean over;
+
   /** A snapshot that nobody has taken yet, or an earlier attempt has. */
   SnapshotHolder(Databases databases, CopyRequest request) {
     this.databases = databases;
@@ -76,31 +79,28 @@ final class SnapshotHolder {
       letGo();
       throw e;
     } catch (SQLException e) {
-      throw told(e);
+      throw told(SqlFailures.of("Cannot hold snapshot " + generation + " of the copy", e));
     } catch (ApplicationFailure e) {
-      throw missing ? forGood(e) : e;
+      throw told(e);
     } finally {
       kept.leave();
     }
   }
 
-  private RuntimeException told(SQLException e) {
-    RuntimeException told =
-        SqlFailures.of("Cannot hold snapshot " + generation + " of the copy", e);
-    if (missing) {
-      return forGood(told);
+  /**
+   * What cannot be had by this worker at this moment is no reason to give up a snapshot that others
+   * have. Where there is none, there is none to be found: another generation follows.
+   */
+  private RuntimeException told(RuntimeException e) {
+    if (over || !(e instanceof ApplicationFailure failure)) {
+      return e;
     }
-    // Others have a snapshot, which is not to be given up for a session that cannot be had now.
-    return SqlFailures.is(e, SqlFailures.TOO_MANY_CONNECTIONS)
-        ? Failures.transientFailure(String.valueOf(told.getMessage()))
-        : told;
-  }
-
-  /** There is no snapshot yet, so that there is none to be found: another generation follows. */
-  private static RuntimeException forGood(RuntimeException e) {
-    return e instanceof ApplicationFailure failure && Failures.TRANSIENT.equals(failure.getType())
+    if (!missing || Thread.currentThread().isInterrupted()) {
+      return Failures.transientFailure(failure.getOriginalMessage());
+    }
+    return Failures.TRANSIENT.equals(failure.getType())
         ? Failures.lost(failure.getOriginalMessage())
-        : e;
+        : failure;
   }
 
   private void abort(Connection look) {
@@ -146,7 +146,10 @@ final class SnapshotHolder {
   private String kept(Connection look, String lsn) throws SQLException {
     Optional<String> doubt = slot.doubt(look, lsn);
     if (doubt.isPresent()) {
+      over = true;
       letGo();
+      // Where they were dropped on purpose, that is the reason.
+      ReleasedSlots.refuseNew(look, move.migration());
       throw Failures.needsHelp(
           doubt.get(),
           "mend what the message names, then retry: everything is copied anew",
@@ -162,6 +165,7 @@ final class SnapshotHolder {
     try (Connection target = target()) {
       kept.goOn(look, target);
     } catch (Snapshots.Gone e) {
+      over = true;
       letGo();
       try (Connection target = target()) {
         throw Failures.lost(
@@ -176,8 +180,6 @@ final class SnapshotHolder {
     try (Connection target = target()) {
       recording = target;
       CopySessions.keep(target);
-      // Whoever goes on from the record must find it behind a fail-over too.
-      Verbatim.execute(target, "SET synchronous_commit = on");
       // Held until the record: an older attempt must not name its own slot's position behind the
       // slot that is made here.
       StepLock.take(target, "snapshot " + move.migration());
@@ -260,7 +262,15 @@ final class SnapshotHolder {
     }
   }
 
+  /** Whoever goes on from what is recorded there must find it behind a fail-over too. */
   private Connection target() throws SQLException {
-    return databases.open(move.target(), application, ANSWER);
+    Connection target = databases.open(move.target(), application, ANSWER);
+    try {
+      Verbatim.execute(target, "SET synchronous_commit = on");
+      return target;
+    } catch (SQLException e) {
+      target.close();
+      throw e;
+    }
   }
 }

@@ -62,9 +62,13 @@ final class Holder implements AutoCloseable {
     return sessions("snapshot " + request.generation(), "state = 'active'");
   }
 
-  /** Ends the session of the source that keeps the snapshot. */
-  void endKeeper() throws SQLException {
-    sessions("snapshot " + request.generation(), "pg_terminate_backend(pid)");
+  /**
+   * Ends what keeps the snapshot.
+   *
+   * @param how {@code pg_terminate_backend}, or {@code pg_cancel_backend}, which leaves the session
+   */
+  void endKeeper(String how) throws SQLException {
+    sessions("snapshot " + request.generation(), how + "(pid)");
   }
 
   /** How many sessions of a name there are, of which something is asked. */

@@ -23,6 +23,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A copy's snapshot, which the source keeps beyond the death of whoever asked for it. */
 @Needs(Program.PG_DUMP)
@@ -240,14 +243,15 @@ class SnapshotHolderTest {
     }
   }
 
-  @Test
-  void keepsItOnWhereItsSessionIsEndedAndAnotherSeesIt() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"pg_terminate_backend", "pg_cancel_backend"})
+  void keepsItOnWhereItsSessionIsEndedAndAnotherSeesIt(String how) throws Exception {
     CopyRequest request = new CopyRequest(move, 1);
     try (Holder holder = new Holder(copy, request)) {
       copy.openGeneration(request);
       try (CopyPieces reader = CopyPieces.open(request)) {
         String before = onSource("SELECT pid " + KEEPERS);
-        holder.endKeeper();
+        holder.endKeeper(how);
         Wait.until(
             "another session keeps it",
             LIMIT,
@@ -260,16 +264,21 @@ class SnapshotHolderTest {
     }
   }
 
-  @Test
-  void isLostWhereItsSessionIsEndedAndNobodySeesIt() throws Exception {
+  @ParameterizedTest
+  @CsvSource({
+    "pg_terminate_backend, terminating connection due to administrator command",
+    "pg_cancel_backend, canceling statement due to user request"
+  })
+  void isLostWhereItsSessionIsEndedAndNobodySeesIt(String how, String said) throws Exception {
     CopyRequest request = new CopyRequest(move, 1);
     try (Holder holder = new Holder(copy, request)) {
       copy.openGeneration(request);
-      holder.endKeeper();
+      holder.endKeeper(how);
 
       assertThat(loss(holder))
           .startsWith(
-              "Snapshot 1 of the copy is lost: the session that kept it was ended on the source");
+              "Snapshot 1 of the copy is lost: the session that kept it was ended on the source")
+          .contains(said);
       assertThat(copy.copyPieces(request).snapshotLost()).isTrue();
     }
   }

@@ -67,7 +67,8 @@ public final class CopyRun implements CopyWorkflow {
     }
   }
 
-  private static boolean mayPass(TemporalFailure failure) {
+  /** Whether another attempt, or another snapshot, may help. */
+  static boolean mayPass(TemporalFailure failure) {
     return !(failure.getCause() instanceof ApplicationFailure application)
         || Failures.TRANSIENT.equals(application.getType());
   }

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * One snapshot: somebody holds it, and a number of callers copy from it until nothing is left or it
  * is lost. A caller in the middle of a piece ends it well without the holder, since it has read the
- * snapshot in already.
+ * snapshot in already; none goes on where a person is needed.
  */
 final class Generation {
   private final CopyRequest request;
@@ -97,8 +97,7 @@ final class Generation {
         new Copiers(
             request.move().jobs(),
             label -> call(Copy.class, CopyTimeouts.PIECES, label).copyPieces(request));
-    // A holder that lived in one worker may be gone while others go on with its snapshot.
-    complete = kept ? hold.whileHeld(() -> copiers.copy(size)) : copiers.copy(size);
+    complete = kept ? hold.unlessInVain(() -> copiers.copy(size)) : copiers.copy(size);
     pieces = copiers.pieces();
     failure = copiers.failure();
   }

@@ -1,5 +1,6 @@
 package dev.whimbrel.copy;
 
+import io.temporal.failure.CanceledFailure;
 import io.temporal.failure.TemporalFailure;
 import io.temporal.workflow.Async;
 import io.temporal.workflow.CancellationScope;
@@ -56,6 +57,31 @@ final class Hold {
       scope.cancel("the snapshot is lost");
     }
     return promise.get();
+  }
+
+  /**
+   * Does something that is cancelled where a person has to mend what is held; a mere loss it finds
+   * out by itself. Returns when it has ended, also where the whole is cancelled.
+   */
+  <T> T unlessInVain(Functions.Func<T> work) {
+    List<Promise<T>> begun = new ArrayList<>(1);
+    CancellationScope scope = Workflow.newCancellationScope(() -> begun.add(Async.function(work)));
+    scope.run();
+    Promise<T> promise = begun.get(0);
+    try {
+      Workflow.await(() -> promise.isCompleted() || isInVain());
+      if (!promise.isCompleted()) {
+        scope.cancel("it would be in vain");
+      }
+    } catch (CanceledFailure e) {
+      // The work has heard of it too, and is waited for all the same.
+    }
+    return promise.get();
+  }
+
+  private boolean isInVain() {
+    TemporalFailure why = failure;
+    return why != null && !CopyRun.mayPass(why);
   }
 
   /** Ends it, and waits until it has ended. */

@@ -6,9 +6,12 @@ import dev.whimbrel.activity.Failures;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.runbook.StageSpec;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -75,6 +78,27 @@ class CopyTest {
       assertThat(stage.world.journal())
           .contains("copy from snapshot 1", "copied")
           .doesNotContain("open snapshot 2");
+    }
+  }
+
+  @Test
+  void takesNothingBackBesideWhoeverStillCopies() {
+    AtomicBoolean early = new AtomicBoolean();
+    try (Stage stage = new Stage(new Runbooks())) {
+      stage.world.during(
+          "copyPieces",
+          () -> {
+            stage.untyped().signal("rollback", "because");
+            long end = System.nanoTime() + Duration.ofSeconds(2).toNanos();
+            while (System.nanoTime() < end && !early.get()) {
+              early.set(stage.world.journal().contains("unsubscribe"));
+              LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+            }
+          });
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.ROLLED_BACK);
+      assertThat(early).as("the stream is removed beside a copier").isFalse();
+      assertThat(stage.world.journal()).contains("unsubscribe");
     }
   }
 
