@@ -110,7 +110,7 @@ class CopyTest {
             world -> {
               world.neverEnds("copyPieces");
               world.during(
-                  "openGeneration",
+                  "copyPieces too",
                   () ->
                       world.fail(
                           "keepGeneration",
