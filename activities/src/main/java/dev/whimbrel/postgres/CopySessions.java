@@ -153,11 +153,13 @@ final class CopySessions {
     }
   }
 
-  private static String named(String prefix) {
+  /** Sessions whose name begins so, as a condition. */
+  static String named(String prefix) {
     return "pg_catalog.starts_with(application_name, " + Quoting.literal(prefix) + ")";
   }
 
-  private static void end(Connection on, String condition) throws SQLException {
+  /** Ends other sessions of this database. */
+  static void end(Connection on, String condition) throws SQLException {
     try (Statement statement = on.createStatement()) {
       statement.execute(
           "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE "

@@ -51,35 +51,41 @@ final class CopySlot {
     }
   }
 
-  /** How much of the log it keeps. */
-  String kept(Connection source) throws SQLException {
-    return Answers.text(
-        source,
-        "SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_current_wal_lsn() - restart_lsn)" + of());
-  }
+  /**
+   * A look at it.
+   *
+   * @param kept how much of the log it keeps, in words
+   * @param doubt why it is of no use to the snapshot; empty where it is
+   */
+  record Seen(String kept, Optional<String> doubt) {}
 
   /**
-   * Why it is of no use to the snapshot; empty where it is.
+   * Looks at it.
    *
    * @param lsn where the snapshot ends
    */
-  Optional<String> doubt(Connection source, String lsn) throws SQLException {
-    String state =
-        Answers.text(
-            source,
-            "SELECT CASE WHEN wal_status = 'lost' THEN 'lost' WHEN confirmed_flush_lsn = %s::pg_catalog.pg_lsn THEN 'there' ELSE 'elsewhere' END%s"
-                .formatted(Quoting.literal(lsn), of()));
-    return switch (state) {
-      case "there" -> Optional.empty();
-      case "elsewhere" ->
-          Optional.of(
-              "Replication slot %s does not begin where the copy's snapshot ends: somebody has replaced or read it"
-                  .formatted(name));
-      default ->
-          Optional.of(
-              "The source has lost replication slot %s: look for max_slot_wal_keep_size and idle_replication_slot_timeout"
-                  .formatted(name));
-    };
+  Seen look(Connection source, String lsn) throws SQLException {
+    try (Statement statement = source.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT pg_catalog.pg_size_pretty(pg_catalog.pg_current_wal_lsn() - restart_lsn),"
+                    + " wal_status = 'lost', confirmed_flush_lsn = %s::pg_catalog.pg_lsn%s"
+                        .formatted(Quoting.literal(lsn), of()))) {
+      if (!row.next() || row.getBoolean(2)) {
+        return new Seen(
+            "nothing",
+            Optional.of(
+                "The source has lost replication slot %s: look for max_slot_wal_keep_size and idle_replication_slot_timeout"
+                    .formatted(name)));
+      }
+      return new Seen(
+          row.getString(1),
+          row.getBoolean(3)
+              ? Optional.empty()
+              : Optional.of(
+                  "Replication slot %s does not begin where the copy's snapshot ends: somebody has replaced or read it"
+                      .formatted(name)));
+    }
   }
 
   private String of() {

@@ -4,7 +4,6 @@ import dev.whimbrel.activity.CopyRequest;
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Move;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
@@ -12,6 +11,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.FutureTask;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -38,7 +38,7 @@ final class KeptSnapshot {
       DO $wait$
       DECLARE needed timestamptz := pg_catalog.clock_timestamp();
       BEGIN
-        PERFORM pg_catalog.pg_advisory_xact_lock_shared(%3$d);
+        PERFORM pg_catalog.pg_advisory_xact_lock_shared(%3$s);
         LOOP
           IF EXISTS (%1$s) THEN
             needed := pg_catalog.clock_timestamp();
@@ -56,7 +56,7 @@ final class KeptSnapshot {
        WHERE l.locktype = 'advisory' AND l.granted AND l.mode = 'ShareLock' AND l.objsubid = 1
          AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
                             WHERE d.datname = pg_catalog.current_database())
-         AND ((l.classid::bigint << 32) | l.objid::bigint) = %d""";
+         AND ((l.classid::bigint << 32) | l.objid::bigint) = %s""";
 
   private final CopySessions sessions;
   private final int number;
@@ -85,58 +85,36 @@ final class KeptSnapshot {
 
   /** Ends what keeps the snapshots before this one. */
   static void endBefore(Connection source, Move move, int number) throws SQLException {
-    end(
-        source,
+    String earlier =
         IntStream.range(1, number)
-            .mapToObj(earlier -> application(move, earlier))
-            .toArray(String[]::new));
+            .mapToObj(each -> Quoting.literal(application(move, each)))
+            .collect(Collectors.joining(", "));
+    if (!earlier.isEmpty()) {
+      CopySessions.end(source, "application_name IN (" + earlier + ")");
+    }
   }
 
   /** Ends what keeps any snapshot of this migration. */
   static void endAll(Connection source, Move move) throws SQLException {
-    try (PreparedStatement end =
-        source.prepareStatement(
-            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
-                + " WHERE pg_catalog.starts_with(application_name, ?)"
-                + " AND datname = pg_catalog.current_database()")) {
-      end.setString(1, Names.applicationName(move.migration(), KEEPING));
-      end.executeQuery().close();
-    }
+    CopySessions.end(source, CopySessions.named(Names.applicationName(move.migration(), KEEPING)));
   }
 
   /** Ends whatever keeps it. */
   void end(Connection look) throws SQLException {
-    end(look, application);
-  }
-
-  private static void end(Connection source, String... applications) throws SQLException {
-    try (PreparedStatement end =
-        source.prepareStatement(
-            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
-                + " WHERE application_name = ANY (?) AND datname = pg_catalog.current_database()")) {
-      end.setArray(1, source.createArrayOf("text", applications));
-      end.executeQuery().close();
-    }
+    CopySessions.end(look, "application_name = " + Quoting.literal(application));
   }
 
   /** Needs the snapshot for as long as the session lives. Shared: any number of workers may. */
   void need(Connection look) throws SQLException {
-    try (PreparedStatement lock =
-        look.prepareStatement("SELECT pg_catalog.pg_advisory_lock_shared(?)")) {
-      lock.setLong(1, key(look, "needs"));
-      lock.executeQuery().close();
+    try (Statement statement = look.createStatement()) {
+      statement.execute("SELECT pg_catalog.pg_advisory_lock_shared(%s)".formatted(key("needs")));
     }
   }
 
-  private long key(Connection look, String who) throws SQLException {
-    try (PreparedStatement select =
-        look.prepareStatement("SELECT pg_catalog.hashtextextended(?, 0)")) {
-      select.setString(1, "whimbrel " + who + " " + application);
-      try (ResultSet row = select.executeQuery()) {
-        row.next();
-        return row.getLong(1);
-      }
-    }
+  /** The number of an advisory lock, as the server counts it. */
+  private String key(String who) {
+    return "pg_catalog.hashtextextended(%s, 0)"
+        .formatted(Quoting.literal("whimbrel " + who + " " + application));
   }
 
   /** Opens the session that is to keep it: it has to see the snapshot before it is let wait. */
@@ -154,10 +132,9 @@ final class KeptSnapshot {
    * @throws io.temporal.failure.ApplicationFailure {@code Transient} when it does not begin to
    */
   void letWait(Connection look, Connection session) throws SQLException {
-    String sql =
-        WAIT.formatted(HELD.formatted(key(look, "needs")), patience.toMillis(), key(look, "keeps"));
+    String sql = WAIT.formatted(HELD.formatted(key("needs")), patience.toMillis(), key("keeps"));
     // One of the same name that an earlier attempt opened may be about to end.
-    String own = "%s AND l.pid = %d".formatted(HELD.formatted(key(look, "keeps")), process);
+    String own = "%s AND l.pid = %d".formatted(HELD.formatted(key("keeps")), process);
     waiting = AtOnce.beside("snapshot", () -> ended(session, sql));
     Instant deadline = Instant.now().plus(ANSWER);
     while (!finds(look, own)) {
@@ -190,7 +167,7 @@ final class KeptSnapshot {
 
   /** Whether a session keeps it, whoever has begun that. */
   boolean isKept(Connection look) throws SQLException {
-    return finds(look, HELD.formatted(key(look, "keeps")));
+    return finds(look, HELD.formatted(key("keeps")));
   }
 
   private static boolean finds(Connection look, String sql) throws SQLException {
@@ -223,13 +200,10 @@ final class KeptSnapshot {
     if (process == 0) {
       return;
     }
-    try (PreparedStatement end =
-        look.prepareStatement(
-            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
-                + " WHERE application_name = ? AND pid = ?")) {
-      end.setString(1, application);
-      end.setInt(2, process);
-      end.executeQuery().close();
+    try {
+      CopySessions.end(
+          look,
+          "application_name = %s AND pid = %d".formatted(Quoting.literal(application), process));
     } catch (SQLException e) {
       failure.addSuppressed(e);
     }

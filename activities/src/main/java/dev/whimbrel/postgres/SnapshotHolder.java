@@ -12,7 +12,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -144,18 +143,18 @@ final class SnapshotHolder {
 
   /** What is copied without its slot is copied in vain, and might be again. */
   private String kept(Connection look, String lsn) throws SQLException {
-    Optional<String> doubt = slot.doubt(look, lsn);
-    if (doubt.isPresent()) {
+    CopySlot.Seen state = slot.look(look, lsn);
+    if (state.doubt().isPresent()) {
       over = true;
       letGo();
       // Where they were dropped on purpose, that is the reason.
       ReleasedSlots.refuseNew(look, move.migration());
       throw Failures.needsHelp(
-          doubt.get(),
+          state.doubt().get(),
           "mend what the message names, then retry: everything is copied anew",
           "whimbrel retry " + move.migration());
     }
-    return slot.kept(look);
+    return state.kept();
   }
 
   private void keep(Connection look) throws SQLException {

@@ -9,6 +9,7 @@ import io.temporal.workflow.Promise;
 import io.temporal.workflow.Workflow;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** Somebody who holds a snapshot beside those who work with it. */
@@ -48,15 +49,9 @@ final class Hold {
 
   /** Does something that is cancelled when the holding ends before it. */
   <T> T whileHeld(Functions.Func<T> work) {
-    List<Promise<T>> begun = new ArrayList<>(1);
-    CancellationScope scope = Workflow.newCancellationScope(() -> begun.add(Async.function(work)));
-    scope.run();
-    Promise<T> promise = begun.get(0);
-    Workflow.await(() -> promise.isCompleted() || held.isCompleted());
-    if (!promise.isCompleted()) {
-      scope.cancel("the snapshot is lost");
-    }
-    return promise.get();
+    Beside<T> beside = Beside.begin(work);
+    beside.endWhen(held::isCompleted, "the snapshot is lost");
+    return beside.promise().get();
   }
 
   /**
@@ -64,24 +59,37 @@ final class Hold {
    * out by itself. Returns when it has ended, also where the whole is cancelled.
    */
   <T> T unlessInVain(Functions.Func<T> work) {
-    List<Promise<T>> begun = new ArrayList<>(1);
-    CancellationScope scope = Workflow.newCancellationScope(() -> begun.add(Async.function(work)));
-    scope.run();
-    Promise<T> promise = begun.get(0);
+    Beside<T> beside = Beside.begin(work);
     try {
-      Workflow.await(() -> promise.isCompleted() || isInVain());
-      if (!promise.isCompleted()) {
-        scope.cancel("it would be in vain");
-      }
+      beside.endWhen(this::isInVain, "it would be in vain");
     } catch (CanceledFailure e) {
       // The work has heard of it too, and is waited for all the same.
     }
-    return promise.get();
+    return beside.promise().get();
   }
 
   private boolean isInVain() {
     TemporalFailure why = failure;
     return why != null && !CopyRun.mayPass(why);
+  }
+
+  /** Work in a scope of its own. */
+  private record Beside<T>(CancellationScope scope, Promise<T> promise) {
+    static <T> Beside<T> begin(Functions.Func<T> work) {
+      List<Promise<T>> begun = new ArrayList<>(1);
+      CancellationScope scope =
+          Workflow.newCancellationScope(() -> begun.add(Async.function(work)));
+      scope.run();
+      return new Beside<>(scope, begun.get(0));
+    }
+
+    /** Waits for its end, and cancels it where something else comes first. */
+    void endWhen(BooleanSupplier condition, String why) {
+      Workflow.await(() -> promise.isCompleted() || condition.getAsBoolean());
+      if (!promise.isCompleted()) {
+        scope.cancel(why);
+      }
+    }
   }
 
   /** Ends it, and waits until it has ended. */
