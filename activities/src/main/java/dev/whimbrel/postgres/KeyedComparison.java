@@ -89,7 +89,7 @@ final class KeyedComparison {
     while (true) {
       long start = System.nanoTime();
       List<List<String>> keys =
-          reader.keys(pair.truth(), new Block.Range(after, stretch.upTo()), 0, size);
+          reader.keys(pair.truth(), new Block.Range(after, stretch.upTo()), size);
       if (keys.isEmpty()) {
         return;
       }
@@ -108,7 +108,7 @@ final class KeyedComparison {
     while (true) {
       long start = System.nanoTime();
       List<List<String>> keys =
-          reader.keys(pair.follower(), new Block.Range(after, stretch.upTo()), 0, LARGEST_LIST);
+          reader.keys(pair.follower(), new Block.Range(after, stretch.upTo()), LARGEST_LIST);
       if (keys.isEmpty()) {
         return;
       }

@@ -110,16 +110,19 @@ final class KeyedRows {
   /** The key of the {@code size}-th row of a range, or null when there are fewer. */
   @Nullable List<String> boundary(Connection connection, Block.Range range, int size)
       throws SQLException {
-    List<List<String>> found = keys(connection, range, size - 1, 1);
+    // A server makes the texts of the rows that it skips too, unless they are asked for outside.
+    Query query = new Query().add("select " + sql.key() + " from (select " + sql.order());
+    sql.where(query, range);
+    query.add(" order by " + sql.order() + " offset " + (size - 1) + " limit 1) t");
+    List<List<String>> found = keys(connection, query);
     return found.isEmpty() ? null : found.get(0);
   }
 
-  /** Keys of a range in this server's own order. */
-  List<List<String>> keys(Connection connection, Block.Range range, int skip, int limit)
-      throws SQLException {
+  /** The first keys of a range in this server's own order. */
+  List<List<String>> keys(Connection connection, Block.Range range, int limit) throws SQLException {
     Query query = new Query().add("select " + sql.key());
     sql.where(query, range);
-    query.add(" order by " + sql.order() + " offset " + skip + " limit " + limit);
+    query.add(" order by " + sql.order() + " limit " + limit);
     return keys(connection, query);
   }
 
