@@ -134,9 +134,19 @@ final class CopyList {
     }
   }
 
-  /** How far everything is. */
+  /**
+   * How far everything is.
+   *
+   * @param rows of the pieces that are done
+   */
   record Totals(
-      long bytesDone, long bytes, int tablesDone, int tables, int builtIndexes, int indexes) {}
+      long bytesDone,
+      long bytes,
+      long rows,
+      int tablesDone,
+      int tables,
+      int builtIndexes,
+      int indexes) {}
 
   /** How many indexes are being built, whoever began them. */
   int builds(Move move) throws SQLException {
@@ -259,6 +269,7 @@ final class CopyList {
                 """
                 SELECT coalesce(sum(bytes) FILTER (WHERE kind = 'rows' AND done_at IS NOT NULL), 0),
                        coalesce(sum(bytes) FILTER (WHERE kind = 'rows'), 0),
+                       coalesce(sum(rows) FILTER (WHERE kind = 'rows' AND done_at IS NOT NULL), 0),
                        (SELECT count(*) FROM whimbrel.copy_table t WHERE NOT EXISTS (
                           SELECT FROM whimbrel.copy_piece r WHERE r.relation = t.relation
                              AND r.kind IN ('rows', 'changes') AND r.done_at IS NULL)),
@@ -270,21 +281,11 @@ final class CopyList {
       return new Totals(
           row.getLong(1),
           row.getLong(2),
-          row.getInt(3),
+          row.getLong(3),
           row.getInt(4),
           row.getInt(5),
-          row.getInt(6));
-    }
-  }
-
-  /** Every row that was copied. */
-  long rows() throws SQLException {
-    try (Statement statement = target.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                "SELECT coalesce(sum(rows), 0) FROM whimbrel.copy_piece WHERE kind = 'rows'")) {
-      row.next();
-      return row.getLong(1);
+          row.getInt(6),
+          row.getInt(7));
     }
   }
 

@@ -26,8 +26,7 @@ final class CopyProgress implements AutoCloseable {
   private final RowPipe pipe;
   private final Throttle throttle;
   private final AtomicLong looks = new AtomicLong();
-  private final Instant begun = Instant.now();
-  private @Nullable Totals first;
+  private final CopyLine line = new CopyLine(Instant.now());
   private @Nullable Totals last;
   private volatile @Nullable Piece piece;
   private volatile @Nullable CopyPair pair;
@@ -36,6 +35,8 @@ final class CopyProgress implements AutoCloseable {
   private volatile Standstill standstill = new Standstill(Instant.now());
   private volatile Progress latest = Progress.of("beginning to copy");
   private volatile boolean stopped;
+  private volatile long sentBefore;
+  private RowsUnderWay underWay = RowsUnderWay.NONE;
   private int builds;
   private String stage = "";
   private final Thread looking = new Thread(this::keepLooking, "copy-looks");
@@ -66,6 +67,7 @@ final class CopyProgress implements AutoCloseable {
   /** A piece is begun. */
   void begin(Piece begins) {
     standstill = new Standstill(Instant.now());
+    sentBefore = pipe.bytes();
     piece = begins;
   }
 
@@ -128,12 +130,16 @@ final class CopyProgress implements AutoCloseable {
     if (known == null) {
       return Progress.of(now());
     }
-    if (first == null) {
-      first = known;
-    }
     last = known;
     return new Progress(
-        line(known), known.bytesDone(), known.bytes(), null, null, null, null, null);
+        stage + line.of(known, underWay, Instant.now()) + "; " + now(),
+        known.bytesDone(),
+        known.bytes(),
+        null,
+        null,
+        null,
+        null,
+        null);
   }
 
   private void lookAtTheSource() {
@@ -155,41 +161,6 @@ final class CopyProgress implements AutoCloseable {
   @Override
   public void close() {
     looking.interrupt();
-  }
-
-  private String line(Totals totals) {
-    String line =
-        "%s of %s copied, %d of %d tables, %d of %d indexes"
-            .formatted(
-                Size.words(totals.bytesDone()),
-                Size.words(totals.bytes()),
-                totals.tablesDone(),
-                totals.tables(),
-                totals.builtIndexes(),
-                totals.indexes());
-    return stage + line + rate(totals) + "; " + now();
-  }
-
-  private String rate(Totals totals) {
-    Totals from = first;
-    long seconds = Duration.between(begun, Instant.now()).toSeconds();
-    if (from == null || seconds == 0 || totals.bytesDone() <= from.bytesDone()) {
-      return "";
-    }
-    long perSecond = Math.max(1, (totals.bytesDone() - from.bytesDone()) / seconds);
-    Duration left = Duration.ofSeconds((totals.bytes() - totals.bytesDone()) / perSecond);
-    return ", %s/s%s"
-        .formatted(
-            Size.words(perSecond),
-            left.isZero() ? "" : ", rows for about " + words(left) + " more");
-  }
-
-  private static String words(Duration left) {
-    return left.toMinutes() == 0
-        ? left.toSeconds() + " s"
-        : left.toHours() == 0
-            ? left.toMinutes() + " min"
-            : left.toHours() + " h " + left.toMinutesPart() + " min";
   }
 
   private String now() {
@@ -225,10 +196,12 @@ final class CopyProgress implements AutoCloseable {
     try {
       CopyList list = new CopyList(open);
       builds = piece == null ? list.builds(move) : 0;
+      underWay = RowsUnderWay.of(open, move, piece == null ? 0 : pipe.bytes() - sentBefore);
       Totals totals = list.totals();
       return move.staged() ? inStages(new CopyStages(open), totals) : totals;
     } catch (SQLException e) {
       target.close();
+      underWay = RowsUnderWay.NONE;
       return null;
     }
   }

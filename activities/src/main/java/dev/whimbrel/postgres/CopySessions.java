@@ -71,7 +71,7 @@ final class CopySessions {
   }
 
   /** How the name of every session begins that copies. */
-  private static String prefix(Move move) {
+  static String prefix(Move move) {
     return Names.applicationName(move.migration(), "copy") + " ";
   }
 

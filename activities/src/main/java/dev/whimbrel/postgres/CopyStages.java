@@ -269,23 +269,19 @@ final class CopyStages {
                        coalesce(sum(bytes) FILTER (WHERE live_at IS NOT NULL OR listed_at IS NULL), 0),
                        coalesce(sum(tables) FILTER (WHERE live_at IS NOT NULL), 0),
                        coalesce(sum(tables) FILTER (WHERE live_at IS NOT NULL OR listed_at IS NULL), 0),
-                       coalesce(sum(indexes) FILTER (WHERE live_at IS NOT NULL), 0)
+                       coalesce(sum(indexes) FILTER (WHERE live_at IS NOT NULL), 0),
+                       coalesce(sum(rows) FILTER (WHERE live_at IS NOT NULL), 0)
                   FROM whimbrel.copy_stage""")) {
       row.next();
       return new Totals(
           listed.bytesDone() + row.getLong(1),
           listed.bytes() + row.getLong(2),
+          listed.rows() + row.getLong(6),
           listed.tablesDone() + row.getInt(3),
           listed.tables() + row.getInt(4),
           listed.builtIndexes() + row.getInt(5),
           listed.indexes() + row.getInt(5));
     }
-  }
-
-  /** Every row that stages which are live were copied with. */
-  long rows() throws SQLException {
-    return Long.parseLong(
-        Answers.text(target, "SELECT coalesce(sum(rows), 0) FROM whimbrel.copy_stage"));
   }
 
   private void execute(String sql) throws SQLException {

@@ -172,12 +172,11 @@ public final class PostgresCloning implements Cloning {
           leftOut.add(entry + ": created on the target, without a password and without SUPERUSER");
         }
       }
-      CopyList list = new CopyList(target);
-      CopyList.Totals totals = list.totals();
+      CopyList.Totals totals = new CopyList(target).totals();
       CopyGenerations.Taken taken = new CopyGenerations(target).taken(request.generation());
       return new CloneReport(
           totals.tables(),
-          list.rows(),
+          totals.rows(),
           totals.bytes(),
           totals.indexes(),
           taken.snapshot(),

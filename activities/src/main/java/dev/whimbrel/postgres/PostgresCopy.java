@@ -145,8 +145,7 @@ public final class PostgresCopy implements Copy {
     CopyList list = new CopyList(target);
     Optional<Generation> opened = new CopyGenerations(target).opened();
     int generations = opened.map(Generation::number).orElse(0);
-    return new Outcome(
-        words(list.rows(), list.totals()) + (generations <= 1 ? "" : again(generations, opened)));
+    return new Outcome(words(list.totals()) + (generations <= 1 ? "" : again(generations, opened)));
   }
 
   private static Outcome staged(Connection target) throws SQLException {
@@ -155,14 +154,14 @@ public final class PostgresCopy implements Copy {
     int count = stages.count();
     int snapshots = generations.snapshots();
     return new Outcome(
-        words(stages.rows(), stages.totals(new CopyList(target).totals()))
+        words(stages.totals(new CopyList(target).totals()))
             + (count == 1 ? "" : " in %d stages".formatted(count))
             + (snapshots <= count ? "" : again(snapshots, generations.opened())));
   }
 
-  private static String words(long rows, Totals totals) {
+  private static String words(Totals totals) {
     return "%,d rows in %d tables, %s, %d keys and indexes"
-        .formatted(rows, totals.tables(), Size.words(totals.bytes()), totals.indexes());
+        .formatted(totals.rows(), totals.tables(), Size.words(totals.bytes()), totals.indexes());
   }
 
   private static String again(int snapshots, Optional<Generation> opened) {
