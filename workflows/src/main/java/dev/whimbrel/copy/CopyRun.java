@@ -18,6 +18,11 @@ import org.jspecify.annotations.Nullable;
 
 /** The copy, as {@link CopyWorkflow} describes it. */
 public final class CopyRun implements CopyWorkflow {
+  /**
+   * Events after which the next snapshot begins another history. Temporal warns at 10,240 and ends
+   * a workflow at 51,200; a generation with the 64 jobs that a runbook may ask for has some 250.
+   */
+  static final int LONG_HISTORY = 4_000;
 
   @Override
   public Outcome copy(Move move) {
@@ -50,6 +55,15 @@ public final class CopyRun implements CopyWorkflow {
       fruitless = generation.pieces() > 0 ? 0 : fruitless + 1;
       askForHelp(generation.holderFailure(), fruitless);
       rest(fruitless);
+      beginAnotherHistory(move);
+    }
+  }
+
+  /** Nothing is under way, and the target knows what is copied. */
+  private static void beginAnotherHistory(Move move) {
+    if (Workflow.getInfo().getHistoryLength() > LONG_HISTORY
+        && Workflow.getVersion("another-history", Workflow.DEFAULT_VERSION, 1) == 1) {
+      Workflow.continueAsNew(move);
     }
   }
 

@@ -11,7 +11,8 @@ import io.temporal.workflow.WorkflowMethod;
  *
  * <p>Its history holds {@link Move#jobs()} and three activities a generation, whatever the size of
  * the database: some sixty events with four jobs, and some eighty for each stage of its own. Pieces
- * are handed out on the target.
+ * are handed out on the target. Behind {@link CopyRun#LONG_HISTORY} events, as a source that loses
+ * its snapshot again and again makes, it goes on under the same id in another run.
  */
 @WorkflowInterface
 public interface CopyWorkflow {

@@ -10,19 +10,28 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
 
 @Execution(ExecutionMode.CONCURRENT)
 class CopyTest {
+  /** More snapshots than one history has room for. */
+  private static final int MANY = 120;
+
+  private static Set<Integer> many() {
+    return IntStream.rangeClosed(1, MANY).boxed().collect(Collectors.toSet());
+  }
 
   @Test
   void goesOnFromTheNextSnapshotWhenOneIsLost() {
     try (Stage stage =
-        new Stage(new Runbooks(), world -> world.lostSnapshots.addAll(java.util.Set.of(1, 2)))) {
+        new Stage(new Runbooks(), world -> world.lostSnapshots.addAll(Set.of(1, 2)))) {
       MigrationResult result = stage.result();
 
       assertThat(result.ending()).isEqualTo(Ending.MIGRATED);
@@ -38,6 +47,46 @@ class CopyTest {
               "copied",
               "subscribe");
     }
+  }
+
+  @Test
+  void goesOnInAnotherHistoryWhenSnapshotsAreLostAgainAndAgain() {
+    try (Stage stage = new Stage(new Runbooks(), world -> world.lostSnapshots.addAll(many()))) {
+      MigrationResult result = stage.result();
+
+      assertThat(result.ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(stage.world.journal())
+          .containsSubsequence(
+              "list what to copy",
+              "copy from snapshot 1",
+              "list what to copy",
+              "copy from snapshot " + (MANY + 1),
+              "copied",
+              "subscribe");
+    }
+  }
+
+  @Test
+  void hearsARollbackInAnotherHistoryToo() {
+    try (Stage stage = new Stage(new Runbooks(), world -> world.lostSnapshots.addAll(many()))) {
+      rollBackAtTheLast(stage);
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.ROLLED_BACK);
+      assertThat(stage.world.journal()).contains("unsubscribe").doesNotContain("copied");
+    }
+  }
+
+  private static void rollBackAtTheLast(Stage stage) {
+    stage.world.beside(
+        "copyPieces",
+        () -> {
+          if (stage.world.journal().contains("copy from snapshot " + MANY)) {
+            stage.world.during("copyPieces", () -> {});
+            stage.untyped().signal("rollback", "because");
+          } else {
+            rollBackAtTheLast(stage);
+          }
+        });
   }
 
   @Test

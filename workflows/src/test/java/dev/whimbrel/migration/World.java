@@ -393,7 +393,7 @@ final class World
     int stages = move.stages().size() + 1;
     return move.staged()
         ? new CopyPlan(snapshots.get(), "a stage", liveStages.get() + 1, stages, stageIsCopied)
-        : new CopyPlan(0, "3 tables");
+        : new CopyPlan(snapshots.get(), "3 tables");
   }
 
   @Override
