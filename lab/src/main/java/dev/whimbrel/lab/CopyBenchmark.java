@@ -8,7 +8,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -72,7 +74,7 @@ final class CopyBenchmark implements Callable<Integer> {
           one(world, tool, round, original);
         }
         // Nobody always comes behind the same other one.
-        Collections.rotate(tools, 1);
+        Collections.shuffle(tools, new Random(round));
       }
     }
     print();
@@ -100,17 +102,28 @@ final class CopyBenchmark implements Callable<Integer> {
 
   private void print() {
     System.out.printf("%n| tool | rounds | seconds | of whimbrel's |%n|---|---|---|---|%n");
-    double ours = Seconds.median(figures.getOrDefault("whimbrel", List.of()));
+    List<Duration> ours = figures.getOrDefault("whimbrel", List.of());
     figures.forEach(
-        (word, took) ->
-            System.out.printf(
-                Locale.ROOT,
-                "| `%s` | %d | %.1f (%.1f–%.1f) | %.2f |%n",
-                word,
-                took.size(),
-                Seconds.median(took),
-                Seconds.of(Collections.min(took)),
-                Seconds.of(Collections.max(took)),
-                Seconds.median(took) / ours));
+        (word, took) -> {
+          List<Double> ratios = ratios(took, ours);
+          System.out.printf(
+              Locale.ROOT,
+              "| `%s` | %d | %.1f (%.1f–%.1f) | %.2f (%.2f–%.2f) |%n",
+              word,
+              took.size(),
+              Seconds.median(took),
+              Seconds.of(Collections.min(took)),
+              Seconds.of(Collections.max(took)),
+              Seconds.median(took) / Seconds.median(ours),
+              Collections.min(ratios),
+              Collections.max(ratios));
+        });
+  }
+
+  /** Round by round. */
+  private static List<Double> ratios(List<Duration> took, List<Duration> ours) {
+    return IntStream.range(0, took.size())
+        .mapToObj(round -> Seconds.of(took.get(round)) / Seconds.of(ours.get(round)))
+        .toList();
   }
 }
