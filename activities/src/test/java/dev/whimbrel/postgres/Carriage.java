@@ -11,6 +11,7 @@ import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
 import dev.whimbrel.secrets.Secrets;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
@@ -82,6 +83,15 @@ final class Carriage {
     Map<String, List<String>> here = Corpus.rows(pair.target(), name);
     assertThat(here.keySet()).isEqualTo(there.keySet());
     there.forEach((table, rows) -> assertThat(here.get(table)).as(table).isEqualTo(rows));
+    assertThat(Corpus.views(pair.target(), name)).isEqualTo(Corpus.referenceViews(pair, name));
+    Map<String, BigInteger> carried = Corpus.sequences(pair.target(), name);
+    Corpus.sequences(pair.source(), name)
+        .forEach(
+            (sequence, last) ->
+                assertThat(carried.get(sequence))
+                    .as(sequence)
+                    .isNotNull()
+                    .isGreaterThanOrEqualTo(last));
   }
 
   /** Ends the stream, so that another database of the same servers can follow. */

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.whimbrel.servers.PostgresServer;
 import java.io.IOException;
 import java.io.InputStream;
+import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -95,6 +96,41 @@ final class Corpus {
     return tables;
   }
 
+  /** How many rows each materialized view holds that is populated, and a sum of their hashes. */
+  static Map<String, String> views(PostgresServer server, String database) throws IOException {
+    Map<String, String> views = new TreeMap<>();
+    String each =
+        "SELECT format('%I.%I', schemaname, matviewname) FROM pg_matviews WHERE ispopulated";
+    for (String view : ask(server, database, each)) {
+      String sums =
+          "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(v::text, 0)), 0) FROM ";
+      views.put(view, String.join("", ask(server, database, sums + view + " v")));
+    }
+    return views;
+  }
+
+  /**
+   * How far each sequence is in its own direction that has handed out a value and never begins
+   * anew.
+   */
+  static Map<String, BigInteger> sequences(PostgresServer server, String database)
+      throws IOException {
+    Map<String, BigInteger> sequences = new TreeMap<>();
+    String each =
+        "SELECT format('%I.%I', schemaname, sequencename) || ' ' || last_value * sign(increment_by::numeric)"
+            + " FROM pg_sequences WHERE NOT cycle AND last_value IS NOT NULL AND schemaname <> 'whimbrel'";
+    for (String line : ask(server, database, each)) {
+      int end = line.lastIndexOf(' ');
+      sequences.put(line.substring(0, end), new BigInteger(line.substring(end + 1)));
+    }
+    return sequences;
+  }
+
+  private static List<String> ask(PostgresServer server, String database, String query)
+      throws IOException {
+    return run(psql(server, database, "-A", "-t", "-c", query)).lines().toList();
+  }
+
   /** The schema as it looks after {@code pg_dump | psql} into the target's server. */
   static String reference(Pairs pair, String database) throws IOException {
     return reference(pair, database, List.of("--schema-only"), Corpus::schema);
@@ -103,6 +139,11 @@ final class Corpus {
   /** The rows as they are after {@code pg_dump | psql} into the target's server. */
   static Map<String, List<String>> referenceRows(Pairs pair, String database) throws IOException {
     return reference(pair, database, List.of(), Corpus::rows);
+  }
+
+  /** What the materialized views hold after {@code pg_dump | psql} into the target's server. */
+  static Map<String, String> referenceViews(Pairs pair, String database) throws IOException {
+    return reference(pair, database, List.of(), Corpus::views);
   }
 
   /** What is seen where a dump was restored: what a correct copy has to look like. */
