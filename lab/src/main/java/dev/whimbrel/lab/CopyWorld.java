@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -16,9 +15,6 @@ import java.util.stream.Stream;
 /** Two servers on one machine, one with a database to be copied, and Whimbrel beside them. */
 final class CopyWorld implements AutoCloseable {
   private static final int VERSION = 15;
-
-  /** Compiled as a worker of production is: the lab's others start quickly instead. */
-  private static final List<String> LONG_RUNNING = List.of("-XX:TieredStopAtLevel=4");
 
   private static final Duration START = Duration.ofHours(2);
 
@@ -38,7 +34,7 @@ final class CopyWorld implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    product = new Product(directory, temporal.target(), Map.of(), LONG_RUNNING);
+    product = new Product(directory, temporal.target(), Map.of(), Product.AS_SHIPPED);
   }
 
   /** As a small server of production is set: it waits for its disk, and sorts in memory. */

@@ -87,7 +87,7 @@ public final class LabWorld implements AutoCloseable {
               directory,
               temporal.target(),
               zone == null ? Map.of() : zone.environment(),
-              zone == null ? List.of() : zone.jvmOptions());
+              options.jvmOptions(zone));
       sourceStack = keep(ShopService.start(SOURCE_ADDRESS, servicePort, this::connectAsShop));
       targetStack = keep(ShopService.start(TARGET_ADDRESS, servicePort, this::connectAsShop));
       if (options.looksThroughWires) {
@@ -133,6 +133,7 @@ public final class LabWorld implements AutoCloseable {
     private int ttl = 3;
     private boolean wires;
     private boolean realTemporal;
+    private boolean asShipped;
     private boolean looksThroughWires;
     private boolean durable;
     private Duration oneWay = Duration.ZERO;
@@ -150,6 +151,20 @@ public final class LabWorld implements AutoCloseable {
     public Builder pooled() {
       pooled = true;
       return this;
+    }
+
+    /** Workers whose JVM is as the launcher starts it, where memory is measured. */
+    public Builder asShipped() {
+      asShipped = true;
+      return this;
+    }
+
+    private List<String> jvmOptions(@Nullable LabZone zone) {
+      List<String> all = new ArrayList<>(zone == null ? List.of() : zone.jvmOptions());
+      if (asShipped) {
+        all.addAll(Product.AS_SHIPPED);
+      }
+      return all;
     }
 
     /** Leaves the DNS server out; the service's name is not moved then. */

@@ -17,6 +17,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** Whimbrel itself, as an operator runs it: a worker and commands, each a process of its own. */
 public final class Product {
+  /** A worker's JVM as the launcher starts it: the lab's others start quickly instead. */
+  static final List<String> AS_SHIPPED = List.of("-XX:TieredStopAtLevel=4", "-XX:-UseSerialGC");
+
   private static final String WORKER = "dev.whimbrel.worker.WorkerMain";
   private static final String CLI = "dev.whimbrel.cli.Whimbrel";
   private static final String PG_BIN = "WHIMBREL_PG_BIN";

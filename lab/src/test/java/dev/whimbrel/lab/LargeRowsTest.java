@@ -32,7 +32,7 @@ class LargeRowsTest {
   @Tag("campaign")
   void areNeverHeldByAWorker() throws Exception {
     try (Journey journey =
-        Journey.begin(LabWorld.build().withoutDns(), NAME, Duration.ofSeconds(30))) {
+        Journey.begin(LabWorld.build().withoutDns().asShipped(), NAME, Duration.ofSeconds(30))) {
       PostgresServer source = journey.world().source();
       source.execute(
           Shop.DATABASE,
