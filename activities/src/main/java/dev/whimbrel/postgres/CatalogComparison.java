@@ -1,7 +1,5 @@
 package dev.whimbrel.postgres;
 
-import static dev.whimbrel.postgres.TableCatalog.USER_SCHEMAS;
-
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
@@ -10,125 +8,20 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
+import java.util.function.BiPredicate;
 
 /**
- * Compares what the catalogs of both sides say: relations, columns with their defaults and
- * collations, indexes and constraints with their validity, triggers, enums, extensions and
- * settings.
+ * Compares what the catalogs of both sides say: relations and what they are part of, columns with
+ * their defaults and collations, indexes and constraints with their validity, triggers, types,
+ * collations, extensions and settings.
  */
 final class CatalogComparison {
   /** Definitions may be long; a finding shows their beginning. */
   private static final int SHOWN = 160;
 
-  /**
-   * A cast, as servers add and drop them when a definition is dumped and restored; one that changes
-   * a value's meaning changes the column's type too.
-   */
-  private static final Pattern CAST =
-      Pattern.compile(
-          "::(\"[^\"]+\"|[a-z_][a-z0-9_]*)(\\.(\"[^\"]+\"|[a-z_][a-z0-9_]*))?"
-              + "( varying| precision| with(out)? time zone)?(\\(\\d+(,\\d+)?\\))?(\\[])*");
-
-  private static final Pattern NOISE = Pattern.compile("[\\s()]+");
-
-  private static final String RELATIONS =
-      """
-      select format('%I.%I', n.nspname, c.relname), '', case c.relkind when 'r' then 'table'
-        when 'p' then 'partitioned table' when 'v' then 'view' when 'm' then 'materialized view'
-        when 'S' then 'sequence' when 'f' then 'foreign table' end
-        || case when c.relkind <> 'm' or c.relispopulated then '' else ', not populated' end
-      from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and c.relpersistence <> 't' and\s"""
-          + USER_SCHEMAS
-          + " and ";
-
-  /** Each query gives an object's name, the relation it belongs to or nothing, and its meaning. */
-  private static final Map<String, String> SUBJECTS =
-      Map.of(
-          "column",
-          """
-          select format('%I.%I.%I', n.nspname, c.relname, a.attname), format('%I.%I', n.nspname, c.relname),
-            concat_ws(' ', format_type(a.atttypid, a.atttypmod),
-              case when a.attnotnull then 'not null' end,
-              -- PostgreSQL 17 gave partitions the identity of their root
-              case when not c.relispartition then
-                case a.attidentity when 'a' then 'identity always' when 'd' then 'identity' end end,
-              case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end,
-              'default ' || pg_get_expr(d.adbin, d.adrelid),
-              case when a.attcollation <> t.typcollation then 'collate '
-                || (select format('%I.%I', cn.nspname, co.collname) from pg_collation co
-                    join pg_namespace cn on cn.oid = co.collnamespace
-                    where co.oid = a.attcollation) end)
-          from pg_attribute a
-            join pg_class c on c.oid = a.attrelid
-            join pg_namespace n on n.oid = c.relnamespace
-            join pg_type t on t.oid = a.atttypid
-            left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-          where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'f') and\s"""
-              + USER_SCHEMAS,
-          "constraint",
-          """
-          select format('%I.%I.%I', n.nspname, coalesce(c.relname, t.typname), con.conname),
-            case when c.oid is null then '' else format('%I.%I', n.nspname, c.relname) end, pg_get_constraintdef(con.oid)
-          from pg_constraint con
-            join pg_namespace n on n.oid = con.connamespace
-            left join pg_class c on c.oid = con.conrelid
-            left join pg_type t on t.oid = con.contypid
-          where con.contype in ('c', 'f', 'p', 'u', 'x')
-            -- what a foreign key means for a partition is named by the server, differently in 18
-            and not (con.contype = 'f' and con.conparentid <> 0) and\s"""
-              + USER_SCHEMAS,
-          "trigger",
-          """
-          select format('%I.%I.%I', n.nspname, c.relname, g.tgname), format('%I.%I', n.nspname, c.relname),
-            pg_get_triggerdef(g.oid) || case g.tgenabled when 'O' then '' when 'D' then ' DISABLED'
-              when 'R' then ' ON REPLICAS' else ' ALWAYS' end
-          from pg_trigger g join pg_class c on c.oid = g.tgrelid
-            join pg_namespace n on n.oid = c.relnamespace
-          where not g.tgisinternal and g.tgname !~ '^whimbrel_' and\s"""
-              + USER_SCHEMAS,
-          "enum",
-          """
-          select format('%I.%I', n.nspname, t.typname), '',
-            (select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)
-             from pg_enum e where e.enumtypid = t.oid)
-          from pg_type t join pg_namespace n on n.oid = t.typnamespace
-          where t.typtype = 'e' and\s"""
-              + USER_SCHEMAS,
-          "collation",
-          """
-          select format('%I.%I', n.nspname, c.collname), '',
-            concat_ws(' ', c.collprovider, c.collcollate, c.collctype,
-              case when not c.collisdeterministic then 'not deterministic' end)
-          from pg_collation c join pg_namespace n on n.oid = c.collnamespace
-          where\s"""
-              + USER_SCHEMAS,
-          "extension",
-          "select extname::text, '', 'installed' from pg_extension",
-          "setting",
-          """
-          select case when s.setrole = 0 then 'of the database'
-              else 'of role ' || r.rolname || case when s.setdatabase = 0 then ''
-                else ' in the database' end end
-              || ': ' || split_part(u.setting, '=', 1), '', u.setting
-          from pg_db_role_setting s cross join unnest(s.setconfig) as u(setting)
-            left join pg_roles r on r.oid = s.setrole
-          where coalesce(r.rolname, '') !~ '^(whimbrel_|pg_)' and s.setdatabase in (0,
-            (select d.oid from pg_database d where d.datname = current_database()))
-          """);
-
-  private static final String INDEXES =
-      """
-      select format('%I.%I', n.nspname, ic.relname), format('%I.%I', n.nspname, c.relname),
-        case when i.indisvalid and i.indisready then pg_get_indexdef(i.indexrelid)
-          else 'invalid' end
-      from pg_index i
-        join pg_class c on c.oid = i.indrelid
-        join pg_class ic on ic.oid = i.indexrelid
-        join pg_namespace n on n.oid = c.relnamespace
-      where c.relkind in ('r', 'p', 'm') and\s"""
-          + USER_SCHEMAS;
+  /** All that no query here asks for. */
+  private static final String REST =
+      "definitions of views, rules, functions, policies, event triggers, operators, casts, text search and extended statistics, owners, grants, storage and comments";
 
   private final Pair pair;
   private final Tally tally;
@@ -145,29 +38,39 @@ final class CatalogComparison {
   void run() throws SQLException {
     Map<String, Thing> ours = relations(pair.truth(), truth);
     Map<String, Thing> theirs = relations(pair.follower(), truth.other());
-    compare("relation", ours, theirs);
-    for (Map.Entry<String, String> subject : new TreeMap<>(SUBJECTS).entrySet()) {
+    compare("relation", ours, theirs, String::equals);
+    for (CatalogSubjects.Subject subject : CatalogSubjects.ALL) {
       compare(
-          subject.getKey(),
-          belonging(read(pair.truth(), subject.getValue()), theirs),
-          belonging(read(pair.follower(), subject.getValue()), ours));
+          subject.kind(),
+          belonging(read(pair.truth(), subject.sql()), theirs),
+          belonging(read(pair.follower(), subject.sql()), ours),
+          subject.same());
     }
     compareIndexes(
-        belonging(read(pair.truth(), INDEXES), theirs),
-        belonging(read(pair.follower(), INDEXES), ours));
+        belonging(read(pair.truth(), CatalogSubjects.INDEXES), theirs),
+        belonging(read(pair.follower(), CatalogSubjects.INDEXES), ours));
+    compareCollations();
     compareVersions();
-    tally.notCompared("definitions of views, functions and policies, grants and comments");
+    compareOrder();
+    tally.notCompared(REST);
   }
 
   private Map<String, Thing> relations(Connection connection, Side side) throws SQLException {
     return Settled.ask(
-        side, move, connection, moving -> read(connection, RELATIONS + moving.moves()));
+        side,
+        move,
+        connection,
+        moving -> read(connection, CatalogSubjects.RELATIONS + moving.moves()));
   }
 
   /** An object as one catalog describes it. */
   private record Thing(String relation, String meaning) {}
 
-  private void compare(String kind, Map<String, Thing> truth, Map<String, Thing> follower) {
+  private void compare(
+      String kind,
+      Map<String, Thing> truth,
+      Map<String, Thing> follower,
+      BiPredicate<String, String> same) {
     for (Map.Entry<String, Thing> entry : truth.entrySet()) {
       Thing other = follower.get(entry.getKey());
       String meaning = entry.getValue().meaning();
@@ -175,15 +78,15 @@ final class CatalogComparison {
         tally.difference(
             "%s %s: missing on the %s: %s"
                 .formatted(kind, entry.getKey(), tally.follower(), shown(meaning)));
-      } else if (!normal(meaning).equals(normal(other.meaning()))) {
+      } else if (!same.test(meaning, other.meaning())) {
         tally.difference(
             "%s %s: %s on the %s, %s on the %s"
                 .formatted(
                     kind,
                     entry.getKey(),
-                    shown(meaning),
+                    shown(meaning, other.meaning()),
                     tally.truth(),
-                    shown(other.meaning()),
+                    shown(other.meaning(), meaning),
                     tally.follower()));
       }
     }
@@ -225,7 +128,39 @@ final class CatalogComparison {
                     .formatted(name, tally.follower(), name));
           }
         });
-    compare("index", here, there);
+    compare("index", here, there, Definition::same);
+  }
+
+  private void compareCollations() throws SQLException {
+    Map<String, TextOrder> ofTruth = TextOrder.ofCollations(pair.truth());
+    Map<String, TextOrder> ofFollower = TextOrder.ofCollations(pair.follower());
+    Map<String, Thing> here = new TreeMap<>();
+    Map<String, Thing> there = new TreeMap<>();
+    ofTruth.forEach((name, order) -> here.put(name, new Thing("", order.words())));
+    ofFollower.forEach((name, order) -> there.put(name, new Thing("", order.words())));
+    for (Map.Entry<String, TextOrder> entry : ofTruth.entrySet()) {
+      TextOrder order = entry.getValue();
+      TextOrder other = ofFollower.get(entry.getKey());
+      if (other == null) {
+        continue;
+      }
+      boolean same = order.sameAs(other);
+      if (!same && order.maySpellDifferently(other)) {
+        tally.notCompared(
+            "collation %s: its locale is spelt %s on the %s, %s on the %s"
+                .formatted(
+                    entry.getKey(),
+                    order.locale(),
+                    tally.truth(),
+                    other.locale(),
+                    tally.follower()));
+      }
+      if (same || order.maySpellDifferently(other)) {
+        here.remove(entry.getKey());
+        there.remove(entry.getKey());
+      }
+    }
+    compare("collation", here, there, String::equals);
   }
 
   private void compareVersions() throws SQLException {
@@ -244,18 +179,16 @@ final class CatalogComparison {
                     tally.follower()));
       }
     }
-    String order =
-        "select 'order of text', '', d.datcollate || ', ' || d.datctype from pg_database d where d.datname = current_database()";
-    Map<String, Thing> ours = read(pair.truth(), order);
-    Map<String, Thing> theirs = read(pair.follower(), order);
-    if (!ours.equals(theirs)) {
+  }
+
+  /** No difference: it is the new database's own, and was warned of before anything was carried. */
+  private void compareOrder() throws SQLException {
+    TextOrder ours = TextOrder.ofDatabase(pair.truth());
+    TextOrder theirs = TextOrder.ofDatabase(pair.follower());
+    if (!ours.sameAs(theirs)) {
       tally.notCompared(
-          "order of text: the database's collation is %s on the %s, %s on the %s"
-              .formatted(
-                  ours.values().iterator().next().meaning(),
-                  tally.truth(),
-                  theirs.values().iterator().next().meaning(),
-                  tally.follower()));
+          "order of text: what has no collation of its own is sorted by %s on the %s, by %s on the %s: the same rows, but maybe others where a query sorts, compares texts or changes their case"
+              .formatted(ours.words(), tally.truth(), theirs.words(), tally.follower()));
     }
   }
 
@@ -285,12 +218,20 @@ final class CatalogComparison {
     return things;
   }
 
-  /** The text without what a dump and a restore may change although nothing has changed. */
-  static String normal(String definition) {
-    return NOISE.matcher(CAST.matcher(Quoting.plain(definition)).replaceAll("")).replaceAll("");
-  }
-
   private static String shown(String meaning) {
     return meaning.length() <= SHOWN ? meaning : meaning.substring(0, SHOWN) + "…";
+  }
+
+  /** As much of it as shows in what it differs from another one. */
+  private static String shown(String meaning, String other) {
+    int same = 0;
+    while (same < Math.min(meaning.length(), other.length())
+        && meaning.charAt(same) == other.charAt(same)) {
+      same++;
+    }
+    int from = same < SHOWN / 2 ? 0 : same - SHOWN / 2;
+    return meaning.length() <= SHOWN || from == 0
+        ? shown(meaning)
+        : "…" + shown(meaning.substring(from));
   }
 }

@@ -171,9 +171,16 @@ final class DatabaseChecks {
             + " WHERE datname = current_database()";
     Look.Row source = look.row(Side.SOURCE, sql);
     Look.Row target = look.row(Side.TARGET, sql);
+    TextOrder order = TextOrder.ofDatabase(look.source());
+    TextOrder there = TextOrder.ofDatabase(look.target());
     String create =
-        "CREATE DATABASE %s TEMPLATE template0 ENCODING '%s' LC_COLLATE '%s' LC_CTYPE '%s';"
-            .formatted(look.database(Side.TARGET), source.text(1), source.text(2), source.text(3));
+        "CREATE DATABASE %s TEMPLATE template0 ENCODING '%s' LC_COLLATE '%s' LC_CTYPE '%s'%s;"
+            .formatted(
+                look.database(Side.TARGET),
+                source.text(1),
+                source.text(2),
+                source.text(3),
+                look.major(Side.TARGET) < 15 ? "" : " " + order.ofNewDatabase());
     if (!source.text(1).equals(target.text(1)) && !target.text(1).equals("UTF8")) {
       findings.blocker(
           "encoding",
@@ -181,12 +188,11 @@ final class DatabaseChecks {
           "has encoding " + target.text(1) + ", the source " + source.text(1) + ".",
           create);
     }
-    if (!source.text(2).equals(target.text(2)) || !source.text(3).equals(target.text(3))) {
+    if (!order.sameAs(there)) {
       findings.warning(
           "collation",
           "target",
-          "sorts by %s (%s), the source by %s (%s)."
-              .formatted(target.text(2), target.text(3), source.text(2), source.text(3)),
+          "sorts by %s, the source by %s.".formatted(there.words(), order.words()),
           create);
     }
   }

@@ -28,6 +28,7 @@ final class Pinned {
           Map.entry("lc_monetary", "C"),
           Map.entry("xmlbinary", "base64"),
           Map.entry("quote_all_identifiers", "off"),
+          Map.entry("standard_conforming_strings", "on"),
           Map.entry("max_parallel_workers_per_gather", "0"),
           Map.entry("jit", "off"));
 

@@ -82,6 +82,11 @@ final class SequenceComparison {
       // load would withdraw the approval of evidence that is as good as before.
       tally.notCompared("values of sequences: " + whyBehind);
     }
+    List<String> cyclic =
+        ofTruth.values().stream().filter(Sequence::cycles).map(Sequence::label).toList();
+    if (!cyclic.isEmpty()) {
+      tally.notCompared("values of sequences that cycle: " + DatabaseChecks.some(cyclic));
+    }
   }
 
   /** Returns whether the follower is, or may at another moment be, behind. */

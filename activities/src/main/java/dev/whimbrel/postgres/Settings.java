@@ -24,7 +24,21 @@ final class Settings {
        ORDER BY 1, 3, 4
       """;
 
+  /** What PostgreSQL writes down as a list of quoted names. */
+  private static final Set<String> LISTS_OF_NAMES =
+      Set.of(
+          "search_path",
+          "temp_tablespaces",
+          "local_preload_libraries",
+          "session_preload_libraries",
+          "shared_preload_libraries",
+          "unix_socket_directories");
+
   private Settings() {}
+
+  static boolean isListOfNames(String setting) {
+    return LISTS_OF_NAMES.contains(setting);
+  }
 
   /** One setting; {@code whose} is what stands behind ALTER, for the target. */
   record Setting(String whose, String name, String value) {
@@ -83,20 +97,18 @@ final class Settings {
                 Names.applicationName(move.migration(), "settings"),
                 Duration.ofSeconds(30));
         Statement statement = session.createStatement()) {
-      try (var set = session.prepareStatement("SELECT set_config(?, ?, false)")) {
-        // The catalog holds a list as its elements, quoted; FROM CURRENT takes it over as it is.
-        set.setString(1, setting.name());
-        set.setString(2, setting.value());
-        set.executeQuery().close();
-        statement.execute("ALTER " + setting.whose() + " SET " + name + " FROM CURRENT");
-      } catch (SQLException e) {
-        statement.execute(
-            "ALTER "
-                + setting.whose()
-                + " SET "
-                + name
-                + " TO "
-                + Quoting.literal(setting.value()));
+      String change = "ALTER " + setting.whose() + " SET " + name;
+      if (isListOfNames(setting.name()) && !setting.value().matches("[a-z0-9_]+")) {
+        // The catalog holds it as its elements, quoted; FROM CURRENT takes it over as it is.
+        try (var set = session.prepareStatement("SELECT set_config(?, ?, false)")) {
+          set.setString(1, setting.name());
+          set.setString(2, setting.value());
+          set.executeQuery().close();
+        }
+        statement.execute(change + " FROM CURRENT");
+      } else {
+        // As it was written: FROM CURRENT makes 1min of 60000, which nobody would find the same.
+        statement.execute(change + " TO " + Quoting.literal(setting.value()));
       }
     } catch (SQLException e) {
       String state = e.getSQLState() == null ? "" : e.getSQLState();

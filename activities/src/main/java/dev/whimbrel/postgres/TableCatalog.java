@@ -20,6 +20,14 @@ final class TableCatalog {
   static final String USER_SCHEMAS =
       "n.nspname not in ('information_schema', 'whimbrel') and n.nspname !~ '^pg_'";
 
+  /**
+   * Of a column {@code a} that is NOT NULL: rows of before may hold NULLs all the same, as 18 lets
+   * them under a constraint that is NOT VALID.
+   */
+  static final String NULLS_LEFT =
+      "exists (select from pg_constraint nn where nn.conrelid = a.attrelid"
+          + " and nn.contype = 'n' and nn.conkey[1] = a.attnum and not nn.convalidated)";
+
   private static final String TABLES =
       """
       select c.oid, n.nspname, c.relname, greatest(c.reltuples, 0)::int8,
@@ -47,7 +55,8 @@ final class TableCatalog {
             'timestamptz', 'numeric', 'bytea', 'bool', 'float4', 'float8', 'interval', 'inet',
             'macaddr')
           or t.typname in ('text', 'varchar', 'bpchar', 'name') and (
-            co.collname in ('C', 'POSIX') or co.collname = 'default' and (
+            co.collnamespace = 'pg_catalog'::regnamespace and co.collname in ('C', 'POSIX')
+            or co.collname = 'default' and (
               select d.datcollate in ('C', 'POSIX')
                 and coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c'
               from pg_database d where d.datname = current_database()))),
@@ -70,7 +79,10 @@ final class TableCatalog {
         join pg_class c on c.oid = i.indrelid
         join pg_namespace n on n.oid = c.relnamespace
         cross join lateral (
-          select array_agg(a.attname::text order by p.place), bool_and(a.attnotnull)
+          select array_agg(a.attname::text order by p.place), bool_and(a.attnotnull and not\s"""
+          + NULLS_LEFT
+          + """
+          )
           from generate_series(0, i.indnkeyatts - 1) as p(place)
             join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[p.place]
         ) as k(names, filled)

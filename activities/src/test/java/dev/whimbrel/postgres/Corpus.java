@@ -150,25 +150,39 @@ final class Corpus {
   private static <T> T reference(Pairs pair, String database, List<String> what, Seen<T> seen)
       throws IOException {
     String scratch = database + "_reference";
-    pair.target().createDatabase(scratch);
+    try {
+      carry(pair.source(), database, pair.target(), scratch, what);
+      return seen.in(pair.target(), scratch);
+    } finally {
+      pair.target().execute("postgres", "DROP DATABASE IF EXISTS \"" + scratch + "\"");
+    }
+  }
+
+  /**
+   * {@code pg_dump | psql} into a database that it makes.
+   *
+   * @param what more options for the dump
+   */
+  static void carry(
+      PostgresServer from, String database, PostgresServer to, String copy, List<String> what)
+      throws IOException {
+    to.createDatabase(copy);
     Path plain = Files.createTempFile("whimbrel-dump", ".sql");
     try {
       List<String> command = new ArrayList<>();
-      command.add(tool("pg_dump", pair.source().version()));
+      command.add(tool("pg_dump", from.version()));
       command.addAll(what);
       command.addAll(
           List.of(
               "--exclude-schema=whimbrel",
               "--no-publications",
               "--file=" + plain,
-              "--dbname=" + Conninfo.withoutPassword(pair.source().url(database))));
+              "--dbname=" + Conninfo.withoutPassword(from.url(database))));
       run(command);
       Files.writeString(plain, Files.readString(plain).replace("SET transaction_timeout = 0;", ""));
-      read(pair.target(), scratch, plain);
-      return seen.in(pair.target(), scratch);
+      read(to, copy, plain);
     } finally {
       Files.delete(plain);
-      pair.target().execute("postgres", "DROP DATABASE \"" + scratch + "\"");
     }
   }
 

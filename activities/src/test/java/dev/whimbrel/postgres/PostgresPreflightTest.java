@@ -300,10 +300,11 @@ class PostgresPreflightTest {
     assertThat(lines(preflight.preflight(pair.move("sorted"))))
         .contains(
             "BLOCKER encoding target: has encoding SQL_ASCII, the source UTF8. Fix: CREATE DATABASE"
-                + " sorted TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C';",
-            "WARNING collation target: sorts by C.UTF-8 (C.UTF-8), the source by C (C). Fix: CREATE"
+                + " sorted TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+                + " LOCALE_PROVIDER libc;",
+            "WARNING collation target: sorts by libc C.UTF-8, the source by libc C. Fix: CREATE"
                 + " DATABASE sorted TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE"
-                + " 'C';");
+                + " 'C' LOCALE_PROVIDER libc;");
   }
 
   @Test

@@ -1,0 +1,221 @@
+package dev.whimbrel.postgres;
+
+import static dev.whimbrel.postgres.TableCatalog.USER_SCHEMAS;
+
+import java.util.List;
+import java.util.function.BiPredicate;
+
+/**
+ * What is asked of a catalog. Each query gives an object's name, the relation it belongs to or
+ * nothing, and its meaning, in words that are the same for every version.
+ */
+final class CatalogSubjects {
+  /**
+   * A kind of objects.
+   *
+   * @param kind in one word
+   * @param same whether two meanings of it are one
+   */
+  record Subject(String kind, String sql, BiPredicate<String, String> same) {}
+
+  private static final String NOT_OF_AN_EXTENSION =
+      " and not exists (select from pg_depend e where e.classid = 'pg_type'::regclass"
+          + " and e.objid = t.oid and e.deptype = 'e')";
+
+  static final String RELATIONS =
+      """
+      select format('%I.%I', n.nspname, c.relname), '',
+        case when c.relkind = 'r' and c.relpersistence = 'u' then 'unlogged ' else '' end
+        || case c.relkind when 'r' then 'table'
+        when 'p' then 'partitioned table' when 'v' then 'view' when 'm' then 'materialized view'
+        when 'S' then 'sequence' when 'f' then 'foreign table' end
+        || case when c.relkind <> 'm' or c.relispopulated then '' else ', not populated' end
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and c.relpersistence <> 't' and\s"""
+          + USER_SCHEMAS
+          + " and ";
+
+  private static final String COLUMNS =
+      """
+      select format('%I.%I.%I', n.nspname, c.relname, a.attname), format('%I.%I', n.nspname, c.relname),
+        concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+          case when a.attnotnull then 'not null' end,
+          case when a.attnotnull and\s"""
+          + TableCatalog.NULLS_LEFT
+          + """
+           then 'not valid' end,
+          -- PostgreSQL 17 gave partitions the identity of their root
+          case when not c.relispartition then
+            case a.attidentity when 'a' then 'identity always' when 'd' then 'identity' end end,
+          case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end,
+          'default ' || pg_get_expr(d.adbin, d.adrelid),
+          """
+          + collation("a.attcollation", "t.typcollation")
+          + """
+          )
+      from pg_attribute a
+        join pg_class c on c.oid = a.attrelid
+        join pg_namespace n on n.oid = c.relnamespace
+        join pg_type t on t.oid = a.atttypid
+        left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+      where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'f') and\s"""
+          + USER_SCHEMAS;
+
+  private static final String TABLES =
+      """
+      select format('%I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relname),
+        concat_ws(', ',
+          coalesce((
+            select string_agg(case when c.relispartition then 'partition of ' else 'child of ' end
+              || format('%I.%I', pn.nspname, p.relname)
+              || case when to_jsonb(h) ->> 'inhdetachpending' = 'true' then ' being detached' else '' end,
+              ', ' order by pn.nspname, p.relname)
+            from pg_inherits h join pg_class p on p.oid = h.inhparent
+              join pg_namespace pn on pn.oid = p.relnamespace
+            where h.inhrelid = c.oid), 'no parent')
+            || coalesce(' ' || pg_get_expr(c.relpartbound, c.oid), ''),
+          'partitioned by ' || pg_get_partkeydef(c.oid),
+          case when c.reloftype <> 0 then 'of type ' || format_type(c.reloftype, null) end,
+          case when c.relrowsecurity then 'with ' else 'without ' end
+            || case when c.relforcerowsecurity then 'forced ' else '' end || 'row-level security')
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind in ('r', 'p', 'f') and c.relpersistence <> 't' and\s"""
+          + USER_SCHEMAS;
+
+  private static final String CONSTRAINTS =
+      """
+      select format('%I.%I.%I', n.nspname, coalesce(c.relname, t.typname), con.conname),
+        case when c.oid is null then '' else format('%I.%I', n.nspname, c.relname) end, pg_get_constraintdef(con.oid)
+      from pg_constraint con
+        join pg_namespace n on n.oid = con.connamespace
+        left join pg_class c on c.oid = con.conrelid
+        left join pg_type t on t.oid = con.contypid
+      where con.contype in ('c', 'f', 'p', 'u', 'x')
+        -- what a foreign key means for a partition is named by the server, differently in 18
+        and not (con.contype = 'f' and con.conparentid <> 0) and\s"""
+          + USER_SCHEMAS;
+
+  private static final String TRIGGERS =
+      """
+      select format('%I.%I.%I', n.nspname, c.relname, g.tgname), format('%I.%I', n.nspname, c.relname),
+        pg_get_triggerdef(g.oid) || case g.tgenabled when 'O' then '' when 'D' then ' DISABLED'
+          when 'R' then ' ON REPLICAS' else ' ALWAYS' end
+      from pg_trigger g join pg_class c on c.oid = g.tgrelid
+        join pg_namespace n on n.oid = c.relnamespace
+      where not g.tgisinternal and g.tgname !~ '^whimbrel_' and\s"""
+          + USER_SCHEMAS;
+
+  private static final String ENUMS =
+      """
+      select format('%I.%I', n.nspname, t.typname), '',
+        (select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)
+         from pg_enum e where e.enumtypid = t.oid)
+      from pg_type t join pg_namespace n on n.oid = t.typnamespace
+      where t.typtype = 'e' and\s"""
+          + USER_SCHEMAS
+          + NOT_OF_AN_EXTENSION;
+
+  private static final String DOMAINS =
+      """
+      select format('%I.%I', n.nspname, t.typname), '',
+        concat_ws(' ', format_type(t.typbasetype, t.typtypmod),
+          case when t.typnotnull then 'not null' end,
+          'default ' || pg_get_expr(t.typdefaultbin, 0),
+          """
+          + collation("t.typcollation", "b.typcollation")
+          + """
+          )
+      from pg_type t join pg_namespace n on n.oid = t.typnamespace
+        join pg_type b on b.oid = t.typbasetype
+      where t.typtype = 'd' and\s"""
+          + USER_SCHEMAS
+          + NOT_OF_AN_EXTENSION;
+
+  private static final String COMPOSITES =
+      """
+      select format('%I.%I', n.nspname, t.typname), '', '(' || (
+        select string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
+            """
+          + collation("a.attcollation", "y.typcollation")
+          + """
+          ), ', ' order by a.attnum)
+        from pg_attribute a join pg_type y on y.oid = a.atttypid
+        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) || ')'
+      from pg_type t join pg_namespace n on n.oid = t.typnamespace
+        join pg_class c on c.oid = t.typrelid
+      where c.relkind = 'c' and\s"""
+          + USER_SCHEMAS
+          + NOT_OF_AN_EXTENSION;
+
+  private static final String RANGES =
+      """
+      select format('%I.%I', n.nspname, t.typname), '',
+        concat_ws(' ', 'of', format_type(r.rngsubtype, null),
+          """
+          + collation("r.rngcollation", "y.typcollation")
+          + """
+          , 'by ' || (select format('%I', o.opcname) from pg_opclass o where o.oid = r.rngsubopc),
+          'canonical ' || nullif(r.rngcanonical::text, '-'),
+          'difference ' || nullif(r.rngsubdiff::text, '-'))
+      from pg_range r join pg_type t on t.oid = r.rngtypid
+        join pg_namespace n on n.oid = t.typnamespace
+        join pg_type y on y.oid = r.rngsubtype
+      where\s"""
+          + USER_SCHEMAS
+          + NOT_OF_AN_EXTENSION;
+
+  private static final String SETTINGS =
+      """
+      select case when s.setrole = 0 then 'of the database'
+          else 'of role ' || r.rolname || case when s.setdatabase = 0 then ''
+            else ' in the database' end end
+          || ': ' || split_part(u.setting, '=', 1), '', u.setting
+      from pg_db_role_setting s cross join unnest(s.setconfig) as u(setting)
+        left join pg_roles r on r.oid = s.setrole
+      where coalesce(r.rolname, '') !~ '^(whimbrel_|pg_)' and s.setdatabase in (0,
+        (select d.oid from pg_database d where d.datname = current_database()))""";
+
+  static final String INDEXES =
+      """
+      select format('%I.%I', n.nspname, ic.relname), format('%I.%I', n.nspname, c.relname),
+        case when i.indisvalid and i.indisready then pg_get_indexdef(i.indexrelid)
+          else 'invalid' end
+      from pg_index i
+        join pg_class c on c.oid = i.indrelid
+        join pg_class ic on ic.oid = i.indexrelid
+        join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind in ('r', 'p', 'm') and\s"""
+          + USER_SCHEMAS;
+
+  static final List<Subject> ALL =
+      List.of(
+          new Subject("column", COLUMNS, Definition::same),
+          new Subject("table", TABLES, Definition::same),
+          new Subject("constraint", CONSTRAINTS, Definition::same),
+          new Subject("trigger", TRIGGERS, Definition::same),
+          new Subject("enum", ENUMS, String::equals),
+          new Subject("domain", DOMAINS, Definition::same),
+          new Subject("type", COMPOSITES, Definition::same),
+          new Subject("range", RANGES, Definition::same),
+          new Subject(
+              "extension",
+              "select extname::text, '', 'installed' from pg_extension",
+              String::equals),
+          new Subject("setting", SETTINGS, CatalogSubjects::isSameSetting));
+
+  private CatalogSubjects() {}
+
+  /** A collation that is not the one that its type would have. */
+  private static String collation(String collation, String ofType) {
+    return """
+        case when %1$s <> %2$s then 'collate '
+          || (select format('%%I.%%I', cn.nspname, co.collname) from pg_collation co
+              join pg_namespace cn on cn.oid = co.collnamespace where co.oid = %1$s) end"""
+        .formatted(collation, ofType);
+  }
+
+  private static boolean isSameSetting(String one, String other) {
+    return one.equals(other)
+        || (Settings.isListOfNames(one.replaceFirst("=.*", "")) && Definition.same(one, other));
+  }
+}
