@@ -21,13 +21,13 @@ final class NastySchema {
         "ALTER DATABASE " + Quoting.identifier(database) + " SET search_path = 'Ünïcode', public",
         "ALTER ROLE nasty_owner IN DATABASE "
             + Quoting.identifier(database)
-            + " SET work_mem = '12MB'",
+            + " SET datestyle = 'german'",
         "ALTER ROLE nasty_owner IN DATABASE "
             + Quoting.identifier(database)
             + " SET statement_timeout = 60000",
         "ALTER ROLE nasty_owner IN DATABASE "
             + Quoting.identifier(database)
-            + " SET datestyle = 'german'");
+            + " SET work_mem = '12MB'");
     if (server.version() >= 14) {
       server.execute(
           database,
