@@ -48,8 +48,7 @@ final class CatalogSubjects {
           case when not c.relispartition then
             case a.attidentity when 'a' then 'identity always' when 'd' then 'identity' end end,
           case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end,
-          'default ' || pg_get_expr(d.adbin, d.adrelid),
-          """
+          'default ' || pg_get_expr(d.adbin, d.adrelid),\s"""
           + collation("a.attcollation", "t.typcollation")
           + """
           )
@@ -120,8 +119,7 @@ final class CatalogSubjects {
       select format('%I.%I', n.nspname, t.typname), '',
         concat_ws(' ', format_type(t.typbasetype, t.typtypmod),
           case when t.typnotnull then 'not null' end,
-          'default ' || pg_get_expr(t.typdefaultbin, 0),
-          """
+          'default ' || pg_get_expr(t.typdefaultbin, 0),\s"""
           + collation("t.typcollation", "b.typcollation")
           + """
           )
@@ -134,8 +132,7 @@ final class CatalogSubjects {
   private static final String COMPOSITES =
       """
       select format('%I.%I', n.nspname, t.typname), '', '(' || (
-        select string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
-            """
+        select string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),\s"""
           + collation("a.attcollation", "y.typcollation")
           + """
           ), ', ' order by a.attnum)
@@ -150,8 +147,7 @@ final class CatalogSubjects {
   private static final String RANGES =
       """
       select format('%I.%I', n.nspname, t.typname), '',
-        concat_ws(' ', 'of', format_type(r.rngsubtype, null),
-          """
+        concat_ws(' ', 'of', format_type(r.rngsubtype, null),\s"""
           + collation("r.rngcollation", "y.typcollation")
           + """
           , 'by ' || (select format('%I', o.opcname) from pg_opclass o where o.oid = r.rngsubopc),
