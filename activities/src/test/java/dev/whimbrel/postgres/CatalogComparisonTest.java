@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -207,17 +208,13 @@ class CatalogComparisonTest {
 
   private static List<List<String>> keys() throws Exception {
     try (Connection connection = server(18).connect("keyed")) {
-      TableShape shape =
-          TableCatalog.read(connection, Selection.EVERYTHING, "r").get("public.keyed");
-      assertThat(shape).isNotNull();
-      return shape.keys();
+      Map<String, TableShape> tables = TableCatalog.read(connection, Selection.EVERYTHING, "r");
+      return Objects.requireNonNull(tables.get("public.keyed")).keys();
     }
   }
 
   private static PostgresServer server(int version) {
-    PostgresServer server = SERVERS.get(version);
-    assertThat(server).isNotNull();
-    return server;
+    return Objects.requireNonNull(SERVERS.get(version));
   }
 
   private static Pair open(PostgresServer source, PostgresServer target, String name)

@@ -307,6 +307,22 @@ class PostgresPreflightTest {
                 + " 'C' LOCALE_PROVIDER libc;");
   }
 
+  /** The library's locales are the same here; they order nothing. */
+  @Test
+  void comparesWhatOrdersTheTextsOfAWholeDatabase() throws Exception {
+    String icu =
+        "CREATE DATABASE by_icu TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+            + " LOCALE_PROVIDER icu ICU_LOCALE '%s'";
+    pair.source().execute("postgres", icu.formatted("de"));
+    pair.target().execute("postgres", icu.formatted("sv"));
+
+    assertThat(lines(preflight.preflight(pair.move("by_icu"))))
+        .contains(
+            "WARNING collation target: sorts by icu sv, the source by icu de. Fix: "
+                + icu.formatted("de")
+                + ";");
+  }
+
   @Test
   void namesRolesThatTheTargetLacks() throws Exception {
     Move move = databases("roles");
