@@ -3,6 +3,8 @@ package dev.whimbrel.postgres;
 import java.util.IllformedLocaleException;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * A locale of ICU as a language tag. Servers of 16 and later keep tags ({@code de-u-co-phonebk});
@@ -10,6 +12,8 @@ import java.util.Map;
  * de@collation=phonebook}), and a dump gives that to the next server, which makes a tag of it.
  */
 final class IcuLocale {
+  private static final String POSIX = "en-us-u-va-posix";
+
   private static final Map<String, String> KEYS =
       Map.of(
           "collation", "co",
@@ -36,7 +40,21 @@ final class IcuLocale {
           Map.entry("ks-identical", "identic"),
           Map.entry("ka-non-ignorable", "noignore"));
 
+  private static final Pattern TAG =
+      Pattern.compile("[^_@.]*(_[A-Za-z]{4})?(_([A-Za-z]{2}|\\d{3}))?");
+
+  private static final Pattern BASE =
+      Pattern.compile("[a-z]{2,8}(?:-[a-z]{4}(?=-|$))?(?:-(?:[a-z]{2}|\\d{3})(?=-|$))?(?=-|$)");
+
   private IcuLocale() {}
+
+  /**
+   * Whether it says something behind language, script and region that 16 and later say in another
+   * way, and of which not all is translated here: keywords, variants, an encoding.
+   */
+  static boolean isOlderSpelling(String locale) {
+    return !TAG.matcher(locale).matches() || name(locale).equals(POSIX);
+  }
 
   /** The tag; what cannot be one, in small letters as it is. */
   static String tag(String locale) {
@@ -60,12 +78,18 @@ final class IcuLocale {
 
   /** Language, script and region alone, as a tag. */
   static String base(String locale) {
-    return canonical(name(locale).replaceFirst("-u-.*", ""));
+    String name = name(locale);
+    Matcher base = BASE.matcher(name);
+    return canonical(base.lookingAt() ? base.group() : name.replaceFirst("-u-.*", ""));
   }
 
   private static String name(String locale) {
-    String name = locale.replaceFirst("@.*", "").replace('_', '-').toLowerCase(Locale.ROOT);
-    return name.isEmpty() || name.equals("root") ? "und" : name;
+    String name = locale.replaceFirst("[@.].*", "").replace('_', '-').toLowerCase(Locale.ROOT);
+    return switch (name) {
+      case "", "root" -> "und";
+      case "c", "posix" -> POSIX;
+      default -> name;
+    };
   }
 
   private static String keyword(String keyword) {

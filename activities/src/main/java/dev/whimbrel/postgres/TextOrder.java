@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param provider {@code libc}, {@code icu} or {@code builtin}
  * @param locale as the server has it
- * @param letters what the server's own library knows of letters, where that is another locale
+ * @param letters what the server's own library knows of letters, where that is another locale: a
+ *     database asks it whatever its provider is
  * @param rules what is changed of the locale's order; empty for none
  * @param deterministic whether only equal bytes are equal
  */
@@ -56,8 +57,26 @@ record TextOrder(
   /** That of every text without a collation of its own; a database's is always deterministic. */
   static TextOrder ofDatabase(Connection connection) throws SQLException {
     List<TextOrder> orders = new ArrayList<>();
-    new Query().add(DATABASE).run(connection, row -> orders.add(read(row)));
+    new Query()
+        .add(DATABASE)
+        .run(
+            connection,
+            row ->
+                orders.add(
+                    ofDatabase(
+                        Objects.requireNonNull(row.getString(2)),
+                        row.getString(3),
+                        Objects.requireNonNull(row.getString(4)),
+                        row.getString(5))));
     return orders.get(0);
+  }
+
+  /** As a catalog has it; full text search asks the library's LC_CTYPE under every provider. */
+  static TextOrder ofDatabase(
+      String provider, @Nullable String locale, String letters, @Nullable String rules) {
+    TextOrder order = of(provider, locale, letters, rules, true);
+    boolean own = provider.equals("i") || !letters.equals(order.locale());
+    return new TextOrder(order.provider(), order.locale(), own ? letters : "", order.rules(), true);
   }
 
   private static TextOrder read(ResultSet row) throws SQLException {
@@ -65,7 +84,7 @@ record TextOrder(
     return of(provider, row.getString(3), row.getString(4), row.getString(5), row.getBoolean(6));
   }
 
-  /** As a catalog has it; only the server's library knows letters by another locale. */
+  /** As a catalog has it; only collations of the server's library know letters otherwise. */
   static TextOrder of(
       String provider,
       @Nullable String locale,
@@ -98,7 +117,7 @@ record TextOrder(
    */
   boolean maySpellDifferently(TextOrder other) {
     return provider.equals("icu")
-        && (locale.contains("@") || other.locale.contains("@"))
+        && (IcuLocale.isOlderSpelling(locale) || IcuLocale.isOlderSpelling(other.locale))
         && without(IcuLocale.base(locale)).equals(other.without(IcuLocale.base(other.locale)));
   }
 
@@ -108,12 +127,13 @@ record TextOrder(
 
   private TextOrder plain() {
     if (provider.equals("icu")) {
-      return new TextOrder(provider, IcuLocale.tag(locale), "", rules, deterministic);
+      return new TextOrder(provider, IcuLocale.tag(locale), plain(letters), rules, deterministic);
     }
     String plainLocale = plain(locale);
-    boolean bytes = plainLocale.equals("C") && plain(letters).equals("");
+    String plainLetters = plain(letters).equals(plainLocale) ? "" : plain(letters);
+    boolean bytes = plainLocale.equals("C") && plainLetters.isEmpty();
     return new TextOrder(
-        bytes ? "bytes" : provider, plainLocale, plain(letters), rules, deterministic);
+        bytes ? "bytes" : provider, plainLocale, plainLetters, rules, deterministic);
   }
 
   /** Systems spell an encoding behind a locale as they like. */

@@ -318,7 +318,8 @@ class PostgresPreflightTest {
 
     assertThat(lines(preflight.preflight(pair.move("by_icu"))))
         .contains(
-            "WARNING collation target: sorts by icu sv, the source by icu de. Fix: "
+            "WARNING collation target: sorts by icu sv, letters of C, the source by icu de, letters"
+                + " of C. Fix: "
                 + icu.formatted("de")
                 + ";");
   }

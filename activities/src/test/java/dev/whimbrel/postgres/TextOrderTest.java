@@ -22,6 +22,14 @@ class TextOrderTest {
           nb_NO@colCaseFirst=no, nb-NO-u-kf-false
           en@colReorder=grek-latn, en-u-kr-grek-latn
           zh_Hant@collation=stroke, zh-Hant-u-co-stroke
+          C, en-US-u-va-posix
+          c, en-US-u-va-posix
+          POSIX, en-US-u-va-posix
+          C.UTF-8, en-US-u-va-posix
+          en_US.UTF-8, en-US
+          de_DE.utf8, de-DE
+          sr_Latn_RS, sr-Latn-RS
+          iw, he
           """)
   void readsBothSpellingsOfALocale(String one, String other) {
     assertThat(icu(one).sameAs(icu(other))).isTrue();
@@ -38,6 +46,43 @@ class TextOrderTest {
   void tellsLocalesApart(String one, String other) {
     assertThat(icu(one).sameAs(icu(other))).isFalse();
     assertThat(icu(one).maySpellDifferently(icu(other))).isFalse();
+  }
+
+  /** As 15 keeps them, and 18 what it makes of them. */
+  @ParameterizedTest
+  @CsvSource({
+    "de__PHONEBOOK, de-u-co-phonebk",
+    "zh_TW_STROKE, zh-TW-u-co-stroke",
+    "zh__PINYIN, zh-u-co-pinyin",
+    "en_US_POSIX, en-US-u-va-posix",
+    "hi__DIRECT, hi-u-co-direct",
+    "es__TRADITIONAL, es-u-co-trad",
+    "de_DE.UTF-8@euro, de-DE-u-cu-eur",
+    "de_DE_PREEURO, de-DE-u-cu-dem",
+    "ca_ES_VALENCIA, ca-ES-valencia"
+  })
+  void doesNotJudgeWhatNewerServersWriteInAnotherWay(String older, String newer) {
+    assertThat(icu(older).maySpellDifferently(icu(newer))).isTrue();
+    assertThat(icu(newer).maySpellDifferently(icu(older))).isTrue();
+    assertThat(icu(older).maySpellDifferently(icu("sv-u-co-phonebk"))).isFalse();
+    assertThat(icu(newer).maySpellDifferently(icu("de-u-co-eor"))).isFalse();
+  }
+
+  /** Full text search asks the library under every provider. */
+  @Test
+  void asksForTheLettersOfAWholeDatabase() {
+    TextOrder letters = TextOrder.ofDatabase("i", "de", "C", null);
+
+    assertThat(letters.words()).isEqualTo("icu de, letters of C");
+    assertThat(letters.sameAs(TextOrder.ofDatabase("i", "de", "en_US.utf8", null))).isFalse();
+    assertThat(letters.sameAs(TextOrder.ofDatabase("i", "de", "POSIX", null))).isTrue();
+    assertThat(builtin("C.UTF-8", "C").sameAs(builtin("C.UTF-8", "en_US.UTF-8"))).isFalse();
+    assertThat(builtin("C", "en_US.UTF-8").sameAs(libc("C", "C"))).isFalse();
+    assertThat(builtin("C", "C").sameAs(libc("C", "C"))).isTrue();
+  }
+
+  private static TextOrder builtin(String order, String letters) {
+    return TextOrder.ofDatabase("b", order, letters, null);
   }
 
   @Test
