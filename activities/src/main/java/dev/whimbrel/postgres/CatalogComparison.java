@@ -2,13 +2,16 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
+import dev.whimbrel.postgres.CatalogSubjects.Reading;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.BiPredicate;
 
 /**
  * Compares what the catalogs of both sides say: relations and what they are part of, columns with
@@ -21,12 +24,17 @@ final class CatalogComparison {
 
   /** All that no query here asks for. */
   private static final String REST =
-      "definitions of views, rules, functions, policies, event triggers, operators, casts, text search and extended statistics, owners, grants, storage and comments";
+      "definitions of views, rules, functions, policies, event triggers, operators, casts, text search and extended statistics, publications, schemas, owners, grants and default privileges, replica identities, CLUSTER ON, OWNED BY of sequences, options of foreign servers and tables, storage and comments";
 
   private final Pair pair;
   private final Tally tally;
   private final Side truth;
   private final Move move;
+
+  /** Texts of the service's own, of which a restored dump reads comparisons with other casts. */
+  private final Set<String> texts = new HashSet<>();
+
+  private final Set<String> staying = new HashSet<>();
 
   CatalogComparison(Pair pair, Tally tally, Side truth, Move move) {
     this.pair = pair;
@@ -38,13 +46,16 @@ final class CatalogComparison {
   void run() throws SQLException {
     Map<String, Thing> ours = relations(pair.truth(), truth);
     Map<String, Thing> theirs = relations(pair.follower(), truth.other());
-    compare("relation", ours, theirs, String::equals);
+    compare("relation", ours, theirs, Reading.LETTERS);
+    texts.addAll(PublishedTables.names(pair.truth(), CatalogSubjects.TEXTS));
+    texts.addAll(PublishedTables.names(pair.follower(), CatalogSubjects.TEXTS));
+    staying.addAll(StayingSchemas.names(pair, truth, move));
     for (CatalogSubjects.Subject subject : CatalogSubjects.ALL) {
-      compare(
-          subject.kind(),
-          belonging(read(pair.truth(), subject.sql()), theirs),
-          belonging(read(pair.follower(), subject.sql()), ours),
-          subject.same());
+      Map<String, Thing> here = read(pair.truth(), subject.sql());
+      Map<String, Thing> there = read(pair.follower(), subject.sql());
+      // One that was made behind the first look is seen by the next.
+      staying.addAll(StayingSchemas.names(pair, truth, move));
+      compare(subject.kind(), belonging(here, theirs), belonging(there, ours), subject.read());
     }
     compareIndexes(
         belonging(read(pair.truth(), CatalogSubjects.INDEXES), theirs),
@@ -67,27 +78,39 @@ final class CatalogComparison {
   private record Thing(String relation, String meaning) {}
 
   private void compare(
-      String kind,
-      Map<String, Thing> truth,
-      Map<String, Thing> follower,
-      BiPredicate<String, String> same) {
+      String kind, Map<String, Thing> truth, Map<String, Thing> follower, Reading read)
+      throws SQLException {
     for (Map.Entry<String, Thing> entry : truth.entrySet()) {
       Thing other = follower.get(entry.getKey());
       String meaning = entry.getValue().meaning();
-      if (other == null) {
+      if (other == null && read == Reading.SETTING && isUnknown(meaning)) {
+        tally.notCompared(
+            "%s %s: the version of the %s has no such parameter: %s"
+                .formatted(kind, entry.getKey(), tally.follower(), shown(meaning)));
+      } else if (other == null) {
         tally.difference(
             "%s %s: missing on the %s: %s"
                 .formatted(kind, entry.getKey(), tally.follower(), shown(meaning)));
-      } else if (!same.test(meaning, other.meaning())) {
-        tally.difference(
-            "%s %s: %s on the %s, %s on the %s"
+      } else if (!read.same(meaning, other.meaning())) {
+        boolean casts =
+            read == Reading.DEFINITION
+                && !texts.isEmpty()
+                && Definition.sameButForCasts(meaning, other.meaning(), texts);
+        String found =
+            "%s %s: %s%s on the %s, %s on the %s"
                 .formatted(
                     kind,
                     entry.getKey(),
+                    casts ? "a restored dump reads it with other casts: " : "",
                     shown(meaning, other.meaning()),
                     tally.truth(),
                     shown(other.meaning(), meaning),
-                    tally.follower()));
+                    tally.follower());
+        if (casts) {
+          tally.notCompared(found);
+        } else {
+          tally.difference(found);
+        }
       }
     }
     for (Map.Entry<String, Thing> entry : follower.entrySet()) {
@@ -106,7 +129,8 @@ final class CatalogComparison {
     }
   }
 
-  private void compareIndexes(Map<String, Thing> truth, Map<String, Thing> follower) {
+  private void compareIndexes(Map<String, Thing> truth, Map<String, Thing> follower)
+      throws SQLException {
     Map<String, Thing> here = new TreeMap<>(truth);
     Map<String, Thing> there = new TreeMap<>(follower);
     truth.forEach(
@@ -128,7 +152,7 @@ final class CatalogComparison {
                     .formatted(name, tally.follower(), name));
           }
         });
-    compare("index", here, there, Definition::same);
+    compare("index", here, there, Reading.DEFINITION);
   }
 
   private void compareCollations() throws SQLException {
@@ -138,6 +162,7 @@ final class CatalogComparison {
     Map<String, Thing> there = new TreeMap<>();
     ofTruth.forEach((name, order) -> here.put(name, new Thing("", order.words())));
     ofFollower.forEach((name, order) -> there.put(name, new Thing("", order.words())));
+    staying.addAll(StayingSchemas.names(pair, truth, move));
     for (Map.Entry<String, TextOrder> entry : ofTruth.entrySet()) {
       TextOrder order = entry.getValue();
       TextOrder other = ofFollower.get(entry.getKey());
@@ -160,7 +185,7 @@ final class CatalogComparison {
         there.remove(entry.getKey());
       }
     }
-    compare("collation", here, there, String::equals);
+    compare("collation", belonging(here, Map.of()), belonging(there, Map.of()), Reading.LETTERS);
   }
 
   private void compareVersions() throws SQLException {
@@ -192,12 +217,32 @@ final class CatalogComparison {
     }
   }
 
-  /** Without what belongs to a relation that the other side lacks: that is said once. */
-  private static Map<String, Thing> belonging(
-      Map<String, Thing> things, Map<String, Thing> relations) {
+  /** Whether a setting is of a parameter that came or went with a version. */
+  private boolean isUnknown(String setting) throws SQLException {
+    String parameter = setting.replaceFirst("(?s)=.*", "").toLowerCase(Locale.ROOT);
+    return !parameter.contains(".")
+        && major(pair.truth()) != major(pair.follower())
+        && !PublishedTables.names(pair.follower(), CatalogSubjects.PARAMETERS).contains(parameter);
+  }
+
+  private static int major(Connection connection) throws SQLException {
+    return connection.getMetaData().getDatabaseMajorVersion();
+  }
+
+  /**
+   * Without what belongs to a relation that the other side lacks: that is said once. Nor with what
+   * belongs to a schema that stays.
+   */
+  private Map<String, Thing> belonging(Map<String, Thing> things, Map<String, Thing> relations) {
     Map<String, Thing> kept = new TreeMap<>(things);
     kept.values()
         .removeIf(thing -> !thing.relation().isEmpty() && !relations.containsKey(thing.relation()));
+    for (String schema : staying) {
+      String prefix = Quoting.plain(Quoting.identifier(schema)) + ".";
+      kept.entrySet()
+          .removeIf(
+              each -> each.getValue().relation().isEmpty() && each.getKey().startsWith(prefix));
+    }
     return kept;
   }
 

@@ -3,7 +3,6 @@ package dev.whimbrel.postgres;
 import static dev.whimbrel.postgres.TableCatalog.USER_SCHEMAS;
 
 import java.util.List;
-import java.util.function.BiPredicate;
 
 /**
  * What is asked of a catalog. Each query gives an object's name, the relation it belongs to or
@@ -14,9 +13,34 @@ final class CatalogSubjects {
    * A kind of objects.
    *
    * @param kind in one word
-   * @param same whether two meanings of it are one
+   * @param read how its meanings are held against each other
    */
-  record Subject(String kind, String sql, BiPredicate<String, String> same) {}
+  record Subject(String kind, String sql, Reading read) {}
+
+  /** What of a meaning counts. */
+  enum Reading {
+    LETTERS {
+      @Override
+      boolean same(String one, String other) {
+        return one.equals(other);
+      }
+    },
+    DEFINITION {
+      @Override
+      boolean same(String one, String other) {
+        return Definition.same(one, other);
+      }
+    },
+    SETTING {
+      @Override
+      boolean same(String one, String other) {
+        return one.equals(other)
+            || (Settings.isListOfNames(one.replaceFirst("=.*", "")) && Definition.same(one, other));
+      }
+    };
+
+    abstract boolean same(String one, String other);
+  }
 
   private static final String NOT_OF_AN_EXTENSION =
       " and not exists (select from pg_depend e where e.classid = 'pg_type'::regclass"
@@ -101,7 +125,10 @@ final class CatalogSubjects {
           when 'R' then ' ON REPLICAS' else ' ALWAYS' end
       from pg_trigger g join pg_class c on c.oid = g.tgrelid
         join pg_namespace n on n.oid = c.relnamespace
-      where not g.tgisinternal and g.tgname !~ '^whimbrel_' and\s"""
+      -- what a row trigger of a partitioned table is for a partition: internal before 15
+      where (not g.tgisinternal or g.tgparentid <> 0 and not exists (
+          select from pg_constraint k where k.oid = g.tgconstraint and k.contype = 'f'))
+        and g.tgname !~ '^whimbrel_' and\s"""
           + USER_SCHEMAS;
 
   private static final String ENUMS =
@@ -171,6 +198,18 @@ final class CatalogSubjects {
       where coalesce(r.rolname, '') !~ '^(whimbrel_|pg_)' and s.setdatabase in (0,
         (select d.oid from pg_database d where d.datname = current_database()))""";
 
+  /** Types of the service's own, or of an extension, that are texts. */
+  static final String TEXTS =
+      """
+      select format('%I.%I', n.nspname, t.typname)
+      from pg_type t join pg_namespace n on n.oid = t.typnamespace
+      where t.typtype = 'b' and t.typcategory = 'S' and\s"""
+          + USER_SCHEMAS;
+
+  /** What this version can be told, but for two that no server lists. */
+  static final String PARAMETERS =
+      "select lower(name) from pg_settings union values ('role'), ('session_authorization')";
+
   static final String INDEXES =
       """
       select format('%I.%I', n.nspname, ic.relname), format('%I.%I', n.nspname, c.relname),
@@ -185,19 +224,19 @@ final class CatalogSubjects {
 
   static final List<Subject> ALL =
       List.of(
-          new Subject("column", COLUMNS, Definition::same),
-          new Subject("table", TABLES, Definition::same),
-          new Subject("constraint", CONSTRAINTS, Definition::same),
-          new Subject("trigger", TRIGGERS, Definition::same),
-          new Subject("enum", ENUMS, String::equals),
-          new Subject("domain", DOMAINS, Definition::same),
-          new Subject("type", COMPOSITES, Definition::same),
-          new Subject("range", RANGES, Definition::same),
+          new Subject("column", COLUMNS, Reading.DEFINITION),
+          new Subject("table", TABLES, Reading.DEFINITION),
+          new Subject("constraint", CONSTRAINTS, Reading.DEFINITION),
+          new Subject("trigger", TRIGGERS, Reading.DEFINITION),
+          new Subject("enum", ENUMS, Reading.LETTERS),
+          new Subject("domain", DOMAINS, Reading.DEFINITION),
+          new Subject("type", COMPOSITES, Reading.DEFINITION),
+          new Subject("range", RANGES, Reading.DEFINITION),
           new Subject(
               "extension",
               "select extname::text, '', 'installed' from pg_extension",
-              String::equals),
-          new Subject("setting", SETTINGS, CatalogSubjects::isSameSetting));
+              Reading.LETTERS),
+          new Subject("setting", SETTINGS, Reading.SETTING));
 
   private CatalogSubjects() {}
 
@@ -208,10 +247,5 @@ final class CatalogSubjects {
           || (select format('%%I.%%I', cn.nspname, co.collname) from pg_collation co
               join pg_namespace cn on cn.oid = co.collnamespace where co.oid = %1$s) end"""
         .formatted(collation, ofType);
-  }
-
-  private static boolean isSameSetting(String one, String other) {
-    return one.equals(other)
-        || (Settings.isListOfNames(one.replaceFirst("=.*", "")) && Definition.same(one, other));
   }
 }

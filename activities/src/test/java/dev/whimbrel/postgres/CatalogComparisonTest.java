@@ -6,6 +6,8 @@ import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
+import dev.whimbrel.runbook.PostgresSpec;
+import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.PostgresServer;
@@ -17,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -111,6 +114,8 @@ class CatalogComparisonTest {
             "create type letters as range (subtype = text, collation = \"POSIX\")",
             "update pg_collation set colllocale = 'sv' where collname = 'phonebook'",
             "update pg_collation set collicurules = '&a < b' where collname = 'tagged'",
+            "alter table everything drop constraint everything_kind2_check,"
+                + " add constraint everything_kind2_check check (kind2::text = any (array['N', 'Y']))",
             "drop trigger changed on everything",
             "create trigger changed before update on everything for each row"
                 + " when (old.name is distinct from new.name and new.a + 1 * 2 > old.a)"
@@ -128,6 +133,7 @@ class CatalogComparisonTest {
             "column public.everything.state: public.state default 'in transit'::public.state on the source, public.state default 'intransit'::public.state on the target",
             "column public.selected.body: character varying not null default 'x'::character varying(3) on the source, character varying not null default 'x'::character varying(3) collate pg_catalog.\"C\" on the target",
             "constraint public.everything.everything_check: CHECK (((((a + b) * c) >= 0) OR (((a >= 1) AND (a <= 10)) AND (NOT (b > 3))))) on the source, CHECK ((((a + (b * c)) >= 0) OR (((a >= 1) AND (a <= 10)) AND (NOT (b > 3))))) on the target",
+            "constraint public.everything.everything_kind2_check: CHECK ((kind2 = ANY (ARRAY['N'::bpchar, 'Y'::bpchar]))) on the source, CHECK (((kind2)::text = ANY (ARRAY['N'::text, 'Y'::text]))) on the target",
             "constraint public.everything.everything_kind_check: CHECK ((kind = ANY (ARRAY['N'::bpchar, 'Y'::bpchar]))) on the source, CHECK ((kind = ANY (ARRAY['N'::bpchar, 'Y '::bpchar]))) on the target",
             "constraint public.everything.everything_state_check: CHECK ((state <> ALL (ARRAY['in transit'::public.state, 'A \"b\"'::public.state]))) on the source, CHECK ((state <> ALL (ARRAY['intransit'::public.state, 'A \"b\"'::public.state]))) on the target",
             "domain public.code: character varying(9) default 'x y'::character varying on the source, character varying(9) default 'xy'::character varying on the target",
@@ -145,6 +151,8 @@ class CatalogComparisonTest {
             "table public.events_2a: partition of public.events_2 FOR VALUES IN ('a', 'b c', NULL), without row-level security on the source, partition of public.events_2 FOR VALUES IN ('a', 'bc', NULL), without row-level security on the target",
             "table public.parent: no parent, without row-level security on the source, no parent, with row-level security on the target",
             "table public.selected: no parent, with forced row-level security on the source, no parent, with row-level security on the target",
+            "trigger public.events_1.checked: missing on the target: CREATE CONSTRAINT TRIGGER checked AFTER INSERT ON public.events_1 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.touched()",
+            "trigger public.events_2a.checked: CREATE CONSTRAINT TRIGGER checked AFTER INSERT ON public.events_2a DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.touched() DISABLED on the source, CREATE CONSTRAINT TRIGGER checked AFTER INSERT ON public.events_2a DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.touched() on the target",
             "trigger public.everything.changed: … FOR EACH ROW WHEN ((((old.name)::text IS DISTINCT FROM (new.name)::text) AND (((new.a + 1) * 2) > old.a))) EXECUTE FUNCTION public.touched('it''s (a)', 'b') on the source, … FOR EACH ROW WHEN ((((old.name)::text IS DISTINCT FROM (new.name)::text) AND ((new.a + (1 * 2)) > old.a))) EXECUTE FUNCTION public.touched('it''s (a)', 'b') on the target",
             "type public.loose: (x integer, \"Y y\" text collate pg_catalog.\"C\", z integer[]) on the source, (x bigint, \"Y y\" text collate pg_catalog.\"C\", z integer[]) on the target");
   }
@@ -162,9 +170,111 @@ class CatalogComparisonTest {
 
     assertThat(report.notCompared())
         .containsExactly(
-            "definitions of views, rules, functions, policies, event triggers, operators, casts, text search and extended statistics, owners, grants, storage and comments");
+            "definitions of views, rules, functions, policies, event triggers, operators, casts, text search and extended statistics, publications, schemas, owners, grants and default privileges, replica identities, CLUSTER ON, OWNED BY of sequences, options of foreign servers and tables, storage and comments");
     assertThat(sequences.report(Instant.EPOCH, RowHash.SHA256).notCompared())
         .contains("values of sequences that cycle: round");
+  }
+
+  /** Equality of citext is found by no search path that is empty, as a dump's is. */
+  @ParameterizedTest
+  @ValueSource(ints = {13, 15})
+  void saysWhatARestoredDumpReadsWithOtherCasts(int first) throws Exception {
+    String name = "people" + first;
+    server(first).createDatabase(name);
+    server(first).execute(name, DefinedDatabase.PEOPLE);
+    Corpus.carry(server(first), name, server(18), name, List.of());
+
+    VerificationReport report = compare(server(first), name, server(18), name);
+
+    assertThat(report.findings()).isEmpty();
+    assertThat(report.notCompared())
+        .filteredOn(line -> line.contains(": a restored dump reads it with other casts: "))
+        .extracting(line -> line.replaceFirst(": .*", ""))
+        .containsExactly(
+            "column public.people.alias",
+            "column public.people.known",
+            "constraint public.mailbox.mailbox_check",
+            "constraint public.people.people_email_check",
+            "constraint public.people.people_m_check",
+            "index public.people_email",
+            "trigger public.people.changed");
+    assertThat(report.notCompared())
+        .contains(
+            "column public.people.known: a restored dump reads it with other casts: character varying(9) default NULLIF('a'::public.citext, 'b'::public.citext) on the source, character varying(9) default NULLIF(('a'::public.citext)::text, ('b'::public.citext)::text) on the target");
+
+    server(18)
+        .execute(
+            name,
+            "drop trigger changed on people",
+            "create trigger changed before update on people for each row"
+                + " when (old.known is distinct from new.email) execute function touched()",
+            "drop index people_email");
+
+    assertThat(compare(server(first), name, server(18), name).findings())
+        .satisfiesExactly(
+            line -> assertThat(line).startsWith("index public.people_email: missing on the target"),
+            line -> assertThat(line).startsWith("trigger public.people.changed: "));
+  }
+
+  /** 18 has no parameter of that name; another one that is missing is a difference. */
+  @Test
+  void doesNotMissASettingThatTheVersionDoesNotHave() throws Exception {
+    server(13).createDatabase("setting");
+    server(18).createDatabase("setting");
+    server(13)
+        .execute(
+            "setting",
+            "alter database setting set operator_precedence_warning = on",
+            "alter database setting set DateStyle = 'ISO, DMY'",
+            "alter database setting set shop.mode = 'x'",
+            "create role keeper",
+            "alter database setting set role = 'keeper'");
+
+    VerificationReport report = compare(server(13), "setting", server(18), "setting");
+
+    assertThat(report.notCompared())
+        .contains(
+            "setting of the database: operator_precedence_warning: the version of the target has no such parameter: operator_precedence_warning=on");
+    assertThat(report.findings())
+        .containsExactly(
+            "setting of the database: DateStyle: missing on the target: DateStyle=ISO, DMY",
+            "setting of the database: role: missing on the target: role=keeper",
+            "setting of the database: shop.mode: missing on the target: shop.mode=x");
+  }
+
+  @Test
+  void looksAtNoTypeOfASchemaThatStays() throws Exception {
+    String tenant =
+        "create schema %1$s; create type %1$s.kind as enum ('a'); create type %1$s.pair as (a int);"
+            + " create domain %1$s.code as text check (value <> ''); create collation %1$s.c from \"C\";"
+            + " create type %1$s.span as range (subtype = int4);";
+    for (int version : new int[] {15, 18}) {
+      server(version).createDatabase("tenants");
+      server(version).execute("tenants", "create table orders (id int)");
+      server(version)
+          .execute("tenants", tenant.formatted(version == 15 ? "tenant_2" : "tenant_gone"));
+    }
+    server(15)
+        .execute(
+            "tenants",
+            "create table tenant_2.t (k tenant_2.kind)",
+            tenant.formatted("tenant_3"),
+            "create schema words; create type words.kind as enum ('a')");
+    TablesSpec excluded = new TablesSpec(List.of(), List.of("tenant_*.*"), List.of());
+    TablesSpec included = new TablesSpec(List.of("public.*"), List.of(), List.of());
+    String words = "enum words.kind: missing on the target: 'a'";
+
+    assertThat(compare(15, 18, "tenants", excluded)).containsExactly(words);
+    assertThat(compare(15, 18, "tenants", included))
+        .contains(words)
+        .noneMatch(line -> line.contains("tenant_2") || line.contains("tenant_gone"));
+    assertThat(compare(15, 18, "tenants", null)).hasSizeGreaterThan(15);
+  }
+
+  private static List<String> compare(
+      int from, int to, String database, @Nullable TablesSpec tables) throws Exception {
+    Move move = new Pairs(server(from), server(to)).move(database);
+    return compare(tables == null ? move : move.choosing(tables), move.target()).findings();
   }
 
   /** No database can be created whose own order is not deterministic: what is equal stays equal. */
@@ -179,12 +289,14 @@ class CatalogComparisonTest {
 
     assertThat(compare(server(15), "ordered", server(16), "ordered").notCompared())
         .contains(
-            "order of text: what has no collation of its own is sorted by icu de on the source, by icu sv on the target: the same rows, but maybe others where a query sorts, compares texts or changes their case");
+            "order of text: what has no collation of its own is sorted by icu de, letters of C on the source, by icu sv, letters of C on the target: the same rows, but maybe others where a query sorts, compares texts or changes their case");
     assertThat(compare(server(15), "ordered", server(18), "ordered").notCompared())
         .noneMatch(line -> line.startsWith("order of text"));
     assertThat(compare(server(13), "ordered", server(18), "ordered").notCompared())
         .anyMatch(
-            line -> line.matches("order of text: .* by libc .* on the source, by icu de on .*"));
+            line ->
+                line.matches(
+                    "order of text: .* by libc .* on the source, by icu de, letters of .* on .*"));
   }
 
   /** 18 lets rows of before keep their NULLs, which no block of keys reaches. */
@@ -227,14 +339,14 @@ class CatalogComparisonTest {
 
   private static VerificationReport compare(
       PostgresServer source, String database, PostgresServer target, String copy) throws Exception {
+    return compare(
+        new Pairs(source, target).move(database), new Pairs(target, target).move(copy).target());
+  }
+
+  private static VerificationReport compare(Move move, PostgresSpec copy) throws Exception {
     Tally tally = new Tally(Side.SOURCE);
-    Move move = new Pairs(source, target).move(database);
     try (Connection truth = Pinned.open(new Databases(new Secrets()), move.source(), "test");
-        Connection follower =
-            Pinned.open(
-                new Databases(new Secrets()),
-                new Pairs(target, target).move(copy).target(),
-                "test")) {
+        Connection follower = Pinned.open(new Databases(new Secrets()), copy, "test")) {
       new CatalogComparison(new Pair(truth, follower), tally, Side.SOURCE, move).run();
     }
     return tally.report(Instant.EPOCH, RowHash.SHA256);

@@ -29,6 +29,9 @@ final class DefinedDatabase {
 
   private static final String TABLES =
       """
+      create table marked (x xml check (xmlserialize(content x as text) <> '')
+        check (xmlserialize(content x as varchar(9)) <> ''));
+      create function many(variadic text[]) returns int immutable language sql as 'select 1';
       create table everything (
         id serial primary key, a int not null default -1, b smallint default '1', c bigint default 0,
         d numeric(9, 2) default 1.50, e float8 default 1e-5,
@@ -59,6 +62,7 @@ final class DefinedDatabase {
           and position('z' in name) = 0 and trim(both from name) = name
           and overlay(name placing 'x' from 1) is not null),
         check (at at time zone 'UTC' > '2000-01-01'),
+        check (many(variadic array[name]) > 0 and many(variadic array[name, 'b c'::varchar]) > 0 and many(name) > 0),
         check (case when a > 0 then b in (1, 2) else c in (3, 4) end),
         check (case name when 'a' then 1 when 'b c' then 2 end > 0),
         check (name similar to '%(a|b)%' or name ~* '[(] x' or (a, b) < (3, 4)),
@@ -85,6 +89,11 @@ final class DefinedDatabase {
         partition by list (lower(kind));
       create table events_2a partition of events_2 for values in ('a', 'b c', null);
       create table events_2b partition of events_2 default;
+      create trigger heard before insert or update on events_2 for each row
+        when (new.kind <> 'a b') execute function touched('x y');
+      create constraint trigger checked after insert on events
+        deferrable initially deferred for each row execute function touched();
+      alter table events_2a disable trigger checked;
       create table dealt (id bigint, name text collate "C") partition by hash (id, name text_pattern_ops);
       create table dealt_0 partition of dealt for values with (modulus 2, remainder 0);
       create unlogged table scratch (id int);
@@ -111,10 +120,26 @@ final class DefinedDatabase {
       """
       create collation phonebook (provider = icu, locale = 'de@collation=phonebook');
       create collation tagged (provider = icu, locale = 'de-AT-u-co-phonebk');
+      create collation of_variant (provider = icu, locale = 'en_US.UTF-8');
       create collation numeric_order (provider = icu, locale = 'en-u-kn-true');
       create collation no_case (provider = icu, locale = '@colStrength=secondary', deterministic = false);
       create collation bytes (provider = libc, locale = 'C');
       create collation mixed (provider = libc, lc_collate = 'C', lc_ctype = 'POSIX');
       create table sorted (a text collate phonebook, b text collate no_case, c text collate "en-x-icu");
+      """;
+
+  /** Names that are compared by an equality of an extension. */
+  static final String PEOPLE =
+      """
+      create extension citext;
+      create domain mailbox as citext check (nullif(value, 'x') is not null);
+      create function touched() returns trigger language plpgsql as 'begin return new; end';
+      create table people (id int, email citext, m mailbox, known varchar(9) default nullif('a'::citext, 'b'),
+        alias citext generated always as (nullif(email, 'none')) stored,
+        check (email is distinct from 'root'), check (nullif(m, 'x') is not null),
+        check (email in ('a', 'b') and email = any ('{a}')));
+      create index people_email on people (nullif(email, '')) where email is distinct from 'a';
+      create trigger changed before update on people for each row
+        when (old.email is distinct from new.email) execute function touched();
       """;
 }

@@ -2,6 +2,9 @@ package dev.whimbrel.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -70,9 +73,50 @@ class DefinitionTest {
           CREATE INDEX i ON t USING btree ("json", lower(("value")::text)) WHERE ("at" > 1)              ¦ CREATE INDEX i ON t USING btree (json, lower((value)::text)) WHERE ((at > 1))
           CHECK ((a OR ((b >= 1) AND (b <= 2)) OR (((b >= 3) AND (b <= 4)) AND c)))                      ¦ CHECK (((a OR ((b >= 1) AND (b <= 2))) OR ((b >= 3) AND (b <= 4) AND c)))
           ((a + b))                                                                                      ¦ (a + b)
+          CHECK ((many(VARIADIC (ARRAY[n, 'b'::character varying])::text[]) > 0))                        ¦ CHECK ((many(VARIADIC ARRAY[(n)::text, ('b'::character varying)::text]) > 0))
+          CHECK ((XMLSERIALIZE(CONTENT x AS text) <> ''::text))                                          ¦ CHECK ((XMLSERIALIZE(CONTENT x AS text NO INDENT) <> ''::text))
           integer default (1)                                                                            ¦ integer default 1
           """)
   void knowsWhatADumpAndARestoreChange(String one, String other) {
     assertThat(Definition.normal(one)).isEqualTo(Definition.normal(other));
+  }
+
+  /** As PostgreSQL 13 says them, and 18 after a dump and a restore. */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '¦',
+      quoteCharacter = '§',
+      textBlock =
+          """
+          WHEN ((old.email IS DISTINCT FROM new.email)) EXECUTE                 ¦ WHEN (((old.email)::text IS DISTINCT FROM (new.email)::text)) EXECUTE
+          CHECK ((NULLIF((m)::public.citext, 'x'::public.citext) IS NOT NULL))  ¦ CHECK ((NULLIF(((m)::public.citext)::text, ('x'::public.citext)::text) IS NOT NULL))
+          btree (NULLIF(email, ''::public.citext))                              ¦ btree (NULLIF((email)::text, (''::public.citext)::text))
+          (email IS DISTINCT FROM (a || b))                                     ¦ ((email)::text IS DISTINCT FROM ((a || b))::character varying(3))
+          NULLIF(all_of, ARRAY[]::public.citext[])                              ¦ NULLIF((all_of)::text[], (ARRAY[]::public.citext[])::text[])
+          """)
+  void knowsWhatDiffersByCastsToTextsAlone(String one, String other) {
+    Set<String> types = Set.of("public.citext");
+    assertThat(Definition.same(one, other)).isFalse();
+    assertThat(Definition.sameButForCasts(one, other, types)).isTrue();
+    assertThat(Definition.sameButForCasts(one, other.replace("::text", "::bytea"), types))
+        .isEqualTo(!other.contains("::text"));
+    assertThat(Definition.sameButForCasts(one, other.replace("email", "mail"), types))
+        .isEqualTo(!other.contains("email"));
+  }
+
+  @Test
+  @Timeout(20)
+  void readsLongListsAndNoEndlessNesting() {
+    String values = ", 'x'::character varying".repeat(50_000);
+    String elements = ", ('x'::character varying)::text".repeat(50_000);
+    String deep = "(".repeat(100_000) + "a" + " + 1)".repeat(100_000);
+
+    assertThat(
+            Definition.same(
+                "(n = ANY ((ARRAY['x'::character varying" + values + "])::text[]))",
+                "(n = ANY (ARRAY[('x'::character varying)::text" + elements + "]))"))
+        .isTrue();
+    assertThat(Definition.same(deep, deep + " ")).isFalse();
+    assertThat(Definition.sameButForCasts(deep, deep + " ", Set.of())).isFalse();
   }
 }

@@ -23,7 +23,8 @@ class VerifyTest {
         .isEqualTo(5);
     assertThat(
             notCompared(
-                "definitions of views, rules, functions, policies, event triggers, operators, casts, text search and extended statistics, owners, grants, storage and comments",
+                "definitions of views, rules, functions, policies, event triggers, operators, casts, text search and extended statistics, publications, schemas, owners, grants and default privileges, replica identities, CLUSTER ON, OWNED BY of sequences, options of foreign servers and tables, storage and comments",
+                "trigger public.people.changed: a restored dump reads it with other casts: a on the source, b on the target",
                 "values of sequences: they may be behind on the target until the switchover",
                 "values of sequences that cycle: round, public.other",
                 "order of text: what has no collation of its own is sorted by libc C on the source, by icu en on the target: the same rows",
