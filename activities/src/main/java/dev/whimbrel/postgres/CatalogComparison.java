@@ -234,14 +234,13 @@ final class CatalogComparison {
    * belongs to a schema that stays.
    */
   private Map<String, Thing> belonging(Map<String, Thing> things, Map<String, Thing> relations) {
-    Map<String, Thing> kept = new TreeMap<>(things);
+    TreeMap<String, Thing> kept = new TreeMap<>(things);
     kept.values()
         .removeIf(thing -> !thing.relation().isEmpty() && !relations.containsKey(thing.relation()));
     for (String schema : staying) {
-      String prefix = Quoting.plain(Quoting.identifier(schema)) + ".";
-      kept.entrySet()
-          .removeIf(
-              each -> each.getValue().relation().isEmpty() && each.getKey().startsWith(prefix));
+      String name = Quoting.plain(Quoting.identifier(schema));
+      // All that begins with the name and a dot, behind which a slash is the next letter.
+      kept.subMap(name + ".", name + "/").values().removeIf(thing -> thing.relation().isEmpty());
     }
     return kept;
   }

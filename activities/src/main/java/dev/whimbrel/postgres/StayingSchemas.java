@@ -13,11 +13,28 @@ import java.util.stream.Collectors;
 
 /**
  * The schemas that stay on the source as a whole. Their types and collations are made and dropped
- * with their tables, of which none moves; a dump carries those that it meets.
+ * with their tables, of which none moves; a dump carries those that it meets. Where something that
+ * moves has columns of such types, its schema is none of these.
  */
 final class StayingSchemas {
   private static final String SCHEMAS =
       "select n.nspname from pg_namespace n where " + TableCatalog.USER_SCHEMAS;
+
+  /** Where the types and collations of the columns are of what moves. */
+  private static final String USED =
+      """
+      select distinct n.nspname
+      from (select distinct a.atttypid, a.attcollation
+          from pg_attribute a join pg_class c on c.oid = a.attrelid
+          where a.attnum > 0 and not a.attisdropped
+            and c.relkind in ('r', 'p', 'v', 'm', 'f') and %s) as a
+        join pg_type y on y.oid = a.atttypid
+        cross join lateral (
+          select t.typnamespace from pg_type t where t.oid in (y.oid, y.typelem, y.typbasetype)
+          union select o.collnamespace from pg_collation o where o.oid = a.attcollation) as u(used)
+        join pg_namespace n on n.oid = u.used
+      where\s"""
+          + TableCatalog.USER_SCHEMAS;
 
   private StayingSchemas() {}
 
@@ -38,16 +55,20 @@ final class StayingSchemas {
     Set<String> all = new HashSet<>(there);
     all.addAll(PublishedTables.names(target, SCHEMAS));
     all.removeAll(moving);
+    all.removeAll(PublishedTables.names(source, USED.formatted(selection.moves())));
+    List<TablePattern> include = Selection.patterns(tables.include());
+    List<TablePattern> exclude = Selection.patterns(tables.exclude());
     all.removeIf(
-        schema -> !staying.contains(schema) && !isEmptied(schema, there.contains(schema), tables));
+        schema ->
+            !staying.contains(schema)
+                && !isEmptied(schema, there.contains(schema), include, exclude));
     return all;
   }
 
   /** Whether tables of a schema that has none would stay: it is being made, or was dropped. */
-  private static boolean isEmptied(String schema, boolean isThere, TablesSpec tables) {
-    List<TablePattern> include = Selection.patterns(tables.include());
-    return Selection.patterns(tables.exclude()).stream()
-            .anyMatch(pattern -> pattern.matches(schema, ""))
+  private static boolean isEmptied(
+      String schema, boolean isThere, List<TablePattern> include, List<TablePattern> exclude) {
+    return exclude.stream().anyMatch(pattern -> pattern.matches(schema, ""))
         // Types without tables may be those of the tables that move.
         || (!isThere
             && !include.isEmpty()

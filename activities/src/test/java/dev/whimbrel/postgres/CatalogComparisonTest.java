@@ -250,7 +250,12 @@ class CatalogComparisonTest {
             + " create type %1$s.span as range (subtype = int4);";
     for (int version : new int[] {15, 18}) {
       server(version).createDatabase("tenants");
-      server(version).execute("tenants", "create table orders (id int)");
+      server(version)
+          .execute(
+              "tenants",
+              "create schema shared",
+              "create type shared.kind as enum ('" + version + "')",
+              "create table orders (id int, kind shared.kind[])");
       server(version)
           .execute("tenants", tenant.formatted(version == 15 ? "tenant_2" : "tenant_gone"));
     }
@@ -258,15 +263,17 @@ class CatalogComparisonTest {
         .execute(
             "tenants",
             "create table tenant_2.t (k tenant_2.kind)",
+            "create table shared.t ()",
             tenant.formatted("tenant_3"),
             "create schema words; create type words.kind as enum ('a')");
-    TablesSpec excluded = new TablesSpec(List.of(), List.of("tenant_*.*"), List.of());
+    TablesSpec excluded = new TablesSpec(List.of(), List.of("tenant_*.*", "shared.*"), List.of());
     TablesSpec included = new TablesSpec(List.of("public.*"), List.of(), List.of());
     String words = "enum words.kind: missing on the target: 'a'";
+    String shared = "enum shared.kind: '15' on the source, '18' on the target";
 
-    assertThat(compare(15, 18, "tenants", excluded)).containsExactly(words);
+    assertThat(compare(15, 18, "tenants", excluded)).containsExactly(shared, words);
     assertThat(compare(15, 18, "tenants", included))
-        .contains(words)
+        .contains(shared, words)
         .noneMatch(line -> line.contains("tenant_2") || line.contains("tenant_gone"));
     assertThat(compare(15, 18, "tenants", null)).hasSizeGreaterThan(15);
   }
