@@ -3,6 +3,7 @@ package dev.whimbrel.postgres;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.runbook.TablesSpec;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -20,61 +21,24 @@ final class MoveAdvice {
   /** Less than this is not worth a line. */
   private static final long WORTH_A_LINE = 1 << 20;
 
-  private static final String OURS =
+  /** What was not used for a month may still be used at the end of a quarter; people know. */
+  private static final Duration LONG_ENOUGH = Duration.ofDays(31);
+
+  private static final String NOT_COUNTED =
+      "A standby counts its own use: ask it too. What was made or loaded since then was watched for less.";
+
+  /** What is the service's own. {@code n} is {@code pg_namespace}. */
+  static final String OURS =
       " n.nspname NOT IN ('pg_catalog', 'information_schema', 'whimbrel')"
           + " AND n.nspname !~ '^pg_(toast|temp)'";
 
-  /** No constraint, identity or parent stands on it, so that dropping it changes no result. */
-  private static final String DROPPABLE =
-      " i.indisvalid AND NOT i.indisunique AND NOT i.indisprimary AND NOT i.indisexclusion"
-          + " AND NOT i.indisreplident AND NOT i.indisclustered"
-          + " AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)"
-          + " AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid)"
-          + " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
-          + " AND d.objid = i.indexrelid AND d.deptype = 'e')";
-
-  private static final String NAME = "format('%I.%I', n.nspname, c.relname)";
-
-  /** One on an expression also serves the planner's estimates. */
-  private static final String UNUSED =
-      "SELECT "
-          + NAME
-          + ", pg_relation_size(c.oid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-          + " JOIN pg_namespace n ON n.oid = c.relnamespace"
-          + " JOIN pg_stat_user_indexes s ON s.indexrelid = i.indexrelid"
-          + " WHERE c.relkind = 'i' AND {i.indrelid} AND s.idx_scan = 0 AND i.indexprs IS NULL AND"
-          + DROPPABLE
-          + " AND"
-          + OURS
-          + " ORDER BY 2 DESC, 1";
-
-  /** Of two that are alike, the one that can go; of two that both can, the younger one. */
-  private static final String DUPLICATE =
-      "SELECT "
-          + NAME
-          + ", pg_relation_size(c.oid), (SELECT min(o.indexrelid::regclass::text) FROM pg_index o"
-          + " JOIN pg_class oc ON oc.oid = o.indexrelid WHERE o.indrelid = i.indrelid"
-          + " AND o.indexrelid <> i.indexrelid AND o.indisvalid AND oc.relam = c.relam"
-          + " AND o.indkey::text = i.indkey::text AND o.indclass::text = i.indclass::text"
-          + " AND o.indcollation::text = i.indcollation::text"
-          + " AND o.indoption::text = i.indoption::text AND o.indnkeyatts = i.indnkeyatts"
-          + " AND pg_get_expr(o.indexprs, o.indrelid) IS NOT DISTINCT FROM"
-          + " pg_get_expr(i.indexprs, i.indrelid)"
-          + " AND pg_get_expr(o.indpred, o.indrelid) IS NOT DISTINCT FROM"
-          + " pg_get_expr(i.indpred, i.indrelid)"
-          + " AND (o.indexrelid < i.indexrelid OR o.indisunique OR o.indisprimary"
-          + " OR o.indisreplident)) AS kept"
-          + " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-          + " JOIN pg_namespace n ON n.oid = c.relnamespace"
-          + " WHERE c.relkind = 'i' AND {i.indrelid} AND"
-          + DROPPABLE
-          + " AND"
-          + OURS;
+  /** {@code c} is {@code pg_class}. */
+  static final String NAME = "format('%I.%I', n.nspname, c.relname)";
 
   private static final String UNTOUCHED =
       "SELECT "
           + NAME
-          + ", pg_total_relation_size(c.oid), '', NOT c.relispartition FROM pg_stat_user_tables s"
+          + ", pg_total_relation_size(c.oid), NOT c.relispartition FROM pg_stat_user_tables s"
           + " JOIN pg_class c ON c.oid = s.relid JOIN pg_namespace n ON n.oid = c.relnamespace"
           + " WHERE c.relkind = 'r' AND {c.oid} AND s.seq_scan = 0 AND coalesce(s.idx_scan, 0) = 0"
           + " AND s.n_tup_ins + s.n_tup_upd + s.n_tup_del = 0 AND"
@@ -124,8 +88,9 @@ final class MoveAdvice {
 
   private void give() throws SQLException {
     String since = since();
-    unused(since);
-    duplicates();
+    IndexAdvice indexes = IndexAdvice.read(look, selection);
+    unused(indexes, since);
+    duplicates(indexes);
     untouched(since);
     largest();
   }
@@ -145,26 +110,30 @@ final class MoveAdvice {
     }
   }
 
-  private void unused(String since) throws SQLException {
-    List<Sized> unused = sized(UNUSED);
+  private void unused(IndexAdvice indexes, String since) {
+    List<Sized> unused = sized(indexes.unused());
     if (!unused.isEmpty()) {
       findings.advice(
           "unused-indexes",
           "source",
-          "%s, %s, not used %s: %s. A standby counts its own use: ask it too."
-              .formatted(count(unused, "index", "indexes"), total(unused), since, lines(unused)),
+          "%s, %s, not used %s: %s. %s"
+              .formatted(
+                  count(unused, "index", "indexes"),
+                  total(unused),
+                  since,
+                  lines(unused),
+                  NOT_COUNTED),
           drop(unused));
     }
   }
 
-  private void duplicates() throws SQLException {
-    List<Sized> duplicates =
-        sized("SELECT * FROM (" + DUPLICATE + ") d WHERE kept IS NOT NULL ORDER BY 2 DESC, 1");
+  private void duplicates(IndexAdvice indexes) {
+    List<Sized> duplicates = sized(indexes.duplicates());
     if (!duplicates.isEmpty()) {
       findings.advice(
           "duplicate-indexes",
           "source",
-          "%s, %s, say the same as another one: %s."
+          "%s, %s, say the same as another one, which stays: %s. Keep that one whatever is counted for it: the server counts a use for one of them only."
               .formatted(
                   count(duplicates, "index", "indexes"), total(duplicates), lines(duplicates)),
           drop(duplicates));
@@ -177,9 +146,13 @@ final class MoveAdvice {
       findings.advice(
           "untouched-tables",
           "source",
-          "%s, %s, neither read nor written %s: %s. What nobody needs need not move."
+          "%s, %s, neither read nor written %s: %s. What nobody needs need not move. %s"
               .formatted(
-                  count(untouched, "table", "tables"), total(untouched), since, lines(untouched)),
+                  count(untouched, "table", "tables"),
+                  total(untouched),
+                  since,
+                  lines(untouched),
+                  NOT_COUNTED),
           leavingOut(untouched));
     }
   }
@@ -208,28 +181,56 @@ final class MoveAdvice {
         look.row(
             Side.SOURCE,
             "SELECT to_char(stats_reset AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),"
-                + " to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
+                + " to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),"
+                + " floor(extract(epoch FROM clock_timestamp()"
+                + " - coalesce(stats_reset, pg_postmaster_start_time())))::bigint"
                 + " FROM pg_stat_database WHERE datname = current_database()");
-    return row.text(1).isEmpty()
-        ? "since counting began (the server was started at %s UTC)".formatted(row.text(2))
-        : "since the statistics were reset at %s UTC".formatted(row.text(1));
+    return since(row.text(1), row.text(2), Duration.ofSeconds(row.number(3)));
+  }
+
+  /**
+   * Since when uses were counted, in words.
+   *
+   * @param reset when they were reset, or an empty text
+   * @param ago how long before now that was, else the start of the server
+   */
+  static String since(String reset, String started, Duration ago) {
+    String since =
+        reset.isEmpty()
+            ? "since counting began (the server was started at %s UTC)".formatted(started)
+            : "since the statistics were reset at %s UTC".formatted(reset);
+    if (ago.compareTo(LONG_ENOUGH) >= 0) {
+      return since;
+    }
+    String words =
+        ago.toHours() < 2
+            ? ago.toMinutes() + " minutes"
+            : ago.toHours() < 48 ? ago.toHours() + " hours" : ago.toDays() + " days";
+    return "%s, %s%s ago, which says little of what is done once a week or a month"
+        .formatted(since, reset.isEmpty() ? "perhaps no more than " : "", words);
+  }
+
+  private static List<Sized> sized(List<IndexAdvice.Spare> spare) {
+    return spare.stream()
+        .map(
+            one ->
+                new Sized(
+                    one.index().name(), one.index().bytes(), Look.shortName(one.kept()), false))
+        .filter(one -> one.bytes() >= WORTH_A_LINE)
+        .toList();
   }
 
   private List<Sized> sized(String sql) throws SQLException {
-    return look.rows(Side.SOURCE, moving(sql)).stream()
+    return look.rows(Side.SOURCE, moving(sql, selection)).stream()
         .map(
             row ->
-                new Sized(
-                    row.text(1),
-                    row.number(2),
-                    row.values().size() > 2 ? Look.shortName(row.text(3)) : "",
-                    row.values().size() > 3 && row.holds(4)))
+                new Sized(row.text(1), row.number(2), "", row.values().size() > 2 && row.holds(3)))
         .filter(one -> one.bytes() >= WORTH_A_LINE)
         .toList();
   }
 
   /** Of what does not move, or moves without its rows, nobody needs advice. */
-  private String moving(String sql) {
+  static String moving(String sql, Selection selection) {
     String moving = sql;
     for (String oid : List.of("c.oid", "i.indrelid")) {
       moving = moving.replace("{" + oid + "}", selection.movesRows(oid));
