@@ -89,7 +89,7 @@ final class LastLook {
     TablePairing.of(pair, new Tally(attempt.from()))
         .pair(shapes(pair.truth(), attempt.from()), shapes(pair.follower(), attempt.to()))
         .forEach(table -> tables.put(RowsInFlux.Noted.of(table), table));
-    RowHash hash = RowHash.of(RowHash.FAST.word(), pair);
+    RowHash hash = RowHash.of(attempt.request().hash(), pair);
     noted.forEach(
         (name, keys) -> {
           ComparedTable table = tables.get(name);

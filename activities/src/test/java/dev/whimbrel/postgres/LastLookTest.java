@@ -9,11 +9,14 @@ import dev.whimbrel.activity.SwitchoverRequest;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
 import dev.whimbrel.secrets.Secrets;
+import java.nio.file.Files;
 import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -22,6 +25,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Rows that a comparison could not judge are looked at where they stand still. */
 @Isolated("the pause is held to a limit")
@@ -126,6 +131,45 @@ class LastLookTest {
       assertThat(there.roundTrips()).isEqualTo(back.roundTrips() + 1);
       assertThat(back.line()).doesNotContain("in flux");
     }
+  }
+
+  /** What a runbook says of its comparisons is true of the last one too. */
+  @ParameterizedTest
+  @CsvSource({"fast, hashtextextended(", "sha256, sha256("})
+  void hashesAsTheRunbookSays(String hash, String by) throws Exception {
+    try (World world = new World(pair).prepared()) {
+      pair.source().execute(world.name(), "INSERT INTO entry (id, writer, n) VALUES (1, 1, 1)");
+      world.awaitArrival(Side.SOURCE);
+      note(world, Side.TARGET, Map.of(table("entry", List.of("id")), List.of(List.of("1"))));
+      for (Side side : Side.values()) {
+        world
+            .server(side)
+            .execute(
+                world.name(),
+                "ALTER DATABASE %s SET log_statement = 'all'".formatted(world.name()));
+      }
+
+      HandOver end = world.switchover().handOver(world.to(Side.TARGET).hashedBy(hash));
+
+      assertThat(end.line()).contains("rows in flux: 1 looked at again and equal)");
+      for (Side side : Side.values()) {
+        assertThat(hashes(world, side)).as(side.word()).containsOnly(by);
+      }
+    }
+  }
+
+  /** By what the hand-over's own statements have hashed rows, as a server has logged them. */
+  private static Set<String> hashes(World world, Side side) throws Exception {
+    Set<String> found = new TreeSet<>();
+    for (String line : Files.readAllLines(world.server(side).logFile())) {
+      if (line.contains("public\".\"entry\"") && line.contains("@" + world.name() + " ")) {
+        Matcher matcher = Pattern.compile("(hashtextextended|sha256)\\(").matcher(line);
+        while (matcher.find()) {
+          found.add(matcher.group());
+        }
+      }
+    }
+    return found;
   }
 
   @Test

@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  *     also takes back a hand-over whose target never opened
  * @param closing the closing of the source behind which everything was copied and compared, where
  *     no stream follows the source; null where one does, as in histories of before
+ * @param hash how the rows that were in flux are hashed when they are looked at once more, as in
+ *     {@link VerifyRequest}; {@code fast} where nothing is said, as in histories of before
  */
 public record SwitchoverRequest(
     Move move,
@@ -29,7 +31,37 @@ public record SwitchoverRequest(
     @Nullable String reason,
     @Nullable Long expectedEpoch,
     boolean finishOnly,
-    @Nullable Integer closing) {
+    @Nullable Integer closing,
+    String hash) {
+
+  /** A request that was recorded before there was a choice knew the fast hash only. */
+  public SwitchoverRequest {
+    hash = hash == null ? "fast" : hash;
+  }
+
+  /** One by the fast hash. */
+  public SwitchoverRequest(
+      Move move,
+      Side to,
+      Duration pauseBudget,
+      Duration patience,
+      @Nullable String acceptLossBy,
+      @Nullable String reason,
+      @Nullable Long expectedEpoch,
+      boolean finishOnly,
+      @Nullable Integer closing) {
+    this(
+        move,
+        to,
+        pauseBudget,
+        patience,
+        acceptLossBy,
+        reason,
+        expectedEpoch,
+        finishOnly,
+        closing,
+        "fast");
+  }
 
   /** One that begins from whatever is found. */
   public SwitchoverRequest(
@@ -45,18 +77,42 @@ public record SwitchoverRequest(
   /** The same for a caller that knows the epoch. */
   public SwitchoverRequest inEpoch(@Nullable Long epoch) {
     return new SwitchoverRequest(
-        move, to, pauseBudget, patience, acceptLossBy, reason, epoch, finishOnly, closing);
+        move, to, pauseBudget, patience, acceptLossBy, reason, epoch, finishOnly, closing, hash);
   }
 
   /** The same, to finish what was handed over already. */
   public SwitchoverRequest toFinish() {
     return new SwitchoverRequest(
-        move, to, pauseBudget, patience, acceptLossBy, reason, expectedEpoch, true, closing);
+        move, to, pauseBudget, patience, acceptLossBy, reason, expectedEpoch, true, closing, hash);
   }
 
   /** The same for a source that stands still behind a closing. */
   public SwitchoverRequest behind(@Nullable Integer number) {
     return new SwitchoverRequest(
-        move, to, pauseBudget, patience, acceptLossBy, reason, expectedEpoch, finishOnly, number);
+        move,
+        to,
+        pauseBudget,
+        patience,
+        acceptLossBy,
+        reason,
+        expectedEpoch,
+        finishOnly,
+        number,
+        hash);
+  }
+
+  /** The same with rows hashed like this. */
+  public SwitchoverRequest hashedBy(String word) {
+    return new SwitchoverRequest(
+        move,
+        to,
+        pauseBudget,
+        patience,
+        acceptLossBy,
+        reason,
+        expectedEpoch,
+        finishOnly,
+        closing,
+        word);
   }
 }

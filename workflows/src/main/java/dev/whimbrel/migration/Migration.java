@@ -89,12 +89,13 @@ final class Migration {
     RollbackRequest asked = side == Side.SOURCE ? course.rollback() : course.takePromotion();
     String promotedBy = asked == null ? null : asked.by();
     return new SwitchoverRequest(
-        move,
-        side,
-        runbook.cutover().pauseBudget(),
-        runbook.rollback().patience(),
-        side == Side.SOURCE ? course.acceptLossBy() : promotedBy,
-        asked == null ? null : asked.reason());
+            move,
+            side,
+            runbook.cutover().pauseBudget(),
+            runbook.rollback().patience(),
+            side == Side.SOURCE ? course.acceptLossBy() : promotedBy,
+            asked == null ? null : asked.reason())
+        .hashedBy(runbook.validate().hash());
   }
 
   SmokeRequest smoke() {
