@@ -1,21 +1,55 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Move;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 
 /** How much of the time a comparison leaves the servers to others. */
-enum Breath {
-  /** None: somebody waits for the result. */
-  NONE,
-  /** Half: each session rests for as long as it has worked. */
-  HALF;
+class Breath {
+  /** Takes none: somebody waits for the result. */
+  static final Breath NONE = new Breath(false, Throttle.none());
 
   /** Long enough for everything that waits behind a block of rows. */
   private static final Duration LONGEST = Duration.ofSeconds(5);
 
-  /** Rests after a piece of work that took so long. */
-  void after(Duration work) throws InterruptedException {
-    if (this == HALF) {
-      Thread.sleep(Math.min(work.toMillis(), LONGEST.toMillis()));
+  private final boolean half;
+  private final Throttle throttle;
+
+  Breath(boolean half, Throttle throttle) {
+    this.half = half;
+    this.throttle = throttle;
+  }
+
+  /**
+   * Half of the time: each session rests for as long as it has worked; and while more sessions of
+   * others are at work than the runbook allows, it does not go on.
+   */
+  static Breath half(Move move) {
+    return new Breath(true, Throttle.of(move));
+  }
+
+  /** How long it rests after a piece of work that took so long, whoever else is at work. */
+  Duration rest(Duration work) {
+    if (!half) {
+      return Duration.ZERO;
     }
+    return work.compareTo(LONGEST) < 0 ? work : LONGEST;
+  }
+
+  /**
+   * Rests after a piece of work that took so long.
+   *
+   * @param truth a session on the side that takes the writes, in which nothing is under way
+   */
+  void after(Duration work, Connection truth) throws SQLException, InterruptedException {
+    Thread.sleep(rest(work).toMillis());
+    throttle.awaitRoom(truth);
+  }
+
+  /** Why it rests for longer than it has worked, to be added to a line, or an empty text. */
+  String words() {
+    String resting = throttle.resting();
+    return resting == null ? "" : "; " + resting;
   }
 }

@@ -51,7 +51,7 @@ final class Comparison {
       beside(
           stream::pass, () -> Progress.of("waiting for the stream to carry a marker"), heartbeat);
       RowHash rows = plan(stream, heartbeat);
-      crew.work(heartbeat, tally::line);
+      crew.work(heartbeat, () -> tally.line() + breath.words());
       beside(
           this::keepUnjudged,
           () -> Progress.of("noting the rows that could not be judged"),

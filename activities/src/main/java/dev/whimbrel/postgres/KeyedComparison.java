@@ -72,10 +72,11 @@ final class KeyedComparison {
       Block.Range left = new Block.Range(after, stretch.upTo());
       @Nullable List<String> upTo = reader.boundary(pair.truth(), left, size);
       compare(upTo == null ? left : new Block.Range(after, upTo));
+      // Also behind the last one: most databases have more small tables than large ones.
+      adapt(Duration.ofNanos(System.nanoTime() - start), LARGEST_RANGE);
       if (hasEnough(after) || upTo == null) {
         return;
       }
-      adapt(Duration.ofNanos(System.nanoTime() - start), LARGEST_RANGE);
       after = upTo;
     }
   }
@@ -94,11 +95,11 @@ final class KeyedComparison {
         return;
       }
       compare(new Block.Keys(keys));
+      adapt(Duration.ofNanos(System.nanoTime() - start), LARGEST_LIST);
       if (hasEnough(after)) {
         return;
       }
       after = keys.get(keys.size() - 1);
-      adapt(Duration.ofNanos(System.nanoTime() - start), LARGEST_LIST);
     }
   }
 
@@ -113,10 +114,10 @@ final class KeyedComparison {
         return;
       }
       lookAgain(reader.absent(pair.truth(), keys));
+      breath.after(Duration.ofNanos(System.nanoTime() - start), pair.truth());
       if (hasEnough(after)) {
         return;
       }
-      breath.after(Duration.ofNanos(System.nanoTime() - start));
       after = keys.get(keys.size() - 1);
     }
   }
@@ -236,8 +237,8 @@ final class KeyedComparison {
     return "(" + String.join(", ", table.key()) + ")=(" + String.join(", ", values) + ")";
   }
 
-  private void adapt(Duration took, int largest) throws InterruptedException {
-    breath.after(took);
+  private void adapt(Duration took, int largest) throws SQLException, InterruptedException {
+    breath.after(took, pair.truth());
     if (took.compareTo(QUICK) < 0) {
       size = Math.min(largest, size * 2);
     } else if (took.compareTo(SLOW) > 0) {

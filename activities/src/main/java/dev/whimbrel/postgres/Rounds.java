@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Compares both databases round and round. One pair of sessions is at work, and rests for as long
- * as it has worked: nobody waits for it, and the servers have others to serve.
+ * as it has worked, and while the runbook's throttle says so: nobody waits for it, and the servers
+ * have others to serve. A round that never ends for that is no harm: the gate compares by itself.
  */
 final class Rounds {
   /** What one round has found is believed when the next one finds it too, and that comes soon. */
@@ -123,7 +124,8 @@ final class Rounds {
   private VerificationReport compare(Pulse pulse) {
     Instant began = Instant.now();
     try {
-      return new Comparison(databases, request.verify(), Breath.HALF, cuts, JOBS)
+      return new Comparison(
+              databases, request.verify(), Breath.half(request.verify().move()), cuts, JOBS)
           .run(
               progress -> {
                 say(pulse, progress.said("comparing in the background: " + progress.line()));

@@ -12,13 +12,18 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Holds the rows of one who copies to a share of the rate, so that all of them together stay below
- * it on any number of machines; and lets them rest while the source has too much else to do.
+ * it on any number of machines; and lets them, and comparisons that nobody waits for, rest while
+ * the source has too much else to do.
  */
 final class Throttle {
   /** What was saved up while nothing moved may be caught up in one go for this long. */
   static final Duration BURST = Duration.ofMillis(250);
 
   private static final Duration LOOK = Duration.ofMillis(100);
+
+  /** A comparison that waits looks by itself, and is in no hurry. */
+  private static final Duration LOOK_AGAIN = Duration.ofSeconds(1);
+
   private static final long SECOND = Duration.ofSeconds(1).toNanos();
 
   /** Their own database or not: they share the machine. */
@@ -61,7 +66,7 @@ final class Throttle {
       findings.warning(
           "throttle",
           look.role(Side.SOURCE),
-          "does not see whether sessions of others are at work on the source: the copy would not rest for them.",
+          "does not see whether sessions of others are at work on the source: neither the copy nor the rounds of comparison would rest for them.",
           "GRANT pg_monitor TO " + look.role(Side.SOURCE) + ";");
     }
   }
@@ -105,12 +110,37 @@ final class Throttle {
     if (source == null) {
       return;
     }
+    try {
+      count(source);
+    } catch (SQLException e) {
+      // The work's own session says what is wrong with the server.
+    }
+  }
+
+  /**
+   * Rests while the source has too much else to do, looking by itself.
+   *
+   * @throws SQLException where it cannot be asked any more: nobody shall rest for what is gone
+   */
+  void awaitRoom(Connection source) throws SQLException, InterruptedException {
+    if (!looks()) {
+      return;
+    }
+    try {
+      for (count(source); isSourceBusy(); count(source)) {
+        resting = true;
+        Thread.sleep(LOOK_AGAIN.toMillis());
+      }
+    } finally {
+      resting = false;
+    }
+  }
+
+  private void count(Connection source) throws SQLException {
     try (Statement statement = source.createStatement();
         ResultSet row = statement.executeQuery(AT_WORK)) {
       row.next();
       atWork = row.getInt(1);
-    } catch (SQLException e) {
-      // The work's own session says what is wrong with the server.
     }
   }
 

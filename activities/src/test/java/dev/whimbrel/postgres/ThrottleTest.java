@@ -134,8 +134,8 @@ class ThrottleTest {
     assertThat(blind.gravestFirst())
         .extracting(finding -> finding.level() + " " + finding.line())
         .containsExactly(
-            "WARNING looker: does not see whether sessions of others are at work on the source: the copy"
-                + " would not rest for them. Fix: GRANT pg_monitor TO looker;");
+            "WARNING looker: does not see whether sessions of others are at work on the source: neither"
+                + " the copy nor the rounds of comparison would rest for them. Fix: GRANT pg_monitor TO looker;");
   }
 
   private static boolean sleeps(Connection connection) {

@@ -5,11 +5,12 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How much of the servers the copy's rows may take.
+ * How much of the servers the copy's rows may take, and the rounds of comparison.
  *
  * @param rate bytes a second of the whole copy, all workers together, such as {@code 50MB/s}; each
  *     of the {@code jobs} takes its share of it and no more
- * @param activeSessions rows rest while more sessions of others are at work on the source
+ * @param activeSessions rows rest while more sessions of others are at work on the source, and so
+ *     do the comparisons that go round and round; those that somebody waits for do not
  */
 public record ThrottleSpec(@Nullable String rate, @Nullable Integer activeSessions) {
   static final String RATE = "0*([1-9][0-9]{0,5}) ?([MG])i?B/s";
