@@ -47,6 +47,7 @@ final class Comparison {
   }
 
   VerificationReport run(Consumer<Progress> heartbeat) throws SQLException {
+    Instant began = Instant.now();
     try (StreamPoint stream = sides.stream()) {
       beside(
           stream::pass, () -> Progress.of("waiting for the stream to carry a marker"), heartbeat);
@@ -56,7 +57,7 @@ final class Comparison {
           this::keepUnjudged,
           () -> Progress.of("noting the rows that could not be judged"),
           heartbeat);
-      return tally.report(Instant.now(), rows);
+      return tally.report(Instant.now(), rows).begun(began);
     }
   }
 

@@ -248,8 +248,7 @@ final class Migrations {
     for (Progress p : progress) {
       VerificationReport report = p.verification();
       if (report != null && (verified == null || report.at().isAfter(verified.at()))) {
-        verified =
-            new Verified(report.at(), report.rows(), report.differences(), report.notJudged());
+        verified = Verified.of(report);
       }
       if (p.obstacle() != null) {
         rollback =

@@ -29,10 +29,10 @@ final class ReportText {
       row(
           text,
           "Verified",
-          "%s at %s, %s"
+          "%s %s, %s"
               .formatted(
                   Words.plural(s.verification().rows(), "row"),
-                  s.verification().at().truncatedTo(ChronoUnit.SECONDS),
+                  when(s.verification()),
                   Words.plural(s.verification().differences(), "difference")));
       row(text, "Not compared", blankIsNothing(String.join("; ", s.verification().notCompared())));
     }
@@ -67,6 +67,16 @@ final class ReportText {
               });
     }
     return text.toString();
+  }
+
+  private static String when(MigrationStatus.Verified verified) {
+    return verified.tookLong()
+        ? "from %s to %s".formatted(toTheSecond(verified.began()), toTheSecond(verified.ended()))
+        : "at " + toTheSecond(verified.at());
+  }
+
+  private static String toTheSecond(@Nullable Instant time) {
+    return time == null ? "?" : time.truncatedTo(ChronoUnit.SECONDS).toString();
   }
 
   private static void steps(StringBuilder text, MigrationStatus s, Instant now) {

@@ -12,6 +12,7 @@ import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** A status in an operator's words. */
@@ -230,9 +231,9 @@ final class StatusText {
     MigrationStatus.Verified verified = s.verification();
     if (verified != null) {
       lines.add(
-          "VERIFIED: %s ago, %s, %s%s"
+          "VERIFIED: %s, %s, %s%s"
               .formatted(
-                  Words.duration(Duration.between(verified.at(), at)),
+                  age(verified, at),
                   Words.plural(verified.rows(), "row"),
                   Words.plural(verified.differences(), "difference"),
                   verified.notCompared().isEmpty()
@@ -246,6 +247,17 @@ final class StatusText {
                   s.switchover().writePauseMillis(),
                   Words.plural(s.switchover().attempts(), "attempt")));
     }
+  }
+
+  /** How old it is: what was looked at first is older than what was looked at last. */
+  private static String age(MigrationStatus.Verified verified, Instant at) {
+    if (!verified.tookLong()) {
+      return Words.duration(Duration.between(verified.at(), at)) + " ago";
+    }
+    return "begun %s ago, ended %s ago"
+        .formatted(
+            Words.duration(Duration.between(Objects.requireNonNull(verified.began()), at)),
+            Words.duration(Duration.between(Objects.requireNonNull(verified.ended()), at)));
   }
 
   /** One step in one line. */

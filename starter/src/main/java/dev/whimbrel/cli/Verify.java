@@ -55,8 +55,8 @@ final class Verify extends Decide {
       names = "--keys",
       paramLabel = "FILE",
       description =
-          "wait, and write the rows that differ to a file: a JSON document a line, with the"
-              + " commands that mend the row")
+          "wait, and write the first rows that differ to a file, a thousand and 128 kB at most: a"
+              + " JSON document a line, the first twenty with the commands that mend the row")
   @Nullable Path keys;
 
   Verify(Context context) {
@@ -198,7 +198,9 @@ final class Verify extends Decide {
     report.findings().forEach(line -> lines.add("DIFFERS: " + StatusText.indented(line)));
     long more = report.differences() - report.findings().size();
     if (more > 0) {
-      lines.add("DIFFERS: %s more; --keys FILE has the first thousand rows".formatted(more));
+      lines.add(
+          "DIFFERS: %s more; --keys FILE has the first rows, a thousand and 128 kB at most"
+              .formatted(more));
     }
     report.notCompared().forEach(line -> lines.add("NOT COMPARED: " + StatusText.indented(line)));
     report.stale().forEach(line -> lines.add("STALE: " + StatusText.indented(line)));

@@ -6,6 +6,7 @@ import dev.whimbrel.migration.MigrationStatus;
 import dev.whimbrel.migration.MigrationStatus.Parked;
 import dev.whimbrel.migration.MigrationStatus.RollbackOffer;
 import dev.whimbrel.migration.MigrationStatus.State;
+import dev.whimbrel.migration.MigrationStatus.Verified;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
@@ -36,6 +37,33 @@ class StatusTextTest {
             "NEXT: nothing, it goes on by itself. To be told when a person is needed: whimbrel wait"
                 + " shop",
             "TO GO BACK: whimbrel rollback shop --reason …");
+  }
+
+  /** A step's comparison counts from its end, a round's from its beginning: both are told. */
+  @Test
+  void saysWhenALongComparisonBeganAndWhenItEnded() {
+    Instant began = Statuses.NOW.minusSeconds(36_000);
+    Instant ended = Statuses.NOW.minusSeconds(180);
+
+    for (Instant at : List.of(began, ended)) {
+      assertThat(verified(new Verified(at, 7, 0, List.of(), began, ended)))
+          .isEqualTo("VERIFIED: begun 10 h ago, ended 3 min ago, 7 rows, 0 differences");
+    }
+    assertThat(
+            ReportText.of(
+                Statuses.inTheWindow(new Verified(began, 7, 0, List.of(), began, ended)),
+                new Timeline(List.of(), 7),
+                ZoneOffset.UTC))
+        .contains("| Verified | 7 rows from %s to %s, 0 differences |".formatted(began, ended));
+    assertThat(verified(new Verified(ended, 7, 0, List.of(), ended.minusSeconds(59), ended)))
+        .isEqualTo("VERIFIED: 3 min ago, 7 rows, 0 differences");
+  }
+
+  private static String verified(Verified verified) {
+    return StatusText.of(Statuses.inTheWindow(verified), ZoneOffset.UTC).stream()
+        .filter(line -> line.startsWith("VERIFIED: "))
+        .findFirst()
+        .orElse("");
   }
 
   @Test

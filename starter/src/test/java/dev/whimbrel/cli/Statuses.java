@@ -48,6 +48,11 @@ final class Statuses {
   }
 
   static Snapshot inTheWindow() {
+    return inTheWindow(
+        new Verified(NOW.minusSeconds(180), 41_213_870, 0, List.of("public.blobs: no key")));
+  }
+
+  static Snapshot inTheWindow(Verified verified) {
     return new Snapshot(
         new MigrationStatus(
             "shop",
@@ -63,7 +68,7 @@ final class Statuses {
             List.of("whimbrel rollback shop --reason …"),
             new RollbackOffer(true, Instant.parse("2026-03-04T02:14:00Z"), 2, 0L),
             new Lag(0, 3),
-            new Verified(NOW.minusSeconds(180), 41_213_870, 0, List.of("public.blobs: no key")),
+            verified,
             null,
             new MigrationStatus.SwitchoverFigures(38, 1),
             List.of(),

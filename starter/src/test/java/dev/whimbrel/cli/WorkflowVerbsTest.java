@@ -327,7 +327,7 @@ class WorkflowVerbsTest {
         .contains(
             "COMPARED: 41,213,870 rows in 3 tables, 1,002 differences, 2 rows in flux (hash: fast, writes go to the source)",
             "DIFFERS: public.orders (id)=(7): differs in total",
-            "DIFFERS: 1001 more; --keys FILE has the first thousand rows",
+            "DIFFERS: 1001 more; --keys FILE has the first rows, a thousand and 128 kB at most",
             "NOT COMPARED: public.blobs: it is unlogged",
             "NOT PROVEN: 1 object that should agree could not be compared, or not as a whole",
             "  # public.orders {id=7}: differs in total",

@@ -3,12 +3,14 @@ package dev.whimbrel.activity;
 import java.time.Instant;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The result of a comparison.
  *
- * @param at when it was finished; of one of the rounds in the background, which may take a day,
- *     when it began, so that its age is that of what was looked at first
+ * @param at from when its age is counted: when it was finished; of one of the rounds in the
+ *     background, which may take a day, when it began, so that its age is that of what was looked
+ *     at first
  * @param tables tables compared
  * @param rows rows compared
  * @param differences rows and objects that differ
@@ -24,6 +26,8 @@ import java.util.stream.Stream;
  * @param differingRows how many rows differ, which are among the differences
  * @param differing the first of these rows, in the order of their tables and keys: a thousand at
  *     most, and fewer where their keys are long
+ * @param began when it began; null in what was recorded before that was told
+ * @param ended when it was finished; null in what was recorded before that was told
  */
 public record VerificationReport(
     Instant at,
@@ -37,13 +41,46 @@ public record VerificationReport(
     String hash,
     Side truth,
     long differingRows,
-    List<DifferingRow> differing) {
+    List<DifferingRow> differing,
+    @Nullable Instant began,
+    @Nullable Instant ended) {
 
-  /** What was recorded before there was a choice of hashes has none of the last four. */
+  /** What was recorded before there was a choice of hashes has none of the last six. */
   public VerificationReport {
     hash = hash == null ? "sha256" : hash;
     truth = truth == null ? Side.SOURCE : truth;
     differing = differing == null ? List.of() : List.copyOf(differing);
+  }
+
+  /** A report that does not tell how long the comparison took. */
+  public VerificationReport(
+      Instant at,
+      int tables,
+      long rows,
+      long differences,
+      long inFlux,
+      List<String> findings,
+      List<String> notCompared,
+      List<String> stale,
+      String hash,
+      Side truth,
+      long differingRows,
+      List<DifferingRow> differing) {
+    this(
+        at,
+        tables,
+        rows,
+        differences,
+        inFlux,
+        findings,
+        notCompared,
+        stale,
+        hash,
+        truth,
+        differingRows,
+        differing,
+        null,
+        null);
   }
 
   /** A report of a comparison by SHA-256, of the source's rows, in which no row differs. */
@@ -73,15 +110,24 @@ public record VerificationReport(
 
   /** The same, as old as this. */
   public VerificationReport asOf(Instant time) {
-    return with(time, differing);
+    return with(time, differing, began, ended);
   }
 
   /** The same without the rows that differ, which are many. */
   public VerificationReport withoutRows() {
-    return with(at, List.of());
+    return with(at, List.of(), began, ended);
   }
 
-  private VerificationReport with(Instant time, List<DifferingRow> rowsThatDiffer) {
+  /** The same, of a comparison that began then and has just been finished. */
+  public VerificationReport begun(Instant time) {
+    return with(at, differing, time, at);
+  }
+
+  private VerificationReport with(
+      Instant time,
+      List<DifferingRow> rowsThatDiffer,
+      @Nullable Instant start,
+      @Nullable Instant end) {
     return new VerificationReport(
         time,
         tables,
@@ -94,7 +140,9 @@ public record VerificationReport(
         hash,
         truth,
         differingRows,
-        rowsThatDiffer);
+        rowsThatDiffer,
+        start,
+        end);
   }
 
   /** Everything that was not compared, or cannot be judged. */

@@ -336,13 +336,7 @@ final class Board {
             wayBackLost,
             withoutRows()),
         null,
-        verification == null
-            ? null
-            : new MigrationStatus.Verified(
-                verification.at(),
-                verification.rows(),
-                verification.differences(),
-                verification.notJudged()),
+        verification == null ? null : MigrationStatus.Verified.of(verification),
         findings,
         handOver == null
             ? null

@@ -134,7 +134,7 @@ final class Gate {
       migration.board.begin(Step.FRESH_VERIFY);
       migration.board.end(
           Step.FRESH_VERIFY,
-          "%s, by %s at %s"
+          "%s, by %s, begun at %s"
               .formatted(Judgement.line(report), Step.KEEP_VERIFYING.id(), report.at()));
     }
   }

@@ -35,8 +35,12 @@ final class Markdown {
     }
     MigrationStatus.Verified verified = status.verification();
     if (verified != null) {
-      page.append(verified.differences() == 0 ? "Compared at " : "**THE DATABASES DIFFER**, at ");
-      page.append(verified.at()).append(": ");
+      page.append(
+          verified.differences() == 0 ? "Compared " : "**THE DATABASES DIFFER**, compared ");
+      page.append(
+          verified.tookLong()
+              ? "from %s to %s: ".formatted(verified.began(), verified.ended())
+              : "at " + verified.at() + ": ");
       page.append(Judgement.count(verified.differences(), "difference")).append(" in ");
       page.append(Judgement.count(verified.rows(), "row")).append("\n\n");
     }

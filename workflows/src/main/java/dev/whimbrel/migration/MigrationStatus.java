@@ -1,6 +1,8 @@
 package dev.whimbrel.migration;
 
 import dev.whimbrel.activity.PreflightReport.DatabaseUser;
+import dev.whimbrel.activity.VerificationReport;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -161,8 +163,44 @@ public record MigrationStatus(
   /** A source that is closed for a copy, since when, and until when at the latest. */
   public record SourceClosed(Instant since, Instant until) {}
 
-  /** The latest verification. */
-  public record Verified(Instant at, long rows, long differences, List<String> notCompared) {}
+  /**
+   * The latest verification.
+   *
+   * @param at from when its age is counted: when it was finished, of a round in the background when
+   *     it began
+   * @param began when it began; null where an older worker has not told
+   * @param ended when it was finished; null where an older worker has not told
+   */
+  public record Verified(
+      Instant at,
+      long rows,
+      long differences,
+      List<String> notCompared,
+      @Nullable Instant began,
+      @Nullable Instant ended) {
+    private static final Duration LONG = Duration.ofMinutes(1);
+
+    /** One of which nobody knows how long it took. */
+    public Verified(Instant at, long rows, long differences, List<String> notCompared) {
+      this(at, rows, differences, notCompared, null, null);
+    }
+
+    /** What a report says. */
+    public static Verified of(VerificationReport report) {
+      return new Verified(
+          report.at(),
+          report.rows(),
+          report.differences(),
+          report.notJudged(),
+          report.began(),
+          report.ended());
+    }
+
+    /** Whether it took so long that people should hear of its beginning as well as of its end. */
+    public boolean tookLong() {
+      return began != null && ended != null && !began.plus(LONG).isAfter(ended);
+    }
+  }
 
   /**
    * What an approval approves.

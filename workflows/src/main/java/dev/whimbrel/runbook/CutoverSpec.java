@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
  * @param approval {@code required} (default) or {@code none}, which is for laboratories
  * @param pauseBudget how long writes may be held up by one attempt; 5 s
  * @param monitor how long the target is watched before the rollback window begins; 30 min
- * @param evidenceMaxAge how old a verification may be when the switchover starts; 10 min
+ * @param evidenceMaxAge how old a verification may be when the switchover starts, counted from the
+ *     end of one that a step has made, and from the beginning of a round in the background; 10 min
  */
 public record CutoverSpec(
     @Nullable String window,

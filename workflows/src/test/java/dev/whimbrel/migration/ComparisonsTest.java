@@ -140,7 +140,7 @@ class ComparisonsTest {
               "prepare the switchover", "the rounds are stopped", "hand over to the target");
       assertThat(outcome(monitored, Step.FRESH_VERIFY))
           .startsWith(
-              "4,711 rows in 3 tables, 0 differences, 0 in flux, by validate.keep-verifying at ");
+              "4,711 rows in 3 tables, 0 differences, 0 in flux, by validate.keep-verifying, begun at ");
       assertThat(Objects.requireNonNull(monitored.verification()).rows()).isEqualTo(4_711);
     }
   }
