@@ -12,6 +12,8 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * Writes to the shop's first rows from two threads, a thousand times a second if the machine can.
+ * Of a hundred customers it leaves one alone, among others that change. In the table without a key
+ * rows come and go, change, and move without a change, on all of its pages.
  */
 final class ShopLoad implements AutoCloseable {
   private static final int THREADS = 2;
@@ -21,9 +23,21 @@ final class ShopLoad implements AutoCloseable {
   private final AtomicLong writes = new AtomicLong();
   private final List<SQLException> failures = new ArrayList<>();
   private final long started = System.nanoTime();
+  private final Changes changes;
   private volatile boolean stopped;
 
+  /** What is written next. */
+  interface Changes {
+    String next(Random random);
+  }
+
   ShopLoad(PostgresServer server) {
+    this(server, ShopLoad::change);
+  }
+
+  /** Writes something else. */
+  ShopLoad(PostgresServer server, Changes changes) {
+    this.changes = changes;
     for (int i = 0; i < THREADS; i++) {
       Random random = new Random(i);
       Thread thread = new Thread(() -> write(server, random), "load " + i);
@@ -37,12 +51,17 @@ final class ShopLoad implements AutoCloseable {
     return writes.get() * 1_000_000_000L / Math.max(1, System.nanoTime() - started);
   }
 
+  /** Writes so far. */
+  long writes() {
+    return writes.get();
+  }
+
   private void write(PostgresServer server, Random random) {
     try (Connection connection = server.connect("shop");
         Statement statement = connection.createStatement()) {
       long next = System.nanoTime();
       while (!stopped) {
-        statement.execute(change(random));
+        statement.execute(changes.next(random));
         writes.incrementAndGet();
         next += NANOS_A_WRITE;
         LockSupport.parkNanos(next - System.nanoTime());
@@ -56,7 +75,7 @@ final class ShopLoad implements AutoCloseable {
 
   private static String change(Random random) {
     int n = 1 + random.nextInt(2_000);
-    return switch (random.nextInt(8)) {
+    return switch (random.nextInt(10)) {
       case 0 ->
           "insert into orders (day, total) values (date '2026-01-01' + " + n + " % 300, random())";
       case 1 -> "update orders set total = total + 1 where id = " + n;
@@ -69,9 +88,20 @@ final class ShopLoad implements AutoCloseable {
               + n % 20
               + ") on conflict (id) do update set at = clock_timestamp()";
       case 6 -> "insert into log (line) values ('hello " + n + "')";
+      case 7 -> "update log set at = clock_timestamp() where " + one("line " + n);
+      case 8 ->
+          random.nextBoolean()
+              ? "update log set line = line where " + one("line " + n)
+              : "delete from log where " + one("hello " + n);
       default ->
-          "update customers set balance = balance + 1, changed = clock_timestamp() where id = " + n;
+          "update customers set balance = balance + 1, changed = clock_timestamp() where id = "
+              + (n % 100 == 50 ? n + 1 : n);
     };
+  }
+
+  /** One of the lines that say this; none where it is being written by somebody else. */
+  private static String one(String line) {
+    return "ctid = (select ctid from log where line = '%s' limit 1)".formatted(line);
   }
 
   @Override

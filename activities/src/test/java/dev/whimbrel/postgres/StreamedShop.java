@@ -1,6 +1,7 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Side;
 import dev.whimbrel.runbook.PostgresSpec;
 import dev.whimbrel.servers.PostgresServer;
 import java.sql.Connection;
@@ -22,6 +23,7 @@ final class StreamedShop implements AutoCloseable {
       create table queue (id int primary key, at timestamptz not null default clock_timestamp());
       create table log (at timestamptz not null default clock_timestamp(), line text);
       alter table log replica identity full;
+      create index log_line on log (line);
       create table orders (id bigserial, day date not null, total float8, doubled float8 generated always as (total * 2) stored, primary key (id, day)) partition by range (day);
       create table orders_old partition of orders for values from ('2020-01-01') to ('2025-01-01');
       create table orders_new partition of orders for values from ('2025-01-01') to ('2030-01-01');
@@ -43,10 +45,18 @@ final class StreamedShop implements AutoCloseable {
   final PostgresServer target;
 
   StreamedShop(int from, int to) throws SQLException {
+    this(from, to, "", "");
+  }
+
+  /** With what {@code CREATE DATABASE} says of either side's locale. */
+  StreamedShop(int from, int to, String sourceLocale, String targetLocale) throws SQLException {
     source = PostgresServer.start(from);
     target = PostgresServer.start(to);
     for (PostgresServer server : List.of(source, target)) {
-      server.createDatabase("shop");
+      server.execute(
+          "postgres",
+          "create database shop template template0 "
+              + (server == source ? sourceLocale : targetLocale));
       try (Connection database = server.connect("shop")) {
         Markers.create(database);
       }
@@ -81,6 +91,40 @@ final class StreamedShop implements AutoCloseable {
         List.of(),
         2,
         Duration.ofSeconds(1));
+  }
+
+  /** Adds a table to the stream, with these rows. */
+  void add(String table, String create, String rows) throws SQLException {
+    source.execute("shop", create, rows, "analyze " + table);
+    target.execute("shop", create);
+    source.execute("shop", "alter publication shop add table " + table);
+    target.execute("shop", "alter subscription shop refresh publication");
+    awaitCopied();
+    target.execute("shop", "analyze " + table);
+  }
+
+  /**
+   * Makes the target the truth, as a hand-over does while nobody writes: everything has arrived,
+   * sequences are carried, and the stream runs the other way.
+   */
+  void handOver() throws SQLException {
+    try (Connection here = source.connect("shop");
+        Connection there = target.connect("shop")) {
+      java.util.UUID marker = Markers.write(here, Side.SOURCE, "test");
+      if (!Markers.await(there, Side.SOURCE, marker, Duration.ofSeconds(60))) {
+        throw new AssertionError("not everything arrived");
+      }
+      SequencePass.carry(here, there, Selection.EVERYTHING);
+    }
+    target.execute("shop", "drop subscription shop");
+    target.execute(
+        "shop",
+        "create publication back for table customers, items, counters, queue, log, orders,"
+            + " whimbrel.marker_reverse");
+    source.execute(
+        "shop",
+        "create subscription back connection 'host=127.0.0.1 port=%d dbname=shop user=postgres' publication back with (copy_data = false)"
+            .formatted(target.port()));
   }
 
   /** Runs SQL on the target behind the stream's back. */
