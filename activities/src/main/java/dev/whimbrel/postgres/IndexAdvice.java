@@ -134,7 +134,7 @@ final class IndexAdvice {
                       .thenComparing(alike::indexOf))
               .orElseThrow();
       alike.stream()
-          .filter(index -> index != kept && index.droppable())
+          .filter(index -> !index.equals(kept) && index.droppable())
           .forEach(index -> spare.add(new Spare(index, kept.name())));
     }
     return largestFirst(spare);
