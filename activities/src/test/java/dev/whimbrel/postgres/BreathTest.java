@@ -160,9 +160,11 @@ class BreathTest {
                       line ->
                           line.matches(
                               "comparing in the background: .* so far; resting: 2 sessions of others are at work on the source, 1 allowed")));
+      PostgresVerification verification =
+          new PostgresVerification(new Secrets(Map.of()), progress -> {});
       VerificationReport asked =
-          new PostgresVerification(new Secrets(Map.of()), progress -> {})
-              .verify(new VerifyRequest(move, Side.SOURCE, "fast"));
+          CompletableFuture.supplyAsync(() -> verification.verify(request(move)))
+              .get(60, TimeUnit.SECONDS);
       Poll.holdsFor(Duration.ofSeconds(3), () -> !rounds.isDone() && found.isEmpty());
       shop.source.execute(
           "postgres",
