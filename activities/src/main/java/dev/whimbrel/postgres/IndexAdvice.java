@@ -16,23 +16,31 @@ import java.util.Map;
  * does not go with one that is dropped, or the next plan would call the last one unused.
  */
 final class IndexAdvice {
-  /** No constraint, identity or parent stands on it, so that dropping it changes no result. */
+  /**
+   * No constraint, identity or parent stands on it, so that dropping it changes no result; and no
+   * extension has made it or its table.
+   */
   private static final String DROPPABLE =
       "NOT i.indisunique AND NOT i.indisprimary AND NOT i.indisexclusion"
           + " AND NOT i.indisreplident AND NOT i.indisclustered"
           + " AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid)"
           + " AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid)"
           + " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
-          + " AND d.objid = i.indexrelid AND d.deptype = 'e')";
+          + " AND d.objid IN (i.indexrelid, i.indrelid) AND d.deptype = 'e')";
 
   /**
    * Whose absence nobody would notice but by what it was never asked for. One on an expression also
    * serves the planner's estimates; one that begins with a column of a foreign key serves whoever
    * deletes what that refers to, however seldom; and where the whole row is the replica identity,
-   * the other side's stream may find rows by it.
+   * or becomes it for want of another one before the move, the other side's stream may find rows by
+   * it alone.
    */
   private static final String UNUSED =
-      "s.idx_scan = 0 AND i.indexprs IS NULL AND t.relreplident <> 'f'"
+      "s.idx_scan = 0 AND i.indexprs IS NULL"
+          + " AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = i.indrelid AND c.relkind = 'r'"
+          + " AND (c.relreplident = 'f' OR NOT "
+          + PublishedTables.HAS_IDENTITY
+          + "))"
           + " AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.contype = 'f'"
           + " AND k.conrelid = i.indrelid AND i.indkey[0] = ANY (k.conkey))";
 
@@ -59,7 +67,6 @@ final class IndexAdvice {
           + ", coalesce("
           + UNUSED
           + ", false), i.indisprimary, coalesce(s.idx_scan, 0) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-          + " JOIN pg_class t ON t.oid = i.indrelid"
           + " JOIN pg_namespace n ON n.oid = c.relnamespace"
           + " LEFT JOIN pg_stat_user_indexes s ON s.indexrelid = i.indexrelid"
           + " WHERE c.relkind = 'i' AND i.indisvalid AND i.indisready AND i.indislive"

@@ -25,15 +25,33 @@ final class MoveAdvice {
   private static final Duration LONG_ENOUGH = Duration.ofDays(31);
 
   private static final String NOT_COUNTED =
-      "A standby counts its own use: ask it too. What was made or loaded since then was watched for less.";
+      "A standby counts its own use: ask it too. What was made or loaded since then was watched for less."
+          + " A crash or a fail-over since then would have forgotten what was counted, and sessions with track_counts = off are not counted.";
 
   /** What is the service's own. {@code n} is {@code pg_namespace}. */
   static final String OURS =
       " n.nspname NOT IN ('pg_catalog', 'information_schema', 'whimbrel')"
           + " AND n.nspname !~ '^pg_(toast|temp)'";
 
+  /**
+   * Since when uses were surely counted. From 15 on a crash forgets them, and when they were reset,
+   * without a new start of the server; what the server itself has written is reset with them.
+   */
+  static final String COUNTED_SINCE =
+      "SELECT to_char(stats_reset AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),"
+          + " to_char(started AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),"
+          + " floor(extract(epoch FROM clock_timestamp() - coalesce(stats_reset, started)))::bigint"
+          + " FROM pg_stat_database, (SELECT greatest(pg_postmaster_start_time(),"
+          + " (SELECT w.stats_reset FROM pg_stat_bgwriter w)) AS started) s"
+          + " WHERE datname = current_database()";
+
   /** {@code c} is {@code pg_class}. */
   static final String NAME = "format('%I.%I', n.nspname, c.relname)";
+
+  /** Nothing that an extension has made is copied. */
+  private static final String OF_NO_EXTENSION =
+      " NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
+          + " AND d.objid = c.oid AND d.deptype = 'e') AND";
 
   private static final String UNTOUCHED =
       "SELECT "
@@ -42,6 +60,7 @@ final class MoveAdvice {
           + " JOIN pg_class c ON c.oid = s.relid JOIN pg_namespace n ON n.oid = c.relnamespace"
           + " WHERE c.relkind = 'r' AND {c.oid} AND s.seq_scan = 0 AND coalesce(s.idx_scan, 0) = 0"
           + " AND s.n_tup_ins + s.n_tup_upd + s.n_tup_del = 0 AND"
+          + OF_NO_EXTENSION
           + OURS
           + " ORDER BY 2 DESC, 1";
 
@@ -50,6 +69,7 @@ final class MoveAdvice {
           + NAME
           + ", pg_total_relation_size(c.oid) FROM pg_class c"
           + " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm') AND {c.oid} AND"
+          + OF_NO_EXTENSION
           + OURS
           + " ORDER BY 2 DESC, 1";
 
@@ -175,16 +195,8 @@ final class MoveAdvice {
     }
   }
 
-  /** Since when uses were counted; a crash of the server forgets them, a restart does not. */
   private String since() throws SQLException {
-    Look.Row row =
-        look.row(
-            Side.SOURCE,
-            "SELECT to_char(stats_reset AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),"
-                + " to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'),"
-                + " floor(extract(epoch FROM clock_timestamp()"
-                + " - coalesce(stats_reset, pg_postmaster_start_time())))::bigint"
-                + " FROM pg_stat_database WHERE datname = current_database()");
+    Look.Row row = look.row(Side.SOURCE, COUNTED_SINCE);
     return since(row.text(1), row.text(2), Duration.ofSeconds(row.number(3)));
   }
 
@@ -192,12 +204,13 @@ final class MoveAdvice {
    * Since when uses were counted, in words.
    *
    * @param reset when they were reset, or an empty text
-   * @param ago how long before now that was, else the start of the server
+   * @param sure since when they were counted at least, where nothing says when they were reset
+   * @param ago how long before now the one or the other was
    */
-  static String since(String reset, String started, Duration ago) {
+  static String since(String reset, String sure, Duration ago) {
     String since =
         reset.isEmpty()
-            ? "since counting began (the server was started at %s UTC)".formatted(started)
+            ? "since counting began (surely from %s UTC on)".formatted(sure)
             : "since the statistics were reset at %s UTC".formatted(reset);
     if (ago.compareTo(LONG_ENOUGH) >= 0) {
       return since;

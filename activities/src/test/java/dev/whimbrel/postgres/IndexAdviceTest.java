@@ -66,6 +66,15 @@ class IndexAdviceTest {
               "CREATE TABLE whole AS SELECT n AS a FROM generate_series(1, 60000) n",
               "ALTER TABLE whole REPLICA IDENTITY FULL",
               "CREATE INDEX whole_a ON whole (a)",
+              "CREATE TABLE unnamed AS SELECT n AS a FROM generate_series(1, 60000) n",
+              "CREATE INDEX unnamed_a ON unnamed (a)",
+              "CREATE MATERIALIZED VIEW seen AS SELECT a FROM t",
+              "CREATE INDEX seen_a ON seen (a)",
+              "CREATE EXTENSION hstore",
+              "CREATE TABLE made AS SELECT n AS a FROM generate_series(1, 60000) n",
+              "ALTER TABLE made ADD PRIMARY KEY (a)",
+              "CREATE INDEX made_a ON made (a) WHERE a > 10",
+              "ALTER EXTENSION hstore ADD TABLE made",
               "VACUUM ANALYZE");
       use(pair.source());
       Wait.until(
@@ -90,13 +99,15 @@ class IndexAdviceTest {
           .extracting(spare -> spare.index().name())
           .contains("public.c_alone", "public.c_with", "public.c_prefix")
           .contains("public.g_plain", "public.g_pattern", "public.g_other")
-          .doesNotContain("public.f_parent", "public.whole_a", "public.a_old");
+          .contains("public.seen_a")
+          .doesNotContain("public.f_parent", "public.whole_a", "public.a_old")
+          .doesNotContain("public.unnamed_a", "public.made_a");
       Set<String> gone = new TreeSet<>(before);
       gone.removeAll(meanings(pair.source()));
       assertThat(gone)
           .as("what nothing that is left says")
           .isNotEmpty()
-          .allMatch(meaning -> meaning.matches(".* \\([bcg][ ),].*"));
+          .allMatch(meaning -> meaning.matches(".* \\([bcg][ ),].*|ON public\\.seen .*"));
       assertThat(both(advice(pair, move))).isEmpty();
     }
   }
@@ -110,7 +121,39 @@ class IndexAdviceTest {
             "since the statistics were reset at 2026-01-01 00:00 UTC, 3 days ago, which says little of what is done once a week or a month");
     assertThat(MoveAdvice.since("", "2026-01-01 00:00", Duration.ofHours(3)))
         .isEqualTo(
-            "since counting began (the server was started at 2026-01-01 00:00 UTC), perhaps no more than 3 hours ago, which says little of what is done once a week or a month");
+            "since counting began (surely from 2026-01-01 00:00 UTC on), perhaps no more than 3 hours ago, which says little of what is done once a week or a month");
+  }
+
+  /** The server is not started anew by it, and does not say that it has forgotten everything. */
+  @Test
+  void countsFromTheLatestCrashOfOneSession() throws Exception {
+    try (PostgresServer server = PostgresServer.start(15)) {
+      String started = "SELECT extract(epoch FROM clock_timestamp() - %s)::bigint";
+      Wait.until(
+          "it has been up for a while",
+          Duration.ofSeconds(60),
+          () ->
+              number(server, started.formatted("pg_postmaster_start_time()")) >= 10
+                  && ago(server) >= 9);
+      try (Connection session = server.connect("postgres")) {
+        int pid = session.unwrap(org.postgresql.PGConnection.class).getBackendPID();
+        ProcessHandle.of(pid).orElseThrow().destroyForcibly();
+      }
+      Wait.until(
+          "it answers again, and counts from now",
+          Duration.ofSeconds(60),
+          () ->
+              ago(server) <= 8
+                  && number(server, started.formatted("pg_postmaster_start_time()")) >= 10);
+    }
+  }
+
+  private static long ago(PostgresServer server) throws Exception {
+    return number(server, "SELECT s.c FROM (" + MoveAdvice.COUNTED_SINCE + ") s (a, b, c)");
+  }
+
+  private static long number(PostgresServer server, String sql) throws Exception {
+    return Long.parseLong(Pairs.value(server, "postgres", sql));
   }
 
   private static Index index(String name, String meaning, boolean droppable, boolean unused) {
