@@ -21,8 +21,14 @@ final class Rounds {
   /** What one round has found is believed when the next one finds it too, and that comes soon. */
   private static final Duration BEFORE_BELIEVING = Duration.ofMinutes(1);
 
-  /** How long no round may succeed before a person is asked. */
+  /** How long rounds may fail before a person is asked, where none succeeds. */
   private static final Duration PATIENCE = Duration.ofHours(1);
+
+  /**
+   * So much of the time between two failures counts: what failed later had got through, or had
+   * rested behind a busy source. It lasts for whatever hinders rounds from beginning.
+   */
+  private static final Duration COUNTED = Duration.ofMinutes(5);
 
   /** A report names so many findings. */
   private static final int MANY = 100;
@@ -34,7 +40,7 @@ final class Rounds {
   private final Cuts cuts;
   private @Nullable VerificationReport latest;
   private long rounds;
-  private @Nullable Instant failingSince;
+  private @Nullable Failing failing;
 
   Rounds(Databases databases, RoundsRequest request, Cuts cuts) {
     this.databases = databases;
@@ -49,7 +55,7 @@ final class Rounds {
     try {
       while (true) {
         VerificationReport before = latest;
-        if (failingSince == null) {
+        if (failing == null) {
           say(pulse, Progress.of(resting(before)));
           pulse.rest(before(before, request.every()));
         } else {
@@ -96,28 +102,48 @@ final class Rounds {
 
   /**
    * One round; null where the databases cannot be compared now, which is said and tried again, for
-   * an hour.
+   * an hour of failing.
    */
   private @Nullable VerificationReport round(Pulse pulse) {
     try {
       VerificationReport found = compare(pulse);
-      failingSince = null;
+      failing = null;
       return found;
     } catch (ApplicationFailure e) {
       if (e.isNonRetryable()) {
         throw e;
       }
       Instant now = Instant.now();
-      failingSince = failingSince == null ? now : failingSince;
-      if (failingSince.plus(PATIENCE).isBefore(now)) {
+      failing = failing == null ? new Failing(now, now, Duration.ZERO) : failing.again(now);
+      if (failing.tooLong()) {
         throw Failures.needsHelp(
             "The databases could not be compared since %s: %s"
-                .formatted(failingSince, e.getOriginalMessage()),
+                .formatted(failing.since(), e.getOriginalMessage()),
             "mend the cause, then retry",
             null);
       }
       say(pulse, Progress.of("the databases could not be compared: " + e.getOriginalMessage()));
       return null;
+    }
+  }
+
+  /**
+   * Rounds that fail one after the other.
+   *
+   * @param since when the first of them failed
+   * @param last when the latest did
+   * @param counted how much of the time between was spent on failing
+   */
+  record Failing(Instant since, Instant last, Duration counted) {
+    Failing again(Instant now) {
+      Duration between = Duration.between(last, now);
+      return new Failing(
+          since, now, counted.plus(between.compareTo(COUNTED) < 0 ? between : COUNTED));
+    }
+
+    /** Whether a person is to be asked. */
+    boolean tooLong() {
+      return counted.compareTo(PATIENCE) > 0;
     }
   }
 

@@ -142,6 +142,38 @@ class RoundsTest {
     assertThat(Rounds.before(catalogs, Duration.ofHours(1))).isEqualTo(Duration.ofHours(1));
   }
 
+  /** A round that rests behind a busy source, or is long, may meet a second hiccup hours later. */
+  @Test
+  void askNobodyForTwoFailuresThatAreHoursApart() {
+    Instant first = Instant.EPOCH;
+    Rounds.Failing hiccups = new Rounds.Failing(first, first, Duration.ZERO);
+    Rounds.Failing outage = hiccups;
+    for (int i = 1; i <= 3; i++) {
+      hiccups = hiccups.again(first.plus(Duration.ofHours(2L * i)));
+    }
+    for (int i = 1; i <= 30; i++) {
+      outage = outage.again(first.plus(Duration.ofMinutes(2L * i)));
+    }
+
+    assertThat(hiccups.tooLong()).isFalse();
+    assertThat(outage.tooLong()).isFalse();
+    assertThat(outage.again(first.plus(Duration.ofMinutes(61))).tooLong()).isTrue();
+    assertThat(outage.since()).isEqualTo(first);
+  }
+
+  /** Else a round that fails half a day after its beginning, each time, would tell nobody. */
+  @Test
+  void askAtLastWhereEveryRoundFailsLate() {
+    Rounds.Failing failing = new Rounds.Failing(Instant.EPOCH, Instant.EPOCH, Duration.ZERO);
+    int failures = 1;
+    while (!failing.tooLong()) {
+      failing = failing.again(failing.last().plus(Duration.ofHours(12)));
+      failures++;
+    }
+
+    assertThat(failures).isEqualTo(14);
+  }
+
   private static VerificationReport found(long rows, String... findings) {
     return new VerificationReport(
         Instant.EPOCH,
