@@ -1,7 +1,6 @@
 package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Move;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 
@@ -12,6 +11,9 @@ class Breath {
 
   /** Long enough for everything that waits behind a block of rows. */
   private static final Duration LONGEST = Duration.ofSeconds(5);
+
+  /** Shorter than what lies between two clouds forgets a session for its silence. */
+  static final Duration TOUCH = Duration.ofSeconds(30);
 
   private final boolean half;
   private final Throttle throttle;
@@ -40,11 +42,11 @@ class Breath {
   /**
    * Rests after a piece of work that took so long.
    *
-   * @param truth a session on the side that takes the writes, in which nothing is under way
+   * @param pair the sessions of whoever rests, in which nothing is under way
    */
-  void after(Duration work, Connection truth) throws SQLException, InterruptedException {
+  void after(Duration work, Pair pair) throws SQLException, InterruptedException {
     Thread.sleep(rest(work).toMillis());
-    throttle.awaitRoom(truth);
+    throttle.awaitRoom(pair, TOUCH);
   }
 
   /** Why it rests for longer than it has worked, to be added to a line, or an empty text. */

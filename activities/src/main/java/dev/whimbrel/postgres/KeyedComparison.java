@@ -114,7 +114,7 @@ final class KeyedComparison {
         return;
       }
       lookAgain(reader.absent(pair.truth(), keys));
-      breath.after(Duration.ofNanos(System.nanoTime() - start), pair.truth());
+      breath.after(Duration.ofNanos(System.nanoTime() - start), pair);
       if (hasEnough(after)) {
         return;
       }
@@ -238,7 +238,7 @@ final class KeyedComparison {
   }
 
   private void adapt(Duration took, int largest) throws SQLException, InterruptedException {
-    breath.after(took, pair.truth());
+    breath.after(took, pair);
     if (took.compareTo(QUICK) < 0) {
       size = Math.min(largest, size * 2);
     } else if (took.compareTo(SLOW) > 0) {

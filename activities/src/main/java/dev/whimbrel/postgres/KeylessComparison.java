@@ -220,7 +220,7 @@ final class KeylessComparison {
             long start = System.nanoTime();
             Planning.byScans(own);
             work.run(own);
-            breath.after(Duration.ofNanos(System.nanoTime() - start), own.truth());
+            breath.after(Duration.ofNanos(System.nanoTime() - start), own);
           });
     }
     crew.together(pair, timed);

@@ -47,15 +47,19 @@ class LiveSides implements ComparedSides {
 
   @Override
   public StreamPoint stream() throws SQLException {
+    return new LastingStream(this::openForMarkers, request.truth(), Breath.TOUCH);
+  }
+
+  /** A session on each side for markers, which the one may write. */
+  final Pair openForMarkers() throws SQLException {
     Duration limit = StreamPoint.PATIENCE.plusSeconds(15);
     Connection truth =
         Pinned.awake(databases.open(request.move().on(request.truth()), application, limit));
     try {
-      return StreamPoint.byMarker(
+      return new Pair(
           truth,
           Pinned.awake(
-              databases.open(request.move().on(request.truth().other()), application, limit)),
-          request.truth());
+              databases.open(request.move().on(request.truth().other()), application, limit)));
     } catch (SQLException e) {
       truth.close();
       throw e;

@@ -2,7 +2,6 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Side;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.UUID;
@@ -23,28 +22,18 @@ interface StreamPoint extends AutoCloseable {
   void close() throws SQLException;
 
   /** By a marker that is written on the one side and awaited on the other. */
-  static StreamPoint byMarker(Connection truth, Connection follower, Side from) {
-    return new StreamPoint() {
-      @Override
-      public synchronized void pass() throws SQLException {
-        UUID marker = Markers.write(truth, from, "verification");
-        if (!Markers.await(follower, from, marker, PATIENCE)) {
-          throw Failures.transientFailure(
-              "Cannot verify: the stream from "
-                  + from.word()
-                  + " to "
-                  + from.other().word()
-                  + " did not carry a marker within "
-                  + PATIENCE.toSeconds()
-                  + " s; see pg_stat_subscription and the log of the "
-                  + from.other().word());
-        }
-      }
-
-      @Override
-      public void close() throws SQLException {
-        new Pair(truth, follower).close();
-      }
-    };
+  static void pass(Pair pair, Side from) throws SQLException {
+    UUID marker = Markers.write(pair.truth(), from, "verification");
+    if (!Markers.await(pair.follower(), from, marker, PATIENCE)) {
+      throw Failures.transientFailure(
+          "Cannot verify: the stream from "
+              + from.word()
+              + " to "
+              + from.other().word()
+              + " did not carry a marker within "
+              + PATIENCE.toSeconds()
+              + " s; see pg_stat_subscription and the log of the "
+              + from.other().word());
+    }
   }
 }

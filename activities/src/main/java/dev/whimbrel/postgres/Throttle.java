@@ -118,21 +118,35 @@ final class Throttle {
   }
 
   /**
-   * Rests while the source has too much else to do, looking by itself.
+   * Rests while the source has too much else to do, looking by itself, in the truth's session.
    *
-   * @throws SQLException where it cannot be asked any more: nobody shall rest for what is gone
+   * @param touch how often the follower's session is asked meanwhile, so that nothing between
+   *     forgets it
+   * @throws SQLException where one of them cannot be asked any more: nobody shall rest for what is
+   *     gone
    */
-  void awaitRoom(Connection source) throws SQLException, InterruptedException {
+  void awaitRoom(Pair pair, Duration touch) throws SQLException, InterruptedException {
     if (!looks()) {
       return;
     }
     try {
-      for (count(source); isSourceBusy(); count(source)) {
+      long touched = System.nanoTime();
+      for (count(pair.truth()); isSourceBusy(); count(pair.truth())) {
         resting = true;
         Thread.sleep(LOOK_AGAIN.toMillis());
+        if (System.nanoTime() - touched >= touch.toNanos()) {
+          touch(pair.follower());
+          touched = System.nanoTime();
+        }
       }
     } finally {
       resting = false;
+    }
+  }
+
+  private static void touch(Connection session) throws SQLException {
+    try (Statement statement = session.createStatement()) {
+      statement.execute("SELECT 1");
     }
   }
 

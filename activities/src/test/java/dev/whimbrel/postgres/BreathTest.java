@@ -52,9 +52,9 @@ class BreathTest {
 
   @Test
   void isReallyTaken() throws Exception {
-    try (Connection truth = shop.source.connect("shop")) {
+    try (Pair pair = sides(shop.move()).open()) {
       long start = System.nanoTime();
-      Breath.half(shop.move()).after(Duration.ofMillis(300), truth);
+      Breath.half(shop.move()).after(Duration.ofMillis(300), pair);
 
       assertThat(System.nanoTime() - start).isGreaterThanOrEqualTo(300_000_000L);
     }
@@ -64,18 +64,7 @@ class BreathTest {
   @Test
   void isTakenBehindTheOnlyBlockOfATableToo() throws Exception {
     LiveSides sides = sides(shop.move());
-    ComparedTable counters =
-        new ComparedTable(
-            "public",
-            "counters",
-            List.of("id", "hits"),
-            List.of(),
-            List.of(),
-            List.of("id"),
-            List.of("pg_catalog.int4"),
-            true,
-            1,
-            false);
+    ComparedTable counters = table("counters", List.of("id", "hits"), List.of("id"));
     Counting counting = new Counting();
     try (Pair pair = sides.open();
         StreamPoint stream = sides.stream()) {
@@ -99,6 +88,32 @@ class BreathTest {
     assertThat(counting.works).hasSize(3).allMatch(work -> work.toNanos() > 0);
   }
 
+  @Test
+  void isTakenBehindEachRangeOfPagesOfATableWithoutAKey() throws Exception {
+    LiveSides sides = sides(shop.move());
+    ComparedTable log = table("log", List.of("at", "line"), List.of());
+    Counting counting = new Counting();
+    Crew alone =
+        new Crew(
+            1,
+            sides,
+            (subject, e) -> {
+              throw e;
+            });
+    try (Pair pair = sides.open();
+        StreamPoint stream = sides.stream()) {
+      new KeylessComparison(log, RowHash.FAST, pair, alone, new Tally(Side.SOURCE), counting, 16)
+          .run(stream);
+    }
+    assertThat(counting.works).hasSizeGreaterThan(2).allMatch(work -> work.toNanos() > 0);
+  }
+
+  private static ComparedTable table(String name, List<String> columns, List<String> key) {
+    List<String> types = key.isEmpty() ? List.of() : List.of("pg_catalog.int4");
+    return new ComparedTable(
+        "public", name, columns, List.of(), List.of(), key, types, true, 1, false);
+  }
+
   /** Keeps what it is told, and rests for nothing. */
   private static final class Counting extends Breath {
     private final List<Duration> works = new ArrayList<>();
@@ -108,7 +123,7 @@ class BreathTest {
     }
 
     @Override
-    void after(Duration work, Connection truth) {
+    void after(Duration work, Pair pair) {
       works.add(work);
     }
   }
