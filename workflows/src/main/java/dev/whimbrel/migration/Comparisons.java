@@ -117,7 +117,7 @@ final class Comparisons {
         call(Verification.class, Timeouts.WATCH, step)
             .keepVerifying(
                 new RoundsRequest(request(Side.SOURCE), migration.runbook.validate().every()));
-    migration.learnBeside(found);
+    migration.learnOfRounds(found);
     Judgement.refuseDifferences(found);
   }
 

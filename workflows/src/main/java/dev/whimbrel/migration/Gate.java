@@ -133,9 +133,7 @@ final class Gate {
     if (migration.evidenceIsFresh() && report != null) {
       migration.board.begin(Step.FRESH_VERIFY);
       migration.board.end(
-          Step.FRESH_VERIFY,
-          "%s, by %s, begun at %s"
-              .formatted(Judgement.line(report), Step.KEEP_VERIFYING.id(), report.at()));
+          Step.FRESH_VERIFY, Judgement.taken(report, migration.wasComparedInRounds()));
     }
   }
 

@@ -130,6 +130,21 @@ final class Judgement {
             report.notJudged().isEmpty() ? "" : ", " + report.notJudged().size() + " not compared");
   }
 
+  /** The same of a comparison that no step has made. */
+  static String taken(VerificationReport report, boolean byRounds) {
+    Instant began = report.began();
+    // What older rounds have told is as old as their beginning, anything else as its end.
+    String when =
+        began == null && !byRounds
+            ? "finished at " + report.at()
+            : "begun at " + (began == null ? report.at() : began);
+    return "%s, by %s, %s"
+        .formatted(
+            line(report),
+            byRounds ? Step.KEEP_VERIFYING.id() : "a comparison that was asked for",
+            when);
+  }
+
   /** {@code 3 users of the source seen, 0 left alone}. */
   static String line(UserReport report) {
     long leftAlone =

@@ -55,6 +55,7 @@ final class Migration {
   private @Nullable Instant lookedAt;
   private boolean verifyAsked;
   private boolean comparedBeside;
+  private boolean comparedInRounds;
 
   Migration(Start start, Board board, Course course) {
     this.runbook = start.runbook();
@@ -230,8 +231,15 @@ final class Migration {
     }
     verification = report;
     comparedBeside = true;
+    comparedInRounds = false;
     lookedAt = report.differences() == 0 && report.truth() == Side.SOURCE ? report.at() : null;
     board.verified(report);
+  }
+
+  /** As {@link #learnBeside}, of the rounds. */
+  void learnOfRounds(VerificationReport report) {
+    learnBeside(report);
+    comparedInRounds = comparedInRounds || report.equals(verification);
   }
 
   void learn(HandOver done) {
@@ -293,6 +301,11 @@ final class Migration {
   /** Whether the latest verification is none that a step has made. */
   boolean wasComparedBeside() {
     return comparedBeside;
+  }
+
+  /** Whether the rounds have made it. */
+  boolean wasComparedInRounds() {
+    return comparedBeside && comparedInRounds;
   }
 
   /** Whether a switchover may still rest on the latest verification. */

@@ -4,10 +4,12 @@ import static dev.whimbrel.migration.Stage.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.State;
 import dev.whimbrel.migration.MigrationStatus.StepRecord;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
@@ -143,6 +145,23 @@ class ComparisonsTest {
               "4,711 rows in 3 tables, 0 differences, 0 in flux, by validate.keep-verifying, begun at ");
       assertThat(Objects.requireNonNull(monitored.verification()).rows()).isEqualTo(4_711);
     }
+  }
+
+  @Test
+  void areNamedByWhoMadeThemAndFromWhenTheyAre() {
+    VerificationReport plain =
+        new VerificationReport(
+            Instant.parse("2026-01-01T12:00:00Z"), 3, 42, 0, 0, List.of(), List.of(), List.of());
+    VerificationReport told = plain.begun(Instant.parse("2026-01-01T10:00:00Z"));
+
+    assertThat(Judgement.taken(plain, true))
+        .endsWith(", by validate.keep-verifying, begun at 2026-01-01T12:00:00Z");
+    assertThat(Judgement.taken(told.asOf(Instant.parse("2026-01-01T10:00:00Z")), true))
+        .endsWith(", by validate.keep-verifying, begun at 2026-01-01T10:00:00Z");
+    assertThat(Judgement.taken(plain, false))
+        .endsWith(", by a comparison that was asked for, finished at 2026-01-01T12:00:00Z");
+    assertThat(Judgement.taken(told, false))
+        .endsWith(", by a comparison that was asked for, begun at 2026-01-01T10:00:00Z");
   }
 
   @Test
