@@ -52,6 +52,17 @@ class HappyPathTest {
   }
 
   @Test
+  void tellsTheHandOverHowRowsAreHashed() {
+    Runbooks runbooks = new Runbooks();
+    runbooks.hash = "sha256";
+    try (Stage stage = new Stage(runbooks)) {
+      stage.result();
+
+      assertThat(stage.world.hashedBy).isNotEmpty().containsOnly("sha256");
+    }
+  }
+
+  @Test
   void saysInWhichEpochTheSourceIsTheTruthOnceBothDatabasesAreClaimed() {
     try (Stage stage = new Stage(new Runbooks())) {
       MigrationStatus before =

@@ -44,6 +44,7 @@ final class Runbooks {
   List<StageSpec> stages = List.of();
   boolean offline;
   Duration rollbackWindow = Duration.ofDays(3);
+  String hash = "fast";
   Duration every = Duration.ofMinutes(5);
   Duration evidenceMaxAge = Duration.ofMinutes(10);
 
@@ -80,7 +81,7 @@ final class Runbooks {
                     null,
                     Duration.ofSeconds(9))),
             canary,
-            "fast",
+            hash,
             every,
             queries.isEmpty() ? null : "shop.sql",
             suite),

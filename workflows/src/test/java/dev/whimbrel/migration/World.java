@@ -84,6 +84,7 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -135,6 +136,9 @@ final class World
   private volatile boolean open = true;
 
   private volatile boolean handOverIsLost;
+
+  /** How each hand-over was to hash the rows that it looks at. */
+  final List<String> hashedBy = new CopyOnWriteArrayList<>();
 
   /** The next watch over the way back goes on until it is cancelled, and takes its time then. */
   volatile boolean slowToStop;
@@ -768,6 +772,7 @@ final class World
 
   @Override
   public HandOver handOver(SwitchoverRequest request) {
+    hashedBy.add(request.hash());
     if (request.finishOnly() && truth != request.to()) {
       happens("finish", "nothing to finish");
       return handedOver("nothing was handed over");
