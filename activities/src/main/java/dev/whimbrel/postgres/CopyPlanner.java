@@ -19,7 +19,7 @@ final class CopyPlanner {
   static final long SMALLEST_RANGE = 32L << 20;
 
   /** A table of fewer ranges is copied whole: its rows are stored as if a vacuum had seen them. */
-  private static final int FEWEST_RANGES = 8;
+  static final int FEWEST_RANGES = 8;
 
   /** Bounds the list for a database of any size: ranges of 10 GB at 10 TB. */
   private static final long RANGES = 1000;
@@ -141,9 +141,9 @@ final class CopyPlanner {
   }
 
   private void addRanges(Table table) throws SQLException {
-    long range = Math.max(smallestRange, table.heapBytes() / RANGES);
-    long ranges = reads() ? table.heapBytes() / range : 1;
-    boolean whole = ranges < FEWEST_RANGES;
+    long ranges =
+        ranges(table.heapBytes(), smallestRange, source.getMetaData().getDatabaseMajorVersion());
+    boolean whole = ranges == 1;
     long pages = table.heapBytes() / PAGE;
     try (PreparedStatement insert =
         target.prepareStatement(
@@ -167,8 +167,17 @@ final class CopyPlanner {
     return major >= READS_RANGES;
   }
 
-  private boolean reads() throws SQLException {
-    return readsRanges(source.getMetaData().getDatabaseMajorVersion());
+  /**
+   * Into how many ranges of pages a table is cut.
+   *
+   * @param bytes of its rows, without what is stored beside them
+   * @param smallestRange bytes of the smallest range
+   * @param major the source's version
+   * @return 1 where it is copied whole
+   */
+  static long ranges(long bytes, long smallestRange, int major) {
+    long ranges = bytes / Math.max(smallestRange, bytes / RANGES);
+    return readsRanges(major) && ranges >= FEWEST_RANGES ? Math.min(ranges, RANGES) : 1;
   }
 
   /** The tables as they are when they are first asked for, the largest first. */

@@ -112,6 +112,49 @@ class PostgresSchemaTest {
   }
 
   @Test
+  void givesThePlannerStatisticsOfEverythingThatHasRows() throws Exception {
+    Move move = pair.database("planned");
+    pair.source()
+        .execute(
+            "planned",
+            "CREATE TABLE plain (id int PRIMARY KEY, code text)",
+            "CREATE INDEX plain_code ON plain (lower(code))",
+            "CREATE STATISTICS plain_both (ndistinct, dependencies, mcv) ON id, code FROM plain",
+            "CREATE TABLE parts (id int, at date) PARTITION BY RANGE (at)",
+            "CREATE TABLE parts_2020 PARTITION OF parts FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')",
+            "CREATE TABLE base (id int)",
+            "CREATE TABLE heir () INHERITS (base)",
+            "CREATE MATERIALIZED VIEW seen AS SELECT code FROM plain");
+    schema.createTables(move);
+    pair.target()
+        .execute(
+            "planned",
+            "INSERT INTO plain SELECT i, 'Code ' || i % 7 FROM generate_series(1, 100) i",
+            "INSERT INTO parts SELECT i, '2020-05-05' FROM generate_series(1, 100) i",
+            "INSERT INTO heir SELECT generate_series(1, 100)");
+    schema.createKeys(move);
+    schema.createRest(move);
+
+    Outcome analyzed = schema.analyze(move);
+
+    assertThat(analyzed.line()).isEqualTo("6 tables analyzed");
+    assertThat(
+            onTarget(
+                "planned",
+                "SELECT string_agg(DISTINCT (tablename || CASE WHEN inherited THEN ' with its heirs' ELSE '' END) COLLATE \"C\", ', ')"
+                    + " FROM pg_stats WHERE schemaname = 'public'"))
+        .isEqualTo(
+            "base with its heirs, heir, parts with its heirs, parts_2020, plain, plain_code, seen");
+    assertThat(
+            onTarget(
+                "planned",
+                "SELECT stxname || ' ' || (stxdndistinct IS NOT NULL AND stxddependencies IS NOT NULL AND stxdmcv IS NOT NULL)"
+                    + " FROM pg_statistic_ext s JOIN pg_statistic_ext_data d ON d.stxoid = s.oid"))
+        .isEqualTo("plain_both true");
+    schema.dropSchema(move);
+  }
+
+  @Test
   void refusesToDropWhatSomebodyElseBuiltOn() throws Exception {
     Move move = pair.database("built");
     pair.source().execute("built", "CREATE TABLE a (id int PRIMARY KEY)");
