@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 public final class CopyRun implements CopyWorkflow {
   /**
    * Events after which the next snapshot begins another history. Temporal warns at 10,240 and ends
-   * a workflow at 51,200; a generation with the 64 jobs that a runbook may ask for has some 250.
+   * a workflow at 51,200; a generation with the 64 jobs that a runbook may ask for has some 380.
    */
   static final int LONG_HISTORY = 4_000;
 
@@ -55,14 +55,21 @@ public final class CopyRun implements CopyWorkflow {
       fruitless = generation.pieces() > 0 ? 0 : fruitless + 1;
       askForHelp(generation.holderFailure(), fruitless);
       rest(fruitless);
-      beginAnotherHistory(move);
+      // What has achieved nothing is counted in one history until somebody is asked.
+      if (fruitless == 0 || fruitless >= CopyTimeouts.FRUITLESS) {
+        beginAnotherHistory(move, number);
+      }
     }
   }
 
-  /** Nothing is under way, and the target knows what is copied. */
-  private static void beginAnotherHistory(Move move) {
+  /**
+   * Nothing is under way, and the target knows what is copied. Asked for each generation anew: a
+   * history that an earlier release has made longer than this replays as it was, and goes on so
+   * with its next generation.
+   */
+  private static void beginAnotherHistory(Move move, int number) {
     if (Workflow.getInfo().getHistoryLength() > LONG_HISTORY
-        && Workflow.getVersion("another-history", Workflow.DEFAULT_VERSION, 1) == 1) {
+        && Workflow.getVersion("another-history-" + number, Workflow.DEFAULT_VERSION, 1) == 1) {
       Workflow.continueAsNew(move);
     }
   }

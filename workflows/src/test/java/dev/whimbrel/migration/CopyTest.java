@@ -72,7 +72,9 @@ class CopyTest {
       rollBackAtTheLast(stage);
 
       assertThat(stage.result().ending()).isEqualTo(Ending.ROLLED_BACK);
-      assertThat(stage.world.journal()).contains("unsubscribe").doesNotContain("copied");
+      assertThat(stage.world.journal())
+          .containsSubsequence("list what to copy", "list what to copy", "unsubscribe")
+          .doesNotContain("copied");
     }
   }
 
