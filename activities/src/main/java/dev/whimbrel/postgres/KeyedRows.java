@@ -111,7 +111,7 @@ final class KeyedRows {
   @Nullable List<String> boundary(Connection connection, Block.Range range, int size)
       throws SQLException {
     // A server makes the texts of the rows that it skips too, unless they are asked for outside.
-    Query query = new Query().add("select " + sql.key() + " from (select " + sql.order());
+    Query query = new Query().add("select " + sql.key() + " from (select " + sql.keyColumns());
     sql.where(query, range);
     query.add(" order by " + sql.order() + " offset " + (size - 1) + " limit 1) t");
     List<List<String>> found = keys(connection, query);

@@ -79,6 +79,11 @@ final class TableSql {
     return hash.bucket(key() + "::text", table.plainBytes());
   }
 
+  /** The key's columns, each once: a unique index may name one twice. */
+  String keyColumns() {
+    return table.key().stream().distinct().map(TableSql::column).collect(joining(", "));
+  }
+
   /** The key's columns, to sort by. */
   String order() {
     return table.key().stream().map(TableSql::column).collect(joining(", "));

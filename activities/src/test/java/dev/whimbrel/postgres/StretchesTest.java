@@ -73,6 +73,22 @@ class StretchesTest {
         .containsExactly(whole);
   }
 
+  @Test
+  void areReadBlockByBlockUpToTheKeyOfARow() throws SQLException {
+    KeyedRows pairs =
+        new KeyedRows(table("pairs", List.of("a", "b"), "text", 1, false), RowHash.FAST);
+    // A unique index may name a column twice.
+    KeyedRows twice =
+        new KeyedRows(table("unknown", List.of("id", "id"), "int4", 1, true), RowHash.FAST);
+    Block.Range all = new Block.Range(null, null);
+
+    assertThat(pairs.boundary(connection, all, 10))
+        .isEqualTo(pairs.keys(connection, all, 10).get(9));
+    assertThat(pairs.boundary(connection, all, 1_000_000)).isNull();
+    assertThat(twice.boundary(connection, new Block.Range(List.of("5", "5"), null), 3))
+        .containsExactly("8", "8");
+  }
+
   private static long sum(ComparedTable table) throws SQLException {
     return rows(table).stream().mapToLong(Long::longValue).sum();
   }
