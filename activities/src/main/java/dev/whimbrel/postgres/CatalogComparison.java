@@ -31,8 +31,8 @@ final class CatalogComparison {
   private final Side truth;
   private final Move move;
 
-  /** Texts of the service's own, of which a restored dump reads comparisons with other casts. */
-  private final Set<String> texts = new HashSet<>();
+  /** Types of the service's own whose comparisons a restored dump reads with other casts. */
+  private final Set<String> recast = new HashSet<>();
 
   private final Set<String> staying = new HashSet<>();
 
@@ -47,8 +47,8 @@ final class CatalogComparison {
     Map<String, Thing> ours = relations(pair.truth(), truth);
     Map<String, Thing> theirs = relations(pair.follower(), truth.other());
     compare("relation", ours, theirs, Reading.LETTERS);
-    texts.addAll(PublishedTables.names(pair.truth(), CatalogSubjects.TEXTS));
-    texts.addAll(PublishedTables.names(pair.follower(), CatalogSubjects.TEXTS));
+    recast.addAll(PublishedTables.names(pair.truth(), CatalogSubjects.CAST_WITHOUT_A_WORD));
+    recast.addAll(PublishedTables.names(pair.follower(), CatalogSubjects.CAST_WITHOUT_A_WORD));
     staying.addAll(StayingSchemas.names(pair, truth, move));
     for (CatalogSubjects.Subject subject : CatalogSubjects.ALL) {
       Map<String, Thing> here = read(pair.truth(), subject.sql());
@@ -94,8 +94,8 @@ final class CatalogComparison {
       } else if (!read.same(meaning, other.meaning())) {
         boolean casts =
             read == Reading.DEFINITION
-                && !texts.isEmpty()
-                && Definition.sameButForCasts(meaning, other.meaning(), texts);
+                && !recast.isEmpty()
+                && Definition.sameButForCasts(meaning, other.meaning(), recast);
         String found =
             "%s %s: %s%s on the %s, %s on the %s"
                 .formatted(

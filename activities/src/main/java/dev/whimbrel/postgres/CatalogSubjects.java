@@ -198,12 +198,24 @@ final class CatalogSubjects {
       where coalesce(r.rolname, '') !~ '^(whimbrel_|pg_)' and s.setdatabase in (0,
         (select d.oid from pg_database d where d.datname = current_database()))""";
 
-  /** Types of the service's own, or of an extension, that are texts. */
-  static final String TEXTS =
+  /**
+   * Types of the service's own, or of an extension, that are texts or are cast without a word, and
+   * what they are cast to.
+   */
+  static final String CAST_WITHOUT_A_WORD =
       """
       select format('%I.%I', n.nspname, t.typname)
       from pg_type t join pg_namespace n on n.oid = t.typnamespace
       where t.typtype = 'b' and t.typcategory = 'S' and\s"""
+          + USER_SCHEMAS
+          + """
+           union
+          select each.name
+          from pg_cast ca join pg_type t on t.oid = ca.castsource
+            join pg_namespace n on n.oid = t.typnamespace
+            cross join lateral (values (format('%I.%I', n.nspname, t.typname)),
+              (format_type(ca.casttarget, null))) as each(name)
+          where ca.castcontext = 'i' and t.typtype = 'b' and\s"""
           + USER_SCHEMAS;
 
   /** What this version can be told, but for two that no server lists. */

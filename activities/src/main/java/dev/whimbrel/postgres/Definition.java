@@ -59,9 +59,9 @@ final class Definition {
   }
 
   /**
-   * Whether they do but for casts to texts, and to arrays of them.
+   * Whether they do but for casts to texts and to other types, and to arrays of them.
    *
-   * @param types the service's own types that are texts too, as SQL has their names
+   * @param types the other types, as SQL has their names
    */
   static boolean sameButForCasts(String one, String other, Set<String> types) {
     Definition definition =

@@ -142,4 +142,20 @@ final class DefinedDatabase {
       create trigger changed before update on people for each row
         when (old.email is distinct from new.email) execute function touched();
       """;
+
+  /** A type that is no text, as PostGIS's geography is none, and is cast without a word. */
+  static final String PLACES =
+      """
+      create type place;
+      create function place_in(cstring) returns place language internal immutable strict as 'byteain';
+      create function place_out(place) returns cstring language internal immutable strict as 'byteaout';
+      create type place (input = place_in, output = place_out, like = bytea);
+      create cast (place as bytea) without function as implicit;
+      create function place_eq(place, place) returns boolean language internal immutable strict as 'byteaeq';
+      create operator = (leftarg = place, rightarg = place, function = place_eq);
+      create function moved() returns trigger language plpgsql as 'begin return new; end';
+      create table shops (id int, at place);
+      create trigger moved before update on shops for each row
+        when (old.at is distinct from new.at) execute function moved();
+      """;
 }
