@@ -53,8 +53,10 @@ final class CatalogComparison {
     for (CatalogSubjects.Subject subject : CatalogSubjects.ALL) {
       Map<String, Thing> here = read(pair.truth(), subject.sql());
       Map<String, Thing> there = read(pair.follower(), subject.sql());
-      // One that was made behind the first look is seen by the next.
-      staying.addAll(StayingSchemas.names(pair, truth, move));
+      if (standsAlone(here) || standsAlone(there)) {
+        // One that was made behind the first look is seen by the next.
+        staying.addAll(StayingSchemas.names(pair, truth, move));
+      }
       compare(subject.kind(), belonging(here, theirs), belonging(there, ours), subject.read());
     }
     compareIndexes(
@@ -64,6 +66,11 @@ final class CatalogComparison {
     compareVersions();
     compareOrder();
     tally.notCompared(REST);
+  }
+
+  /** Whether any belongs to no relation, but to its schema alone. */
+  private static boolean standsAlone(Map<String, Thing> things) {
+    return things.values().stream().anyMatch(thing -> thing.relation().isEmpty());
   }
 
   private Map<String, Thing> relations(Connection connection, Side side) throws SQLException {

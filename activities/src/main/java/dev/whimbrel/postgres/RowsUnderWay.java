@@ -17,7 +17,7 @@ record RowsUnderWay(long bytes, long rows) {
   static final RowsUnderWay NONE = new RowsUnderWay(0, 0);
 
   /** PostgreSQL 14 is the first that counts what a COPY has taken. */
-  private static final int COUNTS_FROM = 140_000;
+  private static final int COUNTS_FROM = 14;
 
   private static final String TAKEN =
       """
@@ -33,7 +33,7 @@ record RowsUnderWay(long bytes, long rows) {
    *     not count them
    */
   static RowsUnderWay of(Connection target, Move move, long own) throws SQLException {
-    if (Integer.parseInt(Answers.text(target, "SHOW server_version_num")) < COUNTS_FROM) {
+    if (target.getMetaData().getDatabaseMajorVersion() < COUNTS_FROM) {
       return new RowsUnderWay(own, 0);
     }
     try (PreparedStatement select = target.prepareStatement(TAKEN)) {
