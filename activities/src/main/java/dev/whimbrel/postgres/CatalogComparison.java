@@ -7,11 +7,11 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Compares what the catalogs of both sides say: relations and what they are part of, columns with
@@ -90,7 +90,12 @@ final class CatalogComparison {
     for (Map.Entry<String, Thing> entry : truth.entrySet()) {
       Thing other = follower.get(entry.getKey());
       String meaning = entry.getValue().meaning();
-      if (other == null && read == Reading.SETTING && isUnknown(meaning)) {
+      String left = read == Reading.SETTING ? leftToPeople(entry.getKey(), meaning, other) : "";
+      if (!left.isEmpty()) {
+        if (other == null || !read.same(meaning, other.meaning())) {
+          tally.notCompared("%s %s: %s: %s".formatted(kind, entry.getKey(), left, shown(meaning)));
+        }
+      } else if (other == null && read == Reading.SETTING && isUnknown(meaning)) {
         tally.notCompared(
             "%s %s: the version of the %s has no such parameter: %s"
                 .formatted(kind, entry.getKey(), tally.follower(), shown(meaning)));
@@ -224,9 +229,24 @@ final class CatalogComparison {
     }
   }
 
+  /** Why a setting need not be alike on both sides, or an empty text. */
+  private String leftToPeople(String label, String meaning, @Nullable Thing other)
+      throws SQLException {
+    String name = Settings.name(meaning);
+    if (Settings.isLeft(name, label.startsWith(CatalogSubjects.OF_THE_DATABASE))) {
+      return "is left to people";
+    }
+    return other != null
+            && label.startsWith(CatalogSubjects.OF_THE_DATABASE)
+            && Settings.general(pair.truth()).contains(name)
+        ? "holds for the whole server of the %s, and the database's own stays on the %s"
+            .formatted(tally.truth(), tally.follower())
+        : "";
+  }
+
   /** Whether a setting is of a parameter that came or went with a version. */
   private boolean isUnknown(String setting) throws SQLException {
-    String parameter = setting.replaceFirst("(?s)=.*", "").toLowerCase(Locale.ROOT);
+    String parameter = Settings.name(setting);
     return !parameter.contains(".")
         && major(pair.truth()) != major(pair.follower())
         && !PublishedTables.names(pair.follower(), CatalogSubjects.PARAMETERS).contains(parameter);

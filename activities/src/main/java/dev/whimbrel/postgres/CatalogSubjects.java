@@ -35,7 +35,7 @@ final class CatalogSubjects {
       @Override
       boolean same(String one, String other) {
         return one.equals(other)
-            || (Settings.isListOfNames(one.replaceFirst("=.*", "")) && Definition.same(one, other));
+            || (Settings.isListOfNames(Settings.name(one)) && Definition.same(one, other));
       }
     };
 
@@ -187,6 +187,9 @@ final class CatalogSubjects {
           + USER_SCHEMAS
           + NOT_OF_AN_EXTENSION;
 
+  /** How settings of the database itself begin. */
+  static final String OF_THE_DATABASE = "of the database: ";
+
   private static final String SETTINGS =
       """
       select case when s.setrole = 0 then 'of the database'
@@ -196,7 +199,12 @@ final class CatalogSubjects {
       from pg_db_role_setting s cross join unnest(s.setconfig) as u(setting)
         left join pg_roles r on r.oid = s.setrole
       where coalesce(r.rolname, '') !~ '^(whimbrel_|pg_)' and s.setdatabase in (0,
-        (select d.oid from pg_database d where d.datname = current_database()))""";
+        (select d.oid from pg_database d where d.datname = current_database()))
+        and not (s.setrole = 0 and s.setdatabase = 0 and exists (
+          select from pg_db_role_setting o cross join unnest(o.setconfig) as p(setting)
+            join pg_database d on d.oid = o.setdatabase
+          where o.setrole = 0 and d.datname = current_database()
+            and lower(split_part(p.setting, '=', 1)) = lower(split_part(u.setting, '=', 1))))""";
 
   /**
    * Types of the service's own, or of an extension, that are texts or are cast without a word, and

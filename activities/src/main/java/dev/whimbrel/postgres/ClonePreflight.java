@@ -21,6 +21,7 @@ final class ClonePreflight {
     new SelectionChecks(look, findings, selection).runForClone();
     long bytes = SelectionChecks.bytes(look, selection);
     new DatabaseChecks(look, findings).runForClone(bytes);
+    new GrantChecks(look, findings).run();
     new TableChecks(look, findings, selection).runForClone(isStandby());
     Heartbeats.beat("checked servers, databases and tables");
     new RightsChecks(look, findings).rowSecurity(selection.movesRows());

@@ -82,34 +82,33 @@ final class CloneTarget {
   /** Drops what this run brought, and lets go of the target. Again is harmless. */
   String drop() throws SQLException {
     return letGo(move, true)
-        ? "what this clone brought is dropped"
-        : "nothing of this clone is there";
+        .map(kept -> "what this clone brought is dropped" + kept)
+        .orElse("nothing of this clone is there");
   }
 
   /** Lets go of the target and leaves the clone. Again is harmless. */
   String release() throws SQLException {
     return letGo(move, false)
-        ? "nothing of Whimbrel's is left on the target"
-        : "the target was let go of before";
+        .map(kept -> "nothing of Whimbrel's is left on the target")
+        .orElse("the target was let go of before");
   }
 
-  private boolean letGo(Move of, boolean dropping) throws SQLException {
+  /** What was kept of it, in words behind a semicolon; nothing where it was not there. */
+  private Optional<String> letGo(Move of, boolean dropping) throws SQLException {
     if (!holder().equals(Optional.of(of.migration()))) {
-      return false;
+      return Optional.empty();
     }
     // Its lock ends whoever works on the schema for this run, and keeps out whoever comes late.
     try (SchemaSession session = SchemaSession.open(databases, of, "let-go")) {
       Connection target = session.connection();
       CopySessions.endEverybody(target, of);
       target.commit();
-      if (dropping && session.ledger().exists()) {
-        SchemaRemoval.run(session);
-      }
+      String kept = dropping && session.ledger().exists() ? SchemaRemoval.run(session) : "";
       if (holds(target, of.migration())) {
         session.execute("DROP SCHEMA whimbrel CASCADE");
       }
       target.commit();
-      return true;
+      return Optional.of(kept);
     }
   }
 

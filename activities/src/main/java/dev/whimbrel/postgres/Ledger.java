@@ -18,6 +18,11 @@ import java.util.stream.Collectors;
  * this.
  */
 final class Ledger {
+  private static final String VISIBLE =
+      "SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+          + " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+          + " WHERE n.nspname = 'whimbrel' AND c.relname = 'created'";
+
   private final Connection target;
   private final String migration;
 
@@ -26,8 +31,15 @@ final class Ledger {
     this.migration = migration;
   }
 
-  /** One record: the SQL that takes back what was created together. */
-  record Row(long id, String undo) {}
+  /**
+   * One record.
+   *
+   * @param undo the SQL that takes back what was created together
+   * @param key of the first thing that was created
+   * @param words of what no schema holds: the undo as a person runs it; an older release has
+   *     written none
+   */
+  record Row(long id, String undo, String key, String words) {}
 
   /** Creates the table where it is missing. */
   void create() throws SQLException {
@@ -64,6 +76,13 @@ final class Ledger {
     return done;
   }
 
+  /**
+   * As {@link #done()} for whoever only looks: nothing where there is no table, or none for him.
+   */
+  Set<String> seen() throws SQLException {
+    return Answers.holds(target, VISIBLE) ? done() : Set.of();
+  }
+
   /** Records, in the open transaction, what it creates. */
   void record(Collection<String> entries, String undo) throws SQLException {
     Verbatim.execute(target, recording(migration, entries, undo));
@@ -83,11 +102,13 @@ final class Ledger {
     List<Row> rows = new ArrayList<>();
     try (PreparedStatement query =
         target.prepareStatement(
-            "SELECT id, undo FROM whimbrel.created WHERE migration = ? ORDER BY id DESC")) {
+            "SELECT id, undo, coalesce(entries[1], ''), coalesce(entries[2], '') FROM whimbrel.created WHERE migration = ? ORDER BY id DESC")) {
       query.setString(1, migration);
       try (ResultSet found = query.executeQuery()) {
         while (found.next()) {
-          rows.add(new Row(found.getLong(1), found.getString(2)));
+          rows.add(
+              new Row(
+                  found.getLong(1), found.getString(2), found.getString(3), found.getString(4)));
         }
       }
     }

@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /** Clones between two servers. Rows and indexes are {@link PostgresCopy}'s. */
 public final class PostgresCloning implements Cloning {
@@ -104,12 +105,32 @@ public final class PostgresCloning implements Cloning {
             "value of sequence %s: gone from the source since the snapshot; it begins anew, so raise it with setval before the first INSERT"
                 .formatted(gone));
       }
-      for (String refused : Settings.carry(source, target, databases, move)) {
+      for (String refused : Settings.carry(source, target)) {
         leftOut.add("a setting that the rights do not allow: " + refused);
       }
+      for (String refused : Memberships.refused(source, target)) {
+        leftOut.add("a membership that the rights do not allow: " + refused);
+      }
+      for (String withheld : Memberships.withheld(source, target)) {
+        leftOut.add("a membership that is left to you: " + withheld);
+      }
+      Predicate<String> made = Roles.madeBy(target.ledger().done());
+      for (String withheld : Settings.withheld(source, target.connection(), made)) {
+        leftOut.add("a setting that is left to you: " + withheld);
+      }
+      for (String stays : Settings.staying(source, target.connection(), target.ledger().done())) {
+        leftOut.add("a setting, since the target's database has one of its own: " + stays);
+      }
+      DatabaseRights.Carried rights = DatabaseRights.carry(source, target);
+      for (String notTaken : rights.notTaken()) {
+        leftOut.add("a right that the source has taken away, and the target has not: " + notTaken);
+      }
+      for (String refused : rights.refused()) {
+        leftOut.add("a right on the database that the rights do not allow: " + refused);
+      }
       return new CloneCompletion(
-          "%d foreign keys, triggers and grants, %d materialized views, %d sequences"
-              .formatted(created, views, sequences),
+          "%d foreign keys, triggers and grants, %d materialized views, %d sequences%s"
+              .formatted(created, views, sequences, rights.words()),
           leftOut);
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot complete the clone", e);

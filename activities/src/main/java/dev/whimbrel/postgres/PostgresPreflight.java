@@ -52,6 +52,7 @@ public final class PostgresPreflight implements Preflight {
     new SharingChecks(look, findings, selection).run();
     long bytes = SelectionChecks.bytes(look, selection);
     new DatabaseChecks(look, findings).run(bytes);
+    new GrantChecks(look, findings).run();
     new TableChecks(look, findings, selection).run();
     Heartbeats.beat("checked servers, databases and tables");
     new MoveAdvice(look, findings, selection).run();

@@ -32,13 +32,16 @@ public final class PostgresSchema implements Schema {
         "Cannot create the tables on the target",
         (source, target, copy) -> {
           List<String> roles = Roles.carry(source, target);
+          List<String> refused = Memberships.refused(source, target);
           int created = copy.createTables();
           return new Outcome(
               tables(target)
                   + (created == 0 ? ", all there already" : ", " + created + " objects created")
                   + (roles.isEmpty()
                       ? ""
-                      : "; roles created without a password: " + String.join(", ", roles)));
+                      : "; roles created without a password: " + String.join(", ", roles))
+                  + notAllowed(refused)
+                  + listed("left to you", Memberships.withheld(source, target)));
         });
   }
 
@@ -60,15 +63,33 @@ public final class PostgresSchema implements Schema {
           int created = copy.createRest();
           ForeignKeys.validate(source, target.connection(), databases, move);
           int views = MaterializedViews.refresh(source, target.connection());
-          List<String> refused = Settings.carry(source, target, databases, move);
+          List<String> refused = new ArrayList<>(Settings.carry(source, target));
+          DatabaseRights.Carried rights = DatabaseRights.carry(source, target);
+          refused.addAll(rights.refused());
           closeFence(target.connection());
           return new Outcome(
               created
                   + " indexes, constraints, triggers and grants created, "
                   + views
                   + " materialized views refreshed"
-                  + (refused.isEmpty() ? "" : "; not allowed: " + String.join(", ", refused)));
+                  + rights.words()
+                  + listed(
+                      "settings of the target's database stay",
+                      Settings.staying(source, target.connection(), target.ledger().done()))
+                  + notAllowed(refused)
+                  + listed(
+                      "left to you",
+                      Settings.withheld(
+                          source, target.connection(), Roles.madeBy(target.ledger().done()))));
         });
+  }
+
+  private static String notAllowed(List<String> statements) {
+    return listed("not allowed", statements);
+  }
+
+  private static String listed(String what, List<String> statements) {
+    return statements.isEmpty() ? "" : "; " + what + ": " + String.join("; ", statements);
   }
 
   @Override

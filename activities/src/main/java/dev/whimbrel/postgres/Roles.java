@@ -3,12 +3,12 @@ package dev.whimbrel.postgres;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Savepoint;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * The roles that own something in the source database, are granted something there, or belong to
@@ -19,8 +19,11 @@ final class Roles {
   /** Whether the session's role is a superuser. */
   static final String SUPERUSER = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user";
 
+  /** What the ledger calls a role that was made; its name follows. */
+  static final String LABEL = "role ";
+
   /** Roles of the database, down to the members of its groups, and up to the groups of both. */
-  private static final String NEEDED =
+  static final String NEEDED =
       """
       WITH RECURSIVE db AS (SELECT oid FROM pg_database WHERE datname = current_database()),
       base AS (
@@ -55,13 +58,6 @@ final class Roles {
           + " FROM up JOIN pg_roles r USING (oid)"
           + " WHERE r.rolname !~ '^(pg_|whimbrel_)' ORDER BY 1";
 
-  private static final String MEMBERSHIPS =
-      NEEDED
-          + "SELECT quote_ident(g.rolname), quote_ident(m.rolname), a.admin_option"
-          + " FROM pg_auth_members a JOIN up ON up.oid = a.member"
-          + " JOIN pg_roles g ON g.oid = a.roleid JOIN pg_roles m ON m.oid = a.member"
-          + " WHERE m.rolname !~ '^(pg_|whimbrel_)' ORDER BY 1, 2";
-
   private Roles() {}
 
   /**
@@ -77,6 +73,11 @@ final class Roles {
     boolean mayLogin() {
       return attributes.startsWith("LOGIN");
     }
+  }
+
+  /** Tells of a role whether it is one that the ledger knows as made. */
+  static Predicate<String> madeBy(Set<String> done) {
+    return role -> done.contains(LABEL + role);
   }
 
   /** Roles that the source database needs. */
@@ -105,7 +106,8 @@ final class Roles {
   }
 
   /**
-   * Creates what is missing on the target.
+   * Creates what is missing on the target, and what the created roles belong to: also those that an
+   * attempt before has created, and died.
    *
    * @return names of the created roles
    */
@@ -114,61 +116,28 @@ final class Roles {
     for (Role role : missing) {
       create(role, target);
     }
-    if (!missing.isEmpty()) {
-      carryMemberships(source, target, missing.stream().map(Role::name).toList());
-    }
+    Memberships.carry(source, target);
     return missing.stream().map(Role::plain).toList();
   }
 
   private static void create(Role role, SchemaSession target) throws SQLException {
     String create = "CREATE ROLE " + role.name() + " " + role.attributes();
     try {
-      if (!attempt(target, create + " " + role.privileged())) {
+      if (!target.attempt(create + " " + role.privileged(), () -> true)) {
         target.execute(create);
       }
       // From 16 on, whoever creates a role may administer it but not act as it.
       if (!isSuperuser(target.connection())) {
-        attempt(target, "GRANT " + role.name() + " TO CURRENT_USER");
+        target.attempt("GRANT " + role.name() + " TO CURRENT_USER", () -> true);
       }
-      target.ledger().record(List.of("role " + role.plain()), "DROP ROLE IF EXISTS " + role.name());
+      target.ledger().record(List.of(LABEL + role.plain()), "DROP ROLE IF EXISTS " + role.name());
       target.connection().commit();
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot create role " + role.name() + " on the target", e);
     }
   }
 
-  private static void carryMemberships(
-      Connection source, SchemaSession target, List<String> created) throws SQLException {
-    try (Statement statement = source.createStatement();
-        ResultSet rows = statement.executeQuery(MEMBERSHIPS)) {
-      while (rows.next()) {
-        String group = rows.getString(1);
-        String member = rows.getString(2);
-        if (created.contains(group) || created.contains(member)) {
-          String option = rows.getBoolean(3) ? " WITH ADMIN OPTION" : "";
-          attempt(target, "GRANT " + group + " TO " + member + option);
-          target.connection().commit();
-        }
-      }
-    }
-  }
-
   private static boolean isSuperuser(Connection connection) throws SQLException {
     return Answers.holds(connection, SUPERUSER);
-  }
-
-  /** Tries what the rights may not allow; the preflight has said so. */
-  private static boolean attempt(SchemaSession target, String sql) throws SQLException {
-    Savepoint before = target.connection().setSavepoint();
-    try {
-      target.execute(sql);
-      return true;
-    } catch (SQLException e) {
-      if (target.connection().isClosed()) {
-        throw e;
-      }
-      target.connection().rollback(before);
-      return false;
-    }
   }
 }

@@ -6,10 +6,12 @@ import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Side;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Savepoint;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import org.postgresql.util.PSQLException;
 import org.postgresql.util.ServerErrorMessage;
 
@@ -23,6 +25,10 @@ final class SchemaSession implements AutoCloseable {
           + " SET client_min_messages = warning; SET row_security = off;"
           + " SET synchronous_commit = on; SET tcp_keepalives_idle = 10;"
           + " SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4";
+
+  /** The role's rights do not suffice, a role is missing, or a grant would make no sense. */
+  private static final Set<String> REFUSED =
+      Set.of(SqlFailures.INSUFFICIENT_PRIVILEGE, SqlFailures.UNDEFINED_OBJECT, "0LP01");
 
   /** Duplicate database, table, function, object, schema: something stands in the way. */
   private static final Set<String> ALREADY_THERE =
@@ -52,16 +58,25 @@ final class SchemaSession implements AutoCloseable {
       StepLock.take(target, "schema " + move.migration());
       // After the claim is released, no late attempt may create anything again.
       Authority.require(target, move.migration(), Side.TARGET);
-      Verbatim.execute(target, SETTINGS);
-      if (target.getMetaData().getDatabaseMajorVersion() >= 14) {
-        // Idle while others work for this step, and its lock must stay.
-        Verbatim.execute(target, "SET idle_session_timeout = 0");
-      }
+      free(target);
       target.setAutoCommit(false);
       return new SchemaSession(target, new Ledger(target, move.migration()));
     } catch (SQLException | RuntimeException e) {
       target.close();
       throw e;
+    }
+  }
+
+  /** Frees a session from the settings of its database and role, which may have been carried. */
+  static void free(Connection session) throws SQLException {
+    Verbatim.execute(session, SETTINGS);
+    int major = session.getMetaData().getDatabaseMajorVersion();
+    if (major >= 14) {
+      // Idle while others work for this step, and its lock must stay.
+      Verbatim.execute(session, "SET idle_session_timeout = 0");
+    }
+    if (major >= 17) {
+      Verbatim.execute(session, "SET transaction_timeout = 0");
     }
   }
 
@@ -105,6 +120,47 @@ final class SchemaSession implements AutoCloseable {
   /** Executes a script in the open transaction. */
   void execute(String sql) throws SQLException {
     Verbatim.execute(target, sql);
+  }
+
+  /**
+   * Tries in the open transaction what the rights may not allow; leaves nothing of it where it is
+   * refused, or does not come true: of some things PostgreSQL only warns.
+   *
+   * @throws SQLException when it fails otherwise: then it may succeed the next time
+   */
+  boolean attempt(String sql, Proof came) throws SQLException {
+    return attempt(sql, came, e -> REFUSED.contains(String.valueOf(e.getSQLState())));
+  }
+
+  /** The same, where other failures are a refusal. */
+  boolean attempt(String sql, Proof came, Predicate<SQLException> refused) throws SQLException {
+    Savepoint before = target.setSavepoint();
+    try {
+      execute(sql);
+      if (came.holds()) {
+        return true;
+      }
+    } catch (SQLException e) {
+      if (SqlFailures.isOfConcurrentChange(e)) {
+        throw Failures.transientFailure(
+            "Cannot " + withoutValues(sql) + ": " + SqlFailures.firstLine(e));
+      }
+      if (!refused.test(e)) {
+        throw e;
+      }
+    }
+    target.rollback(before);
+    return false;
+  }
+
+  /** A value may be a secret. */
+  private static String withoutValues(String sql) {
+    return sql.replaceAll("'(?:[^']|'')*'", "'…'");
+  }
+
+  /** Whether what was tried has come true. */
+  interface Proof {
+    boolean holds() throws SQLException;
   }
 
   @Override

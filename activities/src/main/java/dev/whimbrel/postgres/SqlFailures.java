@@ -69,6 +69,16 @@ final class SqlFailures {
     };
   }
 
+  /**
+   * Whether another session has changed the same row of the catalog, or made the same one, which
+   * the server says as an internal error or a key that is there twice: it passes.
+   */
+  static boolean isOfConcurrentChange(SQLException e) {
+    String message = String.valueOf(e.getMessage());
+    return (is(e, "XX000") && message.contains("tuple concurrently "))
+        || (is(e, "23505") && message.contains("\"pg_"));
+  }
+
   /** Whether it may pass by itself. */
   static boolean mayPass(SQLException e) {
     return isTransient(e.getSQLState() == null ? "" : e.getSQLState());

@@ -244,7 +244,7 @@ class CatalogComparisonTest {
             "alter database setting set DateStyle = 'ISO, DMY'",
             "alter database setting set shop.mode = 'x'",
             "create role keeper",
-            "alter database setting set role = 'keeper'");
+            "alter role keeper in database setting set role = 'keeper'");
 
     VerificationReport report = compare(server(13), "setting", server(18), "setting");
 
@@ -252,10 +252,65 @@ class CatalogComparisonTest {
         .contains(
             "setting of the database: operator_precedence_warning: the version of the target has no such parameter: operator_precedence_warning=on");
     assertThat(report.findings())
-        .containsExactly(
+        .containsExactlyInAnyOrder(
             "setting of the database: DateStyle: missing on the target: DateStyle=ISO, DMY",
-            "setting of the database: role: missing on the target: role=keeper",
-            "setting of the database: shop.mode: missing on the target: shop.mode=x");
+            "setting of the database: shop.mode: missing on the target: shop.mode=x",
+            "setting of role keeper in the database: role: missing on the target: role=keeper");
+  }
+
+  @Test
+  void leavesTheDatabasesOwnSettingToItWhereTheOtherServersIsForAll() throws Exception {
+    for (int version : new int[] {13, 18}) {
+      server(version).createDatabase("general");
+    }
+    server(18).execute("general", "alter database general set work_mem = '9MB'");
+    VerificationReport report;
+    server(13)
+        .execute(
+            "general",
+            "alter role all set work_mem = '5MB'",
+            "alter role all set temp_buffers = '5MB'",
+            "alter role all set maintenance_work_mem = '5MB'",
+            "alter database general set maintenance_work_mem = '6MB'");
+    server(18).execute("general", "alter database general set maintenance_work_mem = '6MB'");
+    try {
+      report = compare(server(13), "general", server(18), "general");
+    } finally {
+      server(13).execute("general", "alter role all reset all");
+    }
+
+    assertThat(report.findings())
+        .containsExactly(
+            "setting of the database: temp_buffers: missing on the target: temp_buffers=5MB");
+    assertThat(report.notCompared())
+        .filteredOn(line -> line.contains("work_mem"))
+        .containsExactly(
+            "setting of the database: work_mem: holds for the whole server of the source, and the database's own stays on the target: work_mem=5MB");
+  }
+
+  @Test
+  void leavesSettingsThatLoadLibrariesToPeople() throws Exception {
+    for (int version : new int[] {13, 18}) {
+      server(version).createDatabase("libraries");
+      server(version)
+          .execute(
+              "libraries",
+              "create role librarian",
+              "alter role librarian in database libraries set local_preload_libraries = 'same'",
+              "alter role librarian in database libraries set session_preload_libraries = 'of%d'"
+                  .formatted(version));
+    }
+    server(13)
+        .execute("libraries", "alter database libraries set session_preload_libraries = 'plpgsql'");
+
+    VerificationReport report = compare(server(13), "libraries", server(18), "libraries");
+
+    assertThat(report.findings()).isEmpty();
+    assertThat(report.notCompared())
+        .filteredOn(line -> line.contains("preload"))
+        .containsExactlyInAnyOrder(
+            "setting of the database: session_preload_libraries: is left to people: session_preload_libraries=plpgsql",
+            "setting of role librarian in the database: session_preload_libraries: is left to people: session_preload_libraries=of13");
   }
 
   @Test
