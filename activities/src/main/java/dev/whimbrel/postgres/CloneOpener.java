@@ -165,7 +165,7 @@ final class CloneOpener {
         .equals(List.of("t"));
   }
 
-  /** Of all snapshots together. */
+  /** Of all snapshots together, without what was sent of pieces that were interrupted. */
   static long bytesAgain(Connection target) throws SQLException {
     try (Statement statement = target.createStatement();
         ResultSet row =

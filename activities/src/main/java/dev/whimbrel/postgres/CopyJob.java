@@ -116,7 +116,7 @@ final class CopyJob {
 
   private void bring(CopyPair now, Piece piece) throws SQLException, Snapshots.Gone {
     long rows = new PieceWork(now, pipe).run(piece);
-    new CopyList(now.target()).done(piece, rows);
+    new CopyList(now.target()).done(piece, rows, progress.sent().ending());
     now.target().commit();
   }
 
@@ -137,6 +137,7 @@ final class CopyJob {
     CopyPair open = pair;
     if (open == null) {
       open = CopyPair.open(sessions, request);
+      progress.sent().look(open.target());
       pair = open;
     }
     return open;

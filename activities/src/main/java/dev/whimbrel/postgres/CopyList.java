@@ -38,7 +38,8 @@ final class CopyList {
       CREATE TABLE IF NOT EXISTS whimbrel.copy_touched (
         relation text NOT NULL, key text[]);
       CREATE INDEX IF NOT EXISTS copy_touched_relation ON whimbrel.copy_touched (relation);
-      """;
+      """
+          + SentPieces.CREATE;
 
   /** A piece may be taken once everything of its table that must stand before it is done. */
   private static final String TAKEABLE =
@@ -176,7 +177,7 @@ final class CopyList {
   /** Drops the list; nobody can take a piece, or end one, from then on. */
   void drop() throws SQLException {
     execute(
-        "DROP TABLE IF EXISTS whimbrel.copy_touched, whimbrel.copy_piece, whimbrel.copy_table,"
+        "DROP TABLE IF EXISTS whimbrel.copy_sent, whimbrel.copy_ended, whimbrel.copy_touched, whimbrel.copy_piece, whimbrel.copy_table,"
             + " whimbrel.copy_snapshot, whimbrel.copy_generation, whimbrel.copy_stage_table,"
             + " whimbrel.copy_meeting, whimbrel.copy_stage");
   }
@@ -243,7 +244,12 @@ final class CopyList {
 
   /** Marks a piece as done, in the transaction that did it. */
   void done(Piece piece, long rows) throws SQLException {
-    execute(marking(piece, rows));
+    done(piece, rows, "");
+  }
+
+  /** The same, with one more statement. */
+  void done(Piece piece, long rows, String more) throws SQLException {
+    execute(marking(piece, rows) + "; " + more);
   }
 
   /** A statement that marks a piece as done. */

@@ -35,7 +35,7 @@ final class CopyProgress implements AutoCloseable {
   private volatile Standstill standstill = new Standstill(Instant.now());
   private volatile Progress latest = Progress.of("beginning to copy");
   private volatile boolean stopped;
-  private volatile long sentBefore;
+  private final SentPieces sent = new SentPieces();
   private RowsUnderWay underWay = RowsUnderWay.NONE;
   private int builds;
   private String stage = "";
@@ -67,12 +67,18 @@ final class CopyProgress implements AutoCloseable {
   /** A piece is begun. */
   void begin(Piece begins) {
     standstill = new Standstill(Instant.now());
-    sentBefore = pipe.bytes();
+    sent.begin(pipe.bytes());
     piece = begins;
+  }
+
+  /** What is sent of the pieces. */
+  SentPieces sent() {
+    return sent;
   }
 
   /** The piece is over. Says what it was. */
   String end() {
+    sent.over();
     asking = false;
     Piece over = piece;
     piece = null;
@@ -116,9 +122,21 @@ final class CopyProgress implements AutoCloseable {
       }
     } catch (InterruptedException e) {
       // Closed: nobody asks any more.
+      writeWhatWasSent();
     } finally {
       source.close();
       target.close();
+    }
+  }
+
+  private void writeWhatWasSent() {
+    Connection open = target.connection();
+    if (open != null) {
+      try {
+        sent.write(open, pipe.bytes());
+      } catch (SQLException e) {
+        target.close();
+      }
     }
   }
 
@@ -126,6 +144,7 @@ final class CopyProgress implements AutoCloseable {
     Totals totals = totals();
     lookAtTheSource();
     endWhatStandsStill();
+    writeWhatWasSent();
     Totals known = totals == null ? last : totals;
     if (known == null) {
       return Progress.of(now());
@@ -161,6 +180,11 @@ final class CopyProgress implements AutoCloseable {
   @Override
   public void close() {
     looking.interrupt();
+    try {
+      looking.join(LOOK.toMillis());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   private String now() {
@@ -196,7 +220,7 @@ final class CopyProgress implements AutoCloseable {
     try {
       CopyList list = new CopyList(open);
       builds = piece == null ? list.builds(move) : 0;
-      underWay = RowsUnderWay.of(open, move, piece == null ? 0 : pipe.bytes() - sentBefore);
+      underWay = RowsUnderWay.of(open, move, sent.underWay(pipe.bytes()));
       Totals totals = list.totals();
       return move.staged() ? inStages(new CopyStages(open), totals) : totals;
     } catch (SQLException e) {

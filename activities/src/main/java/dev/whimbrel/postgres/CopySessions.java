@@ -227,12 +227,14 @@ final class CopySessions {
     return databases.open(move.on(side), name, Duration.ZERO, properties);
   }
 
-  /** A session for short looks beside the work. */
+  /** A session for short looks beside the work; what it writes down waits for no disk. */
   Connection beside(Side side) throws SQLException {
-    return databases.open(
-        move.on(side),
-        Names.applicationName(move.migration(), "copy-progress"),
-        Duration.ofSeconds(5));
+    return prepared(
+        databases.open(
+            move.on(side),
+            Names.applicationName(move.migration(), "copy-progress"),
+            Duration.ofSeconds(5)),
+        "SET synchronous_commit = off; SET default_transaction_read_only = off");
   }
 
   /** A session that waits for long is neither ended by its server nor forgotten on the way. */

@@ -204,7 +204,7 @@ public final class PostgresCloning implements Cloning {
           taken.at(),
           taken.lsn(),
           request.generation(),
-          CloneOpener.bytesAgain(target),
+          CloneOpener.bytesAgain(target) + SentPieces.again(target),
           leftOut.stream().sorted().toList());
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot say what the clone holds", e);

@@ -145,7 +145,7 @@ public final class PostgresCopy implements Copy {
     CopyList list = new CopyList(target);
     Optional<Generation> opened = new CopyGenerations(target).opened();
     int generations = opened.map(Generation::number).orElse(0);
-    return new Outcome(words(list.totals()) + (generations <= 1 ? "" : again(generations, opened)));
+    return new Outcome(words(list.totals()) + again(generations, 1, opened, target));
   }
 
   private static Outcome staged(Connection target) throws SQLException {
@@ -156,7 +156,7 @@ public final class PostgresCopy implements Copy {
     return new Outcome(
         words(stages.totals(new CopyList(target).totals()))
             + (count == 1 ? "" : " in %d stages".formatted(count))
-            + (snapshots <= count ? "" : again(snapshots, generations.opened())));
+            + again(snapshots, count, generations.opened(), target));
   }
 
   private static String words(Totals totals) {
@@ -164,9 +164,14 @@ public final class PostgresCopy implements Copy {
         .formatted(totals.rows(), totals.tables(), Size.words(totals.bytes()), totals.indexes());
   }
 
-  private static String again(int snapshots, Optional<Generation> opened) {
-    return "; %d snapshots, %s copied twice"
-        .formatted(snapshots, Size.words(opened.map(Generation::bytesAgain).orElse(0L)));
+  /** What deaths and failures have cost, in words behind a semicolon. */
+  private static String again(
+      int snapshots, int needed, Optional<Generation> opened, Connection target)
+      throws SQLException {
+    long bytes = opened.map(Generation::bytesAgain).orElse(0L) + SentPieces.again(target);
+    return (snapshots <= needed && bytes == 0 ? "" : "; ")
+        + (snapshots <= needed ? "" : snapshots + " snapshots, ")
+        + (snapshots <= needed && bytes == 0 ? "" : Size.words(bytes) + " copied twice");
   }
 
   /** Where the stream goes on from the copy; empty where there was no such copy. */

@@ -5,11 +5,13 @@ import dev.whimbrel.activity.CopyShare;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.runbook.Connect;
 import dev.whimbrel.runbook.PostgresSpec;
+import dev.whimbrel.runbook.ThrottleSpec;
 import dev.whimbrel.secrets.Secrets;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** Somebody who copies, in a process of its own; begins when it is told to go on. */
 final class CopierProcess extends JavaChild {
@@ -20,10 +22,15 @@ final class CopierProcess extends JavaChild {
             request.move().migration(),
             request.move().source().url(),
             request.move().target().url(),
-            Integer.toString(request.generation())));
+            Integer.toString(request.generation()),
+            rate(request.move().throttle())));
   }
 
-  /** Copies: migration, urls, number of the snapshot. */
+  private static String rate(@Nullable ThrottleSpec throttle) {
+    return throttle == null || throttle.rate() == null ? "" : throttle.rate();
+  }
+
+  /** Copies: migration, urls, number of the snapshot, bytes a second. */
   public static void main(String[] arguments) throws IOException {
     Move move =
         new Move(
@@ -33,7 +40,10 @@ final class CopierProcess extends JavaChild {
             List.of(Connect.MANUAL),
             List.of(),
             4,
-            Duration.ofSeconds(1));
+            Duration.ofSeconds(1),
+            arguments[4].isEmpty() ? null : new ThrottleSpec(arguments[4], null),
+            null,
+            null);
     System.out.println("READY");
     int unused = System.in.read();
     try {

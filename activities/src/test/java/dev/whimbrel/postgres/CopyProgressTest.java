@@ -18,12 +18,15 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a copy says of itself in the middle of a table that is one piece. */
 @Needs(Program.PG_DUMP)
 class CopyProgressTest {
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
   private final PostgresCopy copy = new PostgresCopy(new Secrets(), Pace.USUAL, Long.MAX_VALUE);
   private final List<String> said = new CopyOnWriteArrayList<>();
 
@@ -57,6 +60,47 @@ class CopyProgressTest {
       }
       assertThat(copy.finishCopy(move).line()).startsWith("11,500 rows in 2 tables, ");
     }
+  }
+
+  @Test
+  void saysWhatAFailureAndADeathHaveSentInVain() throws Exception {
+    try (Pairs pair = Pairs.of(15, 16)) {
+      Move move = slow(pair.database("shop"));
+      pair.source()
+          .execute(
+              "shop",
+              "CREATE TABLE large AS SELECT n AS id, repeat('x', 500) AS text FROM generate_series(1, 10000) n",
+              "ALTER TABLE large ADD PRIMARY KEY (id)");
+      new PostgresSchema(new Secrets()).createTables(move);
+      copy.prepareCopy(move);
+      String sent = "SELECT max(bytes) > 1000000 FROM whimbrel.copy_sent";
+      try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+        copy.openGeneration(holder.request);
+        try (CopierProcess killed = new CopierProcess(holder.request)) {
+          Wait.until("it is ready", LIMIT, () -> killed.lines().contains("READY"));
+          killed.goOn();
+          Wait.until("it has sent", LIMIT, () -> is(pair, sent));
+          killed.kill();
+        }
+        CompletableFuture<CopyShare> copying = copying(holder.request);
+        Wait.until("it has sent", LIMIT, () -> is(pair, sent + " HAVING count(*) = 2"));
+        pair.target()
+            .execute(
+                "shop",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY public.large%'");
+        copying.get(60, TimeUnit.SECONDS);
+      }
+
+      String line = copy.finishCopy(move).line();
+      String inVain = "SELECT sum(bytes) - max(bytes) FROM whimbrel.copy_sent HAVING count(*) = 3";
+      long bytes = Long.parseLong(Pairs.value(pair.target(), "shop", inVain));
+      assertThat(bytes).isBetween(2_000_000L, 8_000_000L);
+      assertThat(line).endsWith("; " + Size.words(bytes) + " copied twice");
+    }
+  }
+
+  private static boolean is(Pairs pair, String sql) throws Exception {
+    return Pairs.value(pair.target(), "shop", sql).equals("t");
   }
 
   private CompletableFuture<CopyShare> copying(CopyRequest request) {

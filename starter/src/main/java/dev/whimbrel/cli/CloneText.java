@@ -17,6 +17,15 @@ final class CloneText {
 
   private CloneText() {}
 
+  /** Why something was copied twice. */
+  private static String why(int snapshots) {
+    return switch (snapshots) {
+      case 1 -> "whoever copied was interrupted";
+      case 2 -> "a snapshot was lost";
+      default -> snapshots - 1 + " snapshots were lost";
+    };
+  }
+
   /** What people read. */
   static List<String> lines(String name, CloneResult result) {
     List<String> lines = new ArrayList<>();
@@ -48,14 +57,10 @@ final class CloneText {
                   Words.bytes(report.bytes()),
                   Words.count(report.indexes()),
                   report.lsn()));
-      if (report.snapshots() > 1) {
+      if (report.snapshots() > 1 || report.bytesAgain() > 0) {
         lines.add(
-            "COPIED TWICE: %s, since %s lost"
-                .formatted(
-                    Words.bytes(report.bytesAgain()),
-                    report.snapshots() == 2
-                        ? "a snapshot was"
-                        : report.snapshots() - 1 + " snapshots were"));
+            "COPIED TWICE: %s, since %s"
+                .formatted(Words.bytes(report.bytesAgain()), why(report.snapshots())));
       }
       report.leftOut().forEach(line -> lines.add("LEFT OUT: " + line));
     }

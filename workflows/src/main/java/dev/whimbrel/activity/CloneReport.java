@@ -14,7 +14,8 @@ import java.util.List;
  * @param takenAt when it was taken, by the target's clock, ISO 8601
  * @param lsn where the source's log was then
  * @param snapshots how many were begun: each one behind the first began the clone anew
- * @param bytesAgain bytes that were copied from a snapshot that was lost
+ * @param bytesAgain bytes that were copied twice, since a snapshot was lost or a copier was
+ *     interrupted
  * @param leftOut what the clone does not hold, or not as the source does
  */
 public record CloneReport(
