@@ -43,6 +43,10 @@ class ApplicationSchemasTest {
     pair.source().createDatabase(name);
     pair.target().createDatabase(name);
     Corpus.read(pair.source(), name, file);
+    GeneratedRows.Filled filled = GeneratedRows.fill(pair.source(), name);
+    System.out.println(name + ": " + filled.line());
+    assertThat(filled.empty()).isEmpty();
+    assertThat(filled.rows()).isGreaterThan(50L * filled.tables());
     Move move = pair.move(name);
     Carriage carriage = new Carriage(pair, move);
 
