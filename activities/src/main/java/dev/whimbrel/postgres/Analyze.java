@@ -29,8 +29,16 @@ final class Analyze {
     return tables;
   }
 
-  /** Analyzes each in its own transaction. */
-  static void all(Connection target, List<String> tables) throws SQLException {
+  /**
+   * Analyzes each in its own transaction. What the server cannot analyze by itself, for a value
+   * that its estimates cannot hold or for a function of an index that fails, is no reason to hold
+   * up the rest.
+   *
+   * @return those that could not be analyzed, each with the SQLSTATE: the server's message may hold
+   *     a row's value
+   */
+  static List<String> all(Connection target, List<String> tables) throws SQLException {
+    List<String> failed = new ArrayList<>();
     long done = 0;
     for (String table : tables) {
       Progress progress =
@@ -38,9 +46,16 @@ final class Analyze {
               "analyzing " + table, done, (long) tables.size(), null, null, null, null, null);
       try (Statement statement = target.createStatement()) {
         Heartbeats.during(progress, target, () -> statement.execute("ANALYZE " + table));
+        target.commit();
+      } catch (SQLException e) {
+        if (!SqlFailures.isOfData(e)) {
+          throw e;
+        }
+        target.rollback();
+        failed.add(table + " (" + e.getSQLState() + ")");
       }
-      target.commit();
       done++;
     }
+    return failed;
   }
 }

@@ -27,6 +27,7 @@ final class ClonePreflight {
     new RightsChecks(look, findings).rowSecurity(selection.movesRows());
     readable(selection);
     target();
+    new SchemaChecks(look, findings, selection).run();
     return new CloneLook(
         findings.gravestFirst(),
         look.setting(Side.SOURCE, "server_version"),

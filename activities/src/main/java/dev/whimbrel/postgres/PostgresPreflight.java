@@ -64,6 +64,7 @@ public final class PostgresPreflight implements Preflight {
     DistanceChecks distance = new DistanceChecks(look, findings);
     distance.reach();
     long pause = distance.predictPause();
+    new SchemaChecks(look, findings, selection).run();
     return new PreflightReport(
         Instant.now(),
         findings.gravestFirst(),

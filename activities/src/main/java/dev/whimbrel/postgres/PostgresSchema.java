@@ -96,8 +96,12 @@ public final class PostgresSchema implements Schema {
   public Outcome analyze(Move move) {
     try (SchemaSession target = SchemaSession.open(databases, move, "analyze")) {
       List<String> tables = Analyze.tables(target.connection());
-      Analyze.all(target.connection(), tables);
-      return new Outcome(tables.size() + " tables analyzed");
+      List<String> failed = Analyze.all(target.connection(), tables);
+      return new Outcome(
+          tables.size()
+              - failed.size()
+              + " tables analyzed"
+              + listed("the server could not, and ANALYZE says why", failed));
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot analyze the target", e);
     }

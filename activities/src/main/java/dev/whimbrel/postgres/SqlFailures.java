@@ -2,6 +2,7 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Failures;
 import java.sql.SQLException;
+import java.util.Set;
 
 /**
  * Decides, by SQLSTATE and in this one place, whether a statement that failed is tried again or
@@ -22,6 +23,13 @@ final class SqlFailures {
   static final String DISK_FULL = "53100";
   static final String TOO_MANY_CONNECTIONS = "53300";
   static final String INSUFFICIENT_PRIVILEGE = "42501";
+
+  /**
+   * Unsupported feature, cardinality, data, integrity, routine, syntax or access rule, limit of the
+   * program, PL/pgSQL.
+   */
+  private static final Set<String> OF_DATA =
+      Set.of("0A", "21", "22", "23", "2F", "38", "39", "42", "54", "P0");
 
   private SqlFailures() {}
 
@@ -77,6 +85,16 @@ final class SqlFailures {
     String message = String.valueOf(e.getMessage());
     return (is(e, "XX000") && message.contains("tuple concurrently "))
         || (is(e, "23505") && message.contains("\"pg_"));
+  }
+
+  /**
+   * Whether the statement failed for what it met in the database, a value or a function of the
+   * service, while server and session are well: the same would fail again, and another would not.
+   * By the class of its SQLSTATE, as PostgreSQL's appendix of error codes names them.
+   */
+  static boolean isOfData(SQLException e) {
+    String state = e.getSQLState();
+    return state != null && state.length() == 5 && OF_DATA.contains(state.substring(0, 2));
   }
 
   /** Whether it may pass by itself. */

@@ -111,6 +111,40 @@ class PostgresSchemaTest {
     assertThat(onTarget("blocked", "SELECT to_regclass('a')")).isEqualTo("null");
   }
 
+  /** The distance of its bounds is beyond what an estimate holds. */
+  @Test
+  void analyzesTheRestWhereATableCannotBe() throws Exception {
+    Move move = pair.database("unplanned");
+    pair.source()
+        .execute(
+            "unplanned",
+            "CREATE TABLE wide (r numrange)",
+            "CREATE TABLE \"Odd\" (a int)",
+            "CREATE FUNCTION fails(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+                + " 'BEGIN IF a > 5 THEN RAISE EXCEPTION ''secret %'', a; END IF; RETURN a; END'",
+            "CREATE TABLE plain (id int)");
+    schema.createTables(move);
+    pair.target()
+        .execute(
+            "unplanned",
+            "INSERT INTO wide VALUES (numrange(0, 10::numeric ^ 400)), (numrange(1, 2))",
+            "CREATE INDEX ON \"Odd\" (fails(a))",
+            "INSERT INTO \"Odd\" VALUES (1), (2)",
+            "CREATE OR REPLACE FUNCTION fails(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+                + " 'BEGIN RAISE EXCEPTION ''secret %'', a; END'",
+            "INSERT INTO plain SELECT generate_series(1, 100)");
+
+    assertThat(schema.analyze(move).line())
+        .isEqualTo(
+            "1 tables analyzed; the server could not, and ANALYZE says why: public.\"Odd\" (P0001);"
+                + " public.wide (22003)");
+    assertThat(
+            onTarget(
+                "unplanned",
+                "SELECT string_agg(tablename, ', ') FROM pg_stats WHERE schemaname = 'public'"))
+        .isEqualTo("plain");
+  }
+
   @Test
   void givesThePlannerStatisticsOfEverythingThatHasRows() throws Exception {
     Move move = pair.database("planned");
