@@ -19,6 +19,7 @@ final class TableChecks {
       "('json', 'xml', 'point', 'box', 'path', 'polygon', 'line', 'lseg', 'circle')";
 
   private static final long MANY_ROWS = 10_000;
+  private static final int DETACHING_CONCURRENTLY = 14;
 
   private final Look look;
   private final Findings findings;
@@ -40,6 +41,7 @@ final class TableChecks {
       identityByAllColumns();
       generatedIdentity();
     }
+    halfDetached();
     notCarried();
     new LargeObjectChecks(look, findings, selection).run();
     triggers();
@@ -159,6 +161,29 @@ final class TableChecks {
           Look.shortName(row.text(1)),
           "its key holds the generated column " + row.text(2) + ", which a stream does not carry.",
           "ALTER TABLE " + row.text(1) + " REPLICA IDENTITY FULL;");
+    }
+  }
+
+  /** A dump attaches such a partition again, and the catalogs would differ for good. */
+  private void halfDetached() throws SQLException {
+    if (look.major(Side.SOURCE) < DETACHING_CONCURRENTLY) {
+      return;
+    }
+    for (Look.Row row :
+        look.rows(
+            Side.SOURCE,
+            NAME
+                + ", h.inhparent::regclass"
+                + CLASSES
+                + " JOIN pg_inherits h ON h.inhrelid = c.oid AND h.inhdetachpending"
+                + moving
+                + "true ORDER BY 1")) {
+      findings.blocker(
+          "half-detached",
+          Look.shortName(row.text(1)),
+          "is still a partition of %s, whose DETACH PARTITION … CONCURRENTLY was interrupted."
+              .formatted(row.text(2)),
+          "ALTER TABLE %s DETACH PARTITION %s FINALIZE;".formatted(row.text(2), row.text(1)));
     }
   }
 

@@ -325,6 +325,42 @@ class PostgresPreflightTest {
   }
 
   @Test
+  void refusesAPartitionThatIsHalfDetached() throws Exception {
+    Move move = databases("detaching");
+    source(
+        "detaching",
+        "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+        "CREATE TABLE \"Old\" PARTITION OF parts FOR VALUES FROM (0) TO (10)",
+        "CREATE TABLE young PARTITION OF parts FOR VALUES FROM (10) TO (20)");
+    try (Connection reader = pair.source().connect("detaching");
+        Connection detacher = pair.source().connect("detaching")) {
+      reader.setAutoCommit(false);
+      try (var rows = reader.createStatement().executeQuery("SELECT count(*) FROM parts")) {
+        rows.next();
+      }
+      detacher.createStatement().execute("SET statement_timeout = '500ms'");
+      assertThatThrownBy(
+              () ->
+                  detacher
+                      .createStatement()
+                      .execute("ALTER TABLE parts DETACH PARTITION \"Old\" CONCURRENTLY"))
+          .hasMessageContaining("statement timeout");
+    }
+
+    List<String> found = lines(preflight.preflight(move));
+
+    String fix = "ALTER TABLE parts DETACH PARTITION public.\"Old\" FINALIZE;";
+    assertThat(found)
+        .filteredOn(line -> line.contains("half-detached"))
+        .containsExactly(
+            "BLOCKER half-detached \"Old\": is still a partition of parts, whose DETACH PARTITION"
+                + " … CONCURRENTLY was interrupted. Fix: "
+                + fix);
+    source("detaching", fix);
+    assertThat(lines(preflight.preflight(move))).noneMatch(line -> line.contains("half-detached"));
+  }
+
+  @Test
   void namesRolesThatTheTargetLacks() throws Exception {
     Move move = databases("roles");
     source(
