@@ -206,10 +206,15 @@ final class TableChecks {
         look.rows(
             Side.SOURCE,
             NAME + CLASSES + moving + "c.relkind = 'm' AND c.relispopulated ORDER BY 1")) {
-      findings.note(
+      boolean closed = look.move().offline();
+      findings.advice(
           "materialized-view",
           Look.shortName(row.text(1)),
-          "is refreshed on the target at the end of the copy, and not by the stream");
+          "is refreshed on the target at the end of the copy, and not by the stream"
+              + (closed ? "" : ": at the hand-over it is as old as that."),
+          closed
+              ? null
+              : "REFRESH MATERIALIZED VIEW " + row.text(1) + "; -- there, before the approval");
     }
     for (Look.Row row :
         look.rows(

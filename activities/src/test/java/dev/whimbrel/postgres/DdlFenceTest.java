@@ -48,6 +48,9 @@ class DdlFenceTest {
           "ALTER TABLE entry ADD COLUMN late int",
           "CREATE INDEX late_x ON entry (late)",
           "ALTER TABLE entry DROP COLUMN late",
+          "CREATE MATERIALIZED VIEW late_m AS SELECT * FROM entry",
+          "REFRESH MATERIALIZED VIEW late_m",
+          "DROP MATERIALIZED VIEW late_m",
           "ANALYZE entry");
 
   private static Pairs pair;

@@ -224,7 +224,8 @@ class PostgresPreflightTest {
                   + " they are too large for the pause. Fix: ALTER TABLE public.cache SET LOGGED;",
               "NOTE generated-columns t: the target computes twice itself",
               "NOTE materialized-view m: is refreshed on the target at the end of the copy, and not"
-                  + " by the stream",
+                  + " by the stream: at the hand-over it is as old as that. Fix: REFRESH"
+                  + " MATERIALIZED VIEW public.m; -- there, before the approval",
               "WARNING foreign-table remote: is a foreign table: its definition is carried; the"
                   + " target's server must reach what is behind it, and writes to it pass the"
                   + " fence.",
