@@ -1,5 +1,6 @@
 package dev.whimbrel.postgres;
 
+import dev.whimbrel.activity.Failures;
 import dev.whimbrel.activity.Progress;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -48,7 +49,11 @@ final class Analyze {
         Heartbeats.during(progress, target, () -> statement.execute("ANALYZE " + table));
         target.commit();
       } catch (SQLException e) {
-        if (!SqlFailures.isOfData(e)) {
+        if (SqlFailures.isOfConcurrentChange(e)) {
+          throw Failures.transientFailure(
+              "Cannot analyze " + table + ": " + SqlFailures.firstLine(e));
+        }
+        if (!SqlFailures.isOfTheObject(e)) {
           throw e;
         }
         target.rollback();

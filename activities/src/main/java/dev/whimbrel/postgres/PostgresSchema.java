@@ -17,6 +17,10 @@ import java.util.List;
 /** Carries the schema through sections of {@code pg_dump}, and drops what it carried. */
 public final class PostgresSchema implements Schema {
   private final Secrets secrets;
+
+  /** So many tables are named in an outcome. */
+  private static final int SOME = 20;
+
   private final Databases databases;
 
   /** A schema whose connections use these secrets. */
@@ -97,14 +101,18 @@ public final class PostgresSchema implements Schema {
     try (SchemaSession target = SchemaSession.open(databases, move, "analyze")) {
       List<String> tables = Analyze.tables(target.connection());
       List<String> failed = Analyze.all(target.connection(), tables);
-      return new Outcome(
-          tables.size()
-              - failed.size()
-              + " tables analyzed"
-              + listed("the server could not, and ANALYZE says why", failed));
+      return new Outcome(tables.size() - failed.size() + " tables analyzed" + notAnalyzed(failed));
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot analyze the target", e);
     }
+  }
+
+  private static String notAnalyzed(List<String> tables) {
+    int more = tables.size() - SOME;
+    return listed(
+            "not analyzed, and ANALYZE on the target says why",
+            tables.stream().limit(SOME).toList())
+        + (more > 0 ? " and %d more".formatted(more) : "");
   }
 
   @Override

@@ -25,11 +25,24 @@ final class SqlFailures {
   static final String INSUFFICIENT_PRIVILEGE = "42501";
 
   /**
-   * Unsupported feature, cardinality, data, integrity, routine, syntax or access rule, limit of the
-   * program, PL/pgSQL.
+   * Classes and states of the session, the server, its disk and its rights, which are no matter of
+   * one object: connection, transaction, authorization, resources, intervention, system, files.
    */
-  private static final Set<String> OF_DATA =
-      Set.of("0A", "21", "22", "23", "2F", "38", "39", "42", "54", "P0");
+  private static final Set<String> NOT_OF_ONE_OBJECT =
+      Set.of(
+          "08",
+          "25",
+          "28",
+          "3D",
+          "40",
+          "53",
+          "55",
+          "57",
+          "58",
+          "F0",
+          "XX001",
+          "XX002",
+          INSUFFICIENT_PRIVILEGE);
 
   private SqlFailures() {}
 
@@ -88,13 +101,16 @@ final class SqlFailures {
   }
 
   /**
-   * Whether the statement failed for what it met in the database, a value or a function of the
+   * Whether the statement failed for what it met in an object, a value or a function of the
    * service, while server and session are well: the same would fail again, and another would not.
-   * By the class of its SQLSTATE, as PostgreSQL's appendix of error codes names them.
    */
-  static boolean isOfData(SQLException e) {
+  static boolean isOfTheObject(SQLException e) {
     String state = e.getSQLState();
-    return state != null && state.length() == 5 && OF_DATA.contains(state.substring(0, 2));
+    return state != null
+        && state.length() == 5
+        && !NOT_OF_ONE_OBJECT.contains(state)
+        && !NOT_OF_ONE_OBJECT.contains(state.substring(0, 2))
+        && !isOfConcurrentChange(e);
   }
 
   /** Whether it may pass by itself. */

@@ -158,6 +158,22 @@ record TextOrder(
         + (rules.isEmpty() ? "" : " ICU_RULES " + Quoting.literal(rules));
   }
 
+  /** What {@code CREATE COLLATION} is told, as a dump tells it. */
+  String definition() {
+    String where =
+        provider.equals("libc")
+            ? "LC_COLLATE = %s, LC_CTYPE = %s"
+                .formatted(
+                    Quoting.literal(locale), Quoting.literal(letters.isEmpty() ? locale : letters))
+            : "LOCALE = " + Quoting.literal(locale);
+    return "(PROVIDER = %s, %s%s%s)"
+        .formatted(
+            provider,
+            where,
+            rules.isEmpty() ? "" : ", RULES = " + Quoting.literal(rules),
+            deterministic ? "" : ", DETERMINISTIC = false");
+  }
+
   /** In words, as people look for it. */
   String words() {
     return provider

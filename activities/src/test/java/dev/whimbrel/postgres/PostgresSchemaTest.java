@@ -120,8 +120,7 @@ class PostgresSchemaTest {
             "unplanned",
             "CREATE TABLE wide (r numrange)",
             "CREATE TABLE \"Odd\" (a int)",
-            "CREATE FUNCTION fails(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
-                + " 'BEGIN IF a > 5 THEN RAISE EXCEPTION ''secret %'', a; END IF; RETURN a; END'",
+            "CREATE FUNCTION fails(a int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT a'",
             "CREATE TABLE plain (id int)");
     schema.createTables(move);
     pair.target()
@@ -131,18 +130,25 @@ class PostgresSchemaTest {
             "CREATE INDEX ON \"Odd\" (fails(a))",
             "INSERT INTO \"Odd\" VALUES (1), (2)",
             "CREATE OR REPLACE FUNCTION fails(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
-                + " 'BEGIN RAISE EXCEPTION ''secret %'', a; END'",
+                + " 'BEGIN RAISE EXCEPTION ''secret %'', a USING ERRCODE = ''XX000''; END'",
             "INSERT INTO plain SELECT generate_series(1, 100)");
 
     assertThat(schema.analyze(move).line())
         .isEqualTo(
-            "1 tables analyzed; the server could not, and ANALYZE says why: public.\"Odd\" (P0001);"
+            "1 tables analyzed; not analyzed, and ANALYZE on the target says why: public.\"Odd\" (XX000);"
                 + " public.wide (22003)");
     assertThat(
             onTarget(
                 "unplanned",
                 "SELECT string_agg(tablename, ', ') FROM pg_stats WHERE schemaname = 'public'"))
         .isEqualTo("plain");
+
+    pair.target()
+        .execute(
+            "unplanned",
+            "CREATE OR REPLACE FUNCTION fails(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS"
+                + " 'BEGIN RAISE EXCEPTION ''no right'' USING ERRCODE = ''42501''; END'");
+    assertThatThrownBy(() -> schema.analyze(move)).hasMessageContaining("no right (42501)");
   }
 
   @Test

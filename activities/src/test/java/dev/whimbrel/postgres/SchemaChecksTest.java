@@ -8,6 +8,7 @@ import dev.whimbrel.runbook.TablesSpec;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
+import java.sql.Connection;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -19,9 +20,6 @@ import org.junit.jupiter.api.Test;
  */
 @Needs(Program.PG_DUMP)
 class SchemaChecksTest {
-  private static final String FARAWAY_LIBRARY =
-      "UPDATE pg_proc SET probin = '$libdir/faraway' WHERE proname ~ '^far'";
-
   private static Pairs pair;
 
   @BeforeAll
@@ -35,7 +33,7 @@ class SchemaChecksTest {
   }
 
   @Test
-  void refusesCollationsThatTheTargetsServerDoesNotKnow() throws Exception {
+  void refusesCollationsThatTheTargetDoesNotKnow() throws Exception {
     Move move = databases("collated");
     pair.source()
         .execute(
@@ -50,77 +48,174 @@ class SchemaChecksTest {
 
     assertThat(found(move, "collation-missing"))
         .containsExactly(
-            "\"far-x-icu\": is not known to the target's server, and used by column name of table people."
-                + " Fix: move to a server that is built with ICU, or knows this locale of it"
-                + " -- or give what uses it another collation on the source",
-            "\"far_AW.utf8\": is not known to the target's server, and used by index here_a_idx and 2 more."
-                + " Fix: install the locale on the target's server, then there:"
-                + " SELECT pg_import_system_collations('pg_catalog');"
-                + " -- or give what uses it another collation on the source");
+            "\"far-x-icu\": is used by column name of table people, and the target does not know it: "
+                + notThere("far-x-icu"),
+            "\"far_AW.utf8\": is used by index here_a_idx and 2 more, and the target does not know it: "
+                + notThere("far_AW.utf8"));
     assertThat(
             found(
-                move.choosing(
-                    new TablesSpec(
-                        List.of(),
-                        List.of("public.people", "public.here", "public.sorted"),
-                        List.of())),
+                leavingOut(move, "public.people", "public.here", "public.sorted"),
                 "collation-missing"))
         .singleElement()
         .asString()
-        .contains("used by type town.");
+        .contains("is used by type town, and");
   }
 
-  /** A name alone may be of an encoding that the database does not have. */
+  private static String notThere(String name) {
+    return "collation \"pg_catalog.%1$s\" for encoding \"UTF8\" does not exist. Fix: install the locale on the target's server and restart it; then in the target's database: SELECT pg_import_system_collations('pg_catalog'); -- or, where it has it under another name: CREATE COLLATION pg_catalog.\"%1$s\" FROM …;"
+        .formatted(name);
+  }
+
+  /** Nor what stays, nor what no schema carries. */
   @Test
-  void knowsACollationInTheDatabasesEncodingOnly() throws Exception {
-    Move move = databases("encoded");
+  void asksForNoCollationThatTheSchemaDoesNotNeed() throws Exception {
+    Move move = databases("spared");
+    String far = " COLLATE \"far-x-icu\"";
     pair.source()
-        .execute("encoded", "CREATE TABLE t (id int PRIMARY KEY, a text COLLATE \"C.utf8\")");
+        .execute(
+            "spared",
+            "UPDATE pg_collation SET collname = 'far-x-icu' WHERE collname = 'sv-x-icu'",
+            "CREATE TABLE here (id int PRIMARY KEY, a text)",
+            "CREATE TABLE stays (id int PRIMARY KEY, a text%s, b text DEFAULT 'x'%1$s, CHECK (a > 'b'%1$s))"
+                .formatted(far),
+            "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END'",
+            "CREATE TRIGGER t BEFORE UPDATE ON stays FOR EACH ROW WHEN (new.b < 'c'%s) EXECUTE FUNCTION nothing()"
+                .formatted(far),
+            "CREATE POLICY p ON stays USING (b < 'c'%s)".formatted(far),
+            "CREATE STATISTICS s ON (b%s), a FROM stays".formatted(far),
+            "CREATE PUBLICATION theirs FOR TABLE here WHERE (a < 'c'%s)".formatted(far),
+            "CREATE INDEX bad ON here (a%s)".formatted(far),
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'bad'::regclass");
+    try (Connection other = pair.source().connect("spared")) {
+      other.createStatement().execute("CREATE TEMP TABLE mine (a text%s)".formatted(far));
+
+      assertThat(found(leavingOut(move, "public.stays"), "collation-missing")).isEmpty();
+    }
+    assertThat(found(move, "collation-missing")).hasSize(1);
+  }
+
+  /** The catalog may name what the system has lost; and each database has a catalog of its own. */
+  @Test
+  void asksTheTargetForTheLocaleItself() throws Exception {
+    Move move = databases("lost");
+    pair.source().execute("lost", "CREATE TABLE t (id int PRIMARY KEY, a text COLLATE \"C.utf8\")");
     assertThat(found(move, "collation-missing")).isEmpty();
 
     pair.target()
         .execute(
-            "encoded",
-            "UPDATE pg_collation SET collencoding = pg_char_to_encoding('LATIN1') WHERE collname = 'C.utf8'");
+            "lost",
+            "UPDATE pg_collation SET collcollate = 'far_AW.utf8', collctype = 'far_AW.utf8' WHERE collname = 'C.utf8'");
 
-    assertThat(found(move, "collation-missing")).hasSize(1);
+    assertThat(found(move, "collation-missing"))
+        .singleElement()
+        .asString()
+        .contains("does not know it: could not create locale \"far_AW.utf8\": No such file");
   }
 
   @Test
-  void refusesLibrariesThatTheTargetsServerDoesNotLoad() throws Exception {
+  void triesTheServicesOwnCollations() throws Exception {
+    Move move = databases("own");
+    pair.source()
+        .execute(
+            "own",
+            "CREATE COLLATION public.fine (PROVIDER = icu, LOCALE = 'de-u-co-phonebk', DETERMINISTIC = false)",
+            "CREATE COLLATION public.plain (LOCALE = 'C.UTF-8')",
+            "CREATE COLLATION public.\"Far\" (LOCALE = 'C')",
+            "UPDATE pg_collation SET collcollate = 'far_AW', collctype = 'far_AW' WHERE collname = 'Far'");
+
+    assertThat(found(move, "collation-missing"))
+        .containsExactly(
+            "public.\"Far\": (libc far_AW) cannot be made on the target: could not create locale"
+                + " \"far_AW\": No such file or directory. Fix: install the locale on the target's"
+                + " server and restart it; or give what uses it another collation on the source, and"
+                + " DROP COLLATION public.\"Far\";");
+    assertThat(
+            Pairs.value(
+                pair.target(),
+                "own",
+                "SELECT count(*) FROM pg_collation WHERE collname = 'whimbrel'"))
+        .isEqualTo("0");
+  }
+
+  @Test
+  void refusesFunctionsThatTheTargetsServerHasNoLibraryFor() throws Exception {
     Move move = databases("compiled");
     pair.source()
         .execute(
             "compiled",
             "CREATE EXTENSION pg_trgm",
-            "CREATE FUNCTION near(internal) RETURNS internal LANGUAGE c AS '$libdir/hstore', 'hstore_out'",
-            "CREATE FUNCTION far1(internal) RETURNS internal LANGUAGE c AS '$libdir/hstore', 'hstore_out'",
-            "CREATE FUNCTION far2(internal) RETURNS internal LANGUAGE c AS '$libdir/hstore', 'hstore_in'",
-            FARAWAY_LIBRARY);
+            c("near", "hstore_out"),
+            c("far1", "hstore_out"),
+            c("far2", "hstore_in"),
+            c("gone", "hstore_in"),
+            "UPDATE pg_proc SET probin = '$libdir/faraway' WHERE proname ~ '^far'",
+            "UPDATE pg_proc SET prosrc = 'lost_symbol' WHERE proname = 'gone'");
 
     assertThat(found(move, "library"))
         .containsExactly(
-            "$libdir/faraway: holds far1(internal) and 1 more, and the target's server does not load it:"
-                + " could not access file \"$libdir/faraway\": No such file or directory."
-                + " Fix: install it on the target's server, for its version; or DROP FUNCTION on the source");
+            "far1(internal), far2(internal): cannot be made on the target: could not access file"
+                + " \"$libdir/faraway\": No such file or directory. Fix: install the library on the"
+                + " target's server, built for its version; or on the source: DROP ROUTINE"
+                + " far1(internal), far2(internal);",
+            "gone(internal): cannot be made on the target: could not find function \"lost_symbol\" in"
+                + " file \"%s\". Fix: install the library on the target's server, built for its version; or on the source: DROP ROUTINE gone(internal);"
+                    .formatted(
+                        Pairs.value(
+                                pair.target(),
+                                "compiled",
+                                "SELECT setting FROM pg_config WHERE name = 'PKGLIBDIR'")
+                            + "/hstore.so"));
+  }
 
-    pair.target().execute("compiled", "CREATE ROLE plain LOGIN");
+  @Test
+  void saysWhichFunctionsNeedASuperuser() throws Exception {
+    Move move = databases("trusted");
+    pair.source()
+        .execute(
+            "trusted",
+            "CREATE EXTENSION pg_trgm",
+            c("near", "hstore_out"),
+            "CREATE FUNCTION sealed(int) RETURNS int LANGUAGE sql LEAKPROOF AS 'SELECT 1'",
+            "CREATE FUNCTION plain(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE FUNCTION plainer(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'");
+    pair.target().execute("trusted", "CREATE ROLE plain LOGIN");
+
     assertThat(
             found(
                 new Move(
                     move.migration(),
                     move.source(),
-                    new PostgresSpec(pair.target().url("plain", "compiled"), null, null, null),
+                    new PostgresSpec(pair.target().url("plain", "trusted"), null, null, null),
                     move.connect(),
                     move.leftBehind(),
                     move.jobs(),
                     move.maxLag()),
-                "library"))
-        .hasSize(2)
-        .contains(
-            "$libdir/hstore: holds near(internal), written in C, which only a superuser may create;"
-                + " plain on the target is none. Fix: ALTER ROLE plain SUPERUSER; -- on the target, or"
-                + " DROP FUNCTION on the source");
+                "superusers-function"))
+        .containsExactly(
+            "near(internal), sealed(integer): can only be made by a superuser, which plain on the"
+                + " target is not: written in a language that is not trusted, or LEAKPROOF. Fix:"
+                + " ALTER ROLE plain SUPERUSER; -- on the target, until the move is over; or on the"
+                + " source: DROP ROUTINE near(internal), sealed(integer);");
+    assertThat(found(move, "superusers-function")).isEmpty();
+  }
+
+  private static String c(String name, String symbol) {
+    return "CREATE FUNCTION %s(internal) RETURNS internal LANGUAGE c AS '$libdir/hstore', '%s'"
+        .formatted(name, symbol);
+  }
+
+  /** 13 knows no compression by column. */
+  @Test
+  void asksAnOlderTargetForNothingThatItCannotKnow() throws Exception {
+    try (Pairs older = Pairs.of(15, 13)) {
+      older.source().createDatabase("older");
+      older.target().createDatabase("older");
+
+      assertThat(found(older.move("older"), "version"))
+          .singleElement()
+          .asString()
+          .startsWith("target: is PostgreSQL 13, older than the source's 15.");
+    }
   }
 
   @Test
@@ -133,15 +228,16 @@ class SchemaChecksTest {
             "CREATE TABLE stays (id int PRIMARY KEY, body text)",
             "UPDATE pg_attribute SET attcompression = 'l' WHERE attname IN ('body', 'Odd One')");
 
-    assertThat(
-            found(
-                move.choosing(new TablesSpec(List.of(), List.of("public.stays"), List.of())),
-                "compression"))
+    assertThat(found(leavingOut(move, "public.stays"), "compression"))
         .containsExactly(
             "docs: compresses body, \"Odd One\" by LZ4, which the target's server is built without."
                 + " Fix: ALTER TABLE public.docs ALTER COLUMN body SET COMPRESSION pglz,"
                 + " ALTER COLUMN \"Odd One\" SET COMPRESSION pglz; -- on the source; rows that are"
                 + " there stay as they are");
+  }
+
+  private static Move leavingOut(Move move, String... tables) {
+    return move.choosing(new TablesSpec(List.of(), List.of(tables), List.of()));
   }
 
   private static List<String> found(Move move, String check) {
