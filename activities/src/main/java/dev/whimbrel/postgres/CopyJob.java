@@ -185,7 +185,8 @@ final class CopyJob {
     String application = sessions.application();
     try (Connection source = databases.open(request.move().source(), application, ANSWER);
         Connection target = databases.open(request.move().target(), application, ANSWER)) {
-      return FullDisk.find(source, target, doing).orElse(told);
+      Optional<RuntimeException> full = FullDisk.find(source, target, doing);
+      return full.isPresent() ? full.get() : FullDisk.onTarget(target, e, doing);
     } catch (SQLException unreachable) {
       return told;
     }

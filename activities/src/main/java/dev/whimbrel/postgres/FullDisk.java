@@ -43,16 +43,28 @@ final class FullDisk {
   private static Optional<RuntimeException> find(
       String side, Connection connection, String consequence) throws SQLException {
     Optional<String> refusal = refusal(connection);
-    if (refusal.isEmpty()) {
-      return Optional.empty();
-    }
-    return Optional.of(
-        Failures.needsHelp(
-            "The disk of the %s's server is full (%s): %s (%s). %s"
-                .formatted(
-                    side, where(connection), refusal.get(), SqlFailures.DISK_FULL, consequence),
-            "give the server more disk, then retry",
-            null));
+    return refusal.isEmpty()
+        ? Optional.empty()
+        : Optional.of(failure(side, "is", connection, refusal.get(), consequence));
+  }
+
+  /**
+   * The same of a target that was full when it refused a row: its rollback gives back what was
+   * written until then, so that there may be room again. Nothing else writes in a copy.
+   */
+  static RuntimeException onTarget(Connection target, SQLException refusal, String consequence)
+      throws SQLException {
+    return failure("target", "was", target, SqlFailures.firstLine(refusal), consequence);
+  }
+
+  private static RuntimeException failure(
+      String side, String tense, Connection connection, String refusal, String consequence)
+      throws SQLException {
+    return Failures.needsHelp(
+        "The disk of the %s's server %s full (%s): %s (%s). %s"
+            .formatted(side, tense, where(connection), refusal, SqlFailures.DISK_FULL, consequence),
+        "give the server more disk, then retry",
+        null);
   }
 
   /** What the server says to sixteen megabytes, where it says that it has no room. */

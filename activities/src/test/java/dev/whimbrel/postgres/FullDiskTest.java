@@ -3,12 +3,17 @@ package dev.whimbrel.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whimbrel.activity.Copy;
+import dev.whimbrel.activity.CopyRequest;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.SoakRequest;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.PostgresServer;
 import dev.whimbrel.servers.SmallDisk;
+import io.temporal.activity.ActivityOptions;
+import io.temporal.common.RetryOptions;
 import io.temporal.failure.ApplicationFailure;
+import io.temporal.testing.TestActivityEnvironment;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -49,6 +54,39 @@ class FullDiskTest {
 
       assertThat(Pairs.value(pair.target(), "disk", "SELECT count(*) FROM big"))
           .isEqualTo(Integer.toString(ROWS));
+    }
+  }
+
+  /** What was written until then is given back at once, so that the disk has room again. */
+  @Test
+  void onTheTargetDuringTheCopyOfOneLargeTable() throws Exception {
+    try (SmallDisk disk = SmallDisk.ofMegabytes(SMALL);
+        Pairs pair = Pairs.of(15, 16)) {
+      Move move = tables(pair, pair.target(), disk);
+      PostgresCopy copy = new PostgresCopy(new Secrets(), Pace.USUAL, Long.MAX_VALUE);
+      copy.prepareCopy(move);
+      try (Holder holder = new Holder(copy, new CopyRequest(move, 1))) {
+        copy.openGeneration(holder.request);
+        TestActivityEnvironment env = TestActivityEnvironment.newInstance();
+        env.registerActivitiesImplementations(copy);
+        Copy copying =
+            env.newActivityStub(
+                Copy.class,
+                ActivityOptions.newBuilder()
+                    .setStartToCloseTimeout(Duration.ofMinutes(1))
+                    .setRetryOptions(RetryOptions.newBuilder().setMaximumAttempts(1).build())
+                    .build());
+
+        assertThatThrownBy(() -> copying.copyPieces(holder.request))
+            .rootCause()
+            .satisfies(e -> assertThat(((ApplicationFailure) e).getType()).isEqualTo("NeedsHelp"))
+            .hasMessageContaining(
+                "The disk of the target's server was full (127.0.0.1:%d/disk, tablespace small at "
+                    .formatted(pair.target().port()))
+            .hasMessageContaining("No space left on device")
+            .hasMessageContaining("Cannot copy rows of public.big");
+        env.close();
+      }
     }
   }
 
@@ -94,6 +132,13 @@ class FullDiskTest {
   }
 
   private Move subscribed(Pairs pair, PostgresServer small, SmallDisk disk) throws Exception {
+    Move move = tables(pair, small, disk);
+    schema.createKeys(move);
+    replication.subscribe(move);
+    return move;
+  }
+
+  private Move tables(Pairs pair, PostgresServer small, SmallDisk disk) throws Exception {
     pair.source().createDatabase("disk");
     pair.target().createDatabase("disk");
     disk.carry(small, "disk");
@@ -106,8 +151,6 @@ class FullDiskTest {
                 + ") i",
             "ALTER TABLE big ADD PRIMARY KEY (id)");
     schema.createTables(move);
-    schema.createKeys(move);
-    replication.subscribe(move);
     return move;
   }
 }
