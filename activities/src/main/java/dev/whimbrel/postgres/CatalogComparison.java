@@ -36,6 +36,9 @@ final class CatalogComparison {
 
   private final Set<String> staying = new HashSet<>();
 
+  /** Parameters that the truth's whole server has set, and its database has not. */
+  private final Set<String> general = new HashSet<>();
+
   CatalogComparison(Pair pair, Tally tally, Side truth, Move move) {
     this.pair = pair;
     this.tally = tally;
@@ -50,6 +53,7 @@ final class CatalogComparison {
     recast.addAll(PublishedTables.names(pair.truth(), CatalogSubjects.CAST_WITHOUT_A_WORD));
     recast.addAll(PublishedTables.names(pair.follower(), CatalogSubjects.CAST_WITHOUT_A_WORD));
     staying.addAll(StayingSchemas.names(pair, truth, move));
+    general.addAll(Settings.general(pair.truth()));
     for (CatalogSubjects.Subject subject : CatalogSubjects.ALL) {
       Map<String, Thing> here = read(pair.truth(), subject.sql());
       Map<String, Thing> there = read(pair.follower(), subject.sql());
@@ -230,15 +234,13 @@ final class CatalogComparison {
   }
 
   /** Why a setting need not be alike on both sides, or an empty text. */
-  private String leftToPeople(String label, String meaning, @Nullable Thing other)
-      throws SQLException {
+  private String leftToPeople(String label, String meaning, @Nullable Thing other) {
     String name = Settings.name(meaning);
-    if (Settings.isLeft(name, label.startsWith(CatalogSubjects.OF_THE_DATABASE))) {
+    boolean everyRole = label.startsWith(CatalogSubjects.OF_THE_DATABASE);
+    if (Settings.isLeft(name, everyRole)) {
       return "is left to people";
     }
-    return other != null
-            && label.startsWith(CatalogSubjects.OF_THE_DATABASE)
-            && Settings.general(pair.truth()).contains(name)
+    return other != null && everyRole && general.contains(name)
         ? "holds for the whole server of the %s, and the database's own stays on the %s"
             .formatted(tally.truth(), tally.follower())
         : "";

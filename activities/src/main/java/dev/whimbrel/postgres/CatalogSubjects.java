@@ -195,16 +195,13 @@ final class CatalogSubjects {
       select case when s.setrole = 0 then 'of the database'
           else 'of role ' || r.rolname || case when s.setdatabase = 0 then ''
             else ' in the database' end end
-          || ': ' || split_part(u.setting, '=', 1), '', u.setting
-      from pg_db_role_setting s cross join unnest(s.setconfig) as u(setting)
+          || ': ' || split_part(c, '=', 1), '', c
+      from pg_db_role_setting s cross join unnest(s.setconfig) as c
         left join pg_roles r on r.oid = s.setrole
       where coalesce(r.rolname, '') !~ '^(whimbrel_|pg_)' and s.setdatabase in (0,
         (select d.oid from pg_database d where d.datname = current_database()))
-        and not (s.setrole = 0 and s.setdatabase = 0 and exists (
-          select from pg_db_role_setting o cross join unnest(o.setconfig) as p(setting)
-            join pg_database d on d.oid = o.setdatabase
-          where o.setrole = 0 and d.datname = current_database()
-            and lower(split_part(p.setting, '=', 1)) = lower(split_part(u.setting, '=', 1))))""";
+        and not (%s)"""
+          .formatted(Settings.YIELDS);
 
   /**
    * Types of the service's own, or of an extension, that are texts or are cast without a word, and

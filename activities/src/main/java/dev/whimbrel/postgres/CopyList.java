@@ -177,9 +177,10 @@ final class CopyList {
   /** Drops the list; nobody can take a piece, or end one, from then on. */
   void drop() throws SQLException {
     execute(
-        "DROP TABLE IF EXISTS whimbrel.copy_sent, whimbrel.copy_ended, whimbrel.copy_touched, whimbrel.copy_piece, whimbrel.copy_table,"
-            + " whimbrel.copy_snapshot, whimbrel.copy_generation, whimbrel.copy_stage_table,"
-            + " whimbrel.copy_meeting, whimbrel.copy_stage");
+        "DROP TABLE IF EXISTS whimbrel.copy_sent, whimbrel.copy_ended, whimbrel.copy_touched,"
+            + " whimbrel.copy_piece, whimbrel.copy_table, whimbrel.copy_snapshot,"
+            + " whimbrel.copy_generation, whimbrel.copy_stage_table, whimbrel.copy_meeting,"
+            + " whimbrel.copy_stage");
   }
 
   /** Takes a piece for as long as the open transaction lasts; empty where none can be taken now. */
@@ -242,12 +243,11 @@ final class CopyList {
     }
   }
 
-  /** Marks a piece as done, in the transaction that did it. */
-  void done(Piece piece, long rows) throws SQLException {
-    done(piece, rows, "");
-  }
-
-  /** The same, with one more statement. */
+  /**
+   * Marks a piece as done, in the transaction that did it.
+   *
+   * @param more one more statement, or an empty text
+   */
   void done(Piece piece, long rows, String more) throws SQLException {
     execute(marking(piece, rows) + "; " + more);
   }

@@ -25,6 +25,7 @@ final class CopyProgress implements AutoCloseable {
   private final Beside target;
   private final RowPipe pipe;
   private final Throttle throttle;
+  private final SentPieces sent = new SentPieces();
   private final AtomicLong looks = new AtomicLong();
   private final CopyLine line = new CopyLine(Instant.now());
   private @Nullable Totals last;
@@ -35,7 +36,6 @@ final class CopyProgress implements AutoCloseable {
   private volatile Standstill standstill = new Standstill(Instant.now());
   private volatile Progress latest = Progress.of("beginning to copy");
   private volatile boolean stopped;
-  private final SentPieces sent = new SentPieces();
   private RowsUnderWay underWay = RowsUnderWay.NONE;
   private int builds;
   private String stage = "";

@@ -50,6 +50,7 @@ final class GrantChecks {
 
   void run() throws SQLException {
     List<Roles.Role> needed = Roles.needed(look.source());
+    Set<String> ofTheService = needed.stream().map(Roles.Role::plain).collect(Collectors.toSet());
     Set<String> there = new HashSet<>();
     look.rows(Side.TARGET, "SELECT rolname FROM pg_roles").forEach(row -> there.add(row.text(1)));
     Set<String> done = new Ledger(look.target(), look.move().migration()).seen();
@@ -64,14 +65,16 @@ final class GrantChecks {
             of(lacking, Memberships.Fate.CARRIED).map(Memberships.Lacking::membership).toList());
     rights(changes);
     notTaken(needed, there, admission);
-    closed(needed, there, admission);
-    temporary();
+    List<DatabaseRights.Right> onTarget = DatabaseRights.of(look.target());
+    closed(ofTheService, there, admission, onTarget);
+    temporary(onTarget);
     owner();
     memberships(lacking);
-    Set<String> ofTheService = needed.stream().map(Roles.Role::plain).collect(Collectors.toSet());
-    List<String> left = settings(ofTheService, role -> there.contains(role) && !made.test(role));
-    staying(done);
-    leftToPeople(made.and(ofTheService::contains), left);
+    List<String> more = settings(ofTheService, role -> there.contains(role) && !made.test(role));
+    Settings.Left left =
+        Settings.left(look.source(), look.target(), done, made.and(ofTheService::contains));
+    staying(left.staying());
+    leftToPeople(Stream.of(left.withheld(), more).flatMap(List::stream).toList());
     connectionLimit();
   }
 
@@ -120,13 +123,15 @@ final class GrantChecks {
   }
 
   /** A target whose administrator has closed it is not opened to everybody. */
-  private void closed(List<Roles.Role> needed, Set<String> there, Admission admission)
+  private void closed(
+      Set<String> ofTheService,
+      Set<String> there,
+      Admission admission,
+      List<DatabaseRights.Right> onTarget)
       throws SQLException {
-    DatabaseRights.Right connect = DatabaseRights.Right.ofPublic(DatabaseRights.CONNECT);
-    if (connect.isIn(DatabaseRights.of(look.target()))) {
+    if (DatabaseRights.Right.ofPublic(DatabaseRights.CONNECT).isIn(onTarget)) {
       return;
     }
-    Set<String> ofTheService = needed.stream().map(Roles.Role::plain).collect(Collectors.toSet());
     List<String> roles =
         look.rows(Side.SOURCE, LET_IN).stream()
             .filter(
@@ -150,10 +155,9 @@ final class GrantChecks {
   }
 
   /** The same of temporary tables. */
-  private void temporary() throws SQLException {
+  private void temporary(List<DatabaseRights.Right> onTarget) throws SQLException {
     DatabaseRights.Right temporary = DatabaseRights.Right.ofPublic("TEMPORARY");
-    if (temporary.isIn(DatabaseRights.of(look.source()))
-        && !temporary.isIn(DatabaseRights.of(look.target()))) {
+    if (!temporary.isIn(onTarget) && temporary.isIn(DatabaseRights.of(look.source()))) {
       findings.warning(
           "temporary-right",
           "target",
@@ -234,8 +238,7 @@ final class GrantChecks {
     return left;
   }
 
-  private void staying(Set<String> done) throws SQLException {
-    List<String> staying = Settings.staying(look.source(), look.target(), done);
+  private void staying(List<String> staying) {
     if (!staying.isEmpty()) {
       findings.warning(
           "role-setting",
@@ -245,9 +248,7 @@ final class GrantChecks {
     }
   }
 
-  private void leftToPeople(Predicate<String> made, List<String> more) throws SQLException {
-    List<String> withheld = new ArrayList<>(Settings.withheld(look.source(), look.target(), made));
-    withheld.addAll(more);
+  private void leftToPeople(List<String> withheld) {
     if (!withheld.isEmpty()) {
       findings.warning(
           "setting",

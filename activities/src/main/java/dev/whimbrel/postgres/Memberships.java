@@ -178,32 +178,46 @@ final class Memberships {
     int major = target.getMetaData().getDatabaseMajorVersion();
     List<Lacking> lacking = new ArrayList<>();
     for (Membership each : needed(source)) {
-      boolean groupIsMade = made.test(each.plainGroup());
-      boolean memberIsMade = made.test(each.plainMember());
       if (each.plainMember().equals(own)
           || each.on(major).isIn(there)
-          || (each.isOfItsMaker() && !memberIsMade)) {
+          || (each.isOfItsMaker() && !made.test(each.plainMember()))) {
         continue;
       }
       boolean held = each.asNothing().isIn(there);
-      if (!groupIsMade && !memberIsMade) {
-        lacking.add(new Lacking(each, Fate.OF_OTHERS, held, each.grant(major, held)));
-      } else if (memberIsMade && groupIsMade && reaching.contains(each.plainGroup())) {
-        lacking.add(new Lacking(each, Fate.CARRIED, held, each.grant(major, held)));
-      } else if (powerful.contains(each.plainGroup())
-          || (groupIsMade && reaching.contains(each.plainGroup()))) {
-        lacking.add(new Lacking(each, Fate.POWER, held, each.grant(major, held)));
-      } else if (each.admin() && !(groupIsMade && memberIsMade)) {
+      Fate fate = fate(each, made, powerful, reaching);
+      if (fate == Fate.WITHOUT_ADMIN) {
         Membership less = each.withoutAdmin();
         if (!less.on(major).isIn(there)) {
           lacking.add(new Lacking(less, Fate.CARRIED, held, less.grant(major, held)));
         }
-        lacking.add(new Lacking(each, Fate.WITHOUT_ADMIN, true, each.grant(major, true)));
-      } else {
-        lacking.add(new Lacking(each, Fate.CARRIED, held, each.grant(major, held)));
+        held = true;
       }
+      lacking.add(new Lacking(each, fate, held, each.grant(major, held)));
     }
     return lacking;
+  }
+
+  /**
+   * What becomes of one.
+   *
+   * @param powerful roles of the target that may act on its server
+   * @param reaching roles that are made, and reach beyond what the migration brings
+   */
+  private static Fate fate(
+      Membership each, Predicate<String> made, Set<String> powerful, Set<String> reaching) {
+    boolean groupIsMade = made.test(each.plainGroup());
+    boolean memberIsMade = made.test(each.plainMember());
+    if (!groupIsMade && !memberIsMade) {
+      return Fate.OF_OTHERS;
+    }
+    boolean bothAreMade = groupIsMade && memberIsMade;
+    if (reaching.contains(each.plainGroup())) {
+      return bothAreMade ? Fate.CARRIED : Fate.POWER;
+    }
+    if (powerful.contains(each.plainGroup())) {
+      return Fate.POWER;
+    }
+    return each.admin() && !bothAreMade ? Fate.WITHOUT_ADMIN : Fate.CARRIED;
   }
 
   /**
@@ -229,7 +243,10 @@ final class Memberships {
 
   /** Makes those of the roles that this migration has made. Again is harmless. */
   static void carry(Connection source, SchemaSession target) throws SQLException {
-    for (Lacking each : lacking(source, target, Set.of(Fate.CARRIED))) {
+    for (Lacking each : lacking(source, target)) {
+      if (each.fate() != Fate.CARRIED) {
+        continue;
+      }
       boolean made = target.attempt(each.grant(), () -> true);
       if (made && !each.held()) {
         String revoke =
@@ -240,27 +257,36 @@ final class Memberships {
     }
   }
 
-  /** What the rights did not allow of {@link #carry}, as statements. */
-  static List<String> refused(Connection source, SchemaSession target) throws SQLException {
-    return grants(source, target, Set.of(Fate.CARRIED));
+  /**
+   * What {@link #carry} has left, as statements.
+   *
+   * @param refused what the rights did not allow
+   * @param withheld what is left to people, since it gives power over the target's server or its
+   *     roles
+   */
+  record Left(List<String> refused, List<String> withheld) {
+    private static Left of(List<Lacking> lacking) {
+      return new Left(
+          grants(lacking, Set.of(Fate.CARRIED)),
+          grants(lacking, Set.of(Fate.POWER, Fate.WITHOUT_ADMIN)));
+    }
+
+    private static List<String> grants(List<Lacking> lacking, Set<Fate> fates) {
+      return lacking.stream()
+          .filter(each -> fates.contains(each.fate()))
+          .map(Lacking::grant)
+          .toList();
+    }
   }
 
-  /** What is left to people, since it gives power over the target's server or its roles. */
-  static List<String> withheld(Connection source, SchemaSession target) throws SQLException {
-    return grants(source, target, Set.of(Fate.POWER, Fate.WITHOUT_ADMIN));
+  /** What a carrying has left. */
+  static Left left(Connection source, SchemaSession target) throws SQLException {
+    return Left.of(lacking(source, target));
   }
 
-  private static List<String> grants(Connection source, SchemaSession target, Set<Fate> fates)
+  private static List<Lacking> lacking(Connection source, SchemaSession target)
       throws SQLException {
-    return lacking(source, target, fates).stream().map(Lacking::grant).toList();
-  }
-
-  private static List<Lacking> lacking(Connection source, SchemaSession target, Set<Fate> fates)
-      throws SQLException {
-    Predicate<String> made = Roles.madeBy(target.ledger().done());
-    return lacking(source, target.connection(), made).stream()
-        .filter(each -> fates.contains(each.fate()))
-        .toList();
+    return lacking(source, target.connection(), Roles.madeBy(target.ledger().done()));
   }
 
   private static List<Membership> read(Connection database, String sql) throws SQLException {

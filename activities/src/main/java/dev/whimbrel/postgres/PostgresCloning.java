@@ -18,7 +18,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
-import java.util.function.Predicate;
 
 /** Clones between two servers. Rows and indexes are {@link PostgresCopy}'s. */
 public final class PostgresCloning implements Cloning {
@@ -105,29 +104,19 @@ public final class PostgresCloning implements Cloning {
             "value of sequence %s: gone from the source since the snapshot; it begins anew, so raise it with setval before the first INSERT"
                 .formatted(gone));
       }
-      for (String refused : Settings.carry(source, target)) {
-        leftOut.add("a setting that the rights do not allow: " + refused);
-      }
-      for (String refused : Memberships.refused(source, target)) {
-        leftOut.add("a membership that the rights do not allow: " + refused);
-      }
-      for (String withheld : Memberships.withheld(source, target)) {
-        leftOut.add("a membership that is left to you: " + withheld);
-      }
-      Predicate<String> made = Roles.madeBy(target.ledger().done());
-      for (String withheld : Settings.withheld(source, target.connection(), made)) {
-        leftOut.add("a setting that is left to you: " + withheld);
-      }
-      for (String stays : Settings.staying(source, target.connection(), target.ledger().done())) {
-        leftOut.add("a setting, since the target's database has one of its own: " + stays);
-      }
+      add(leftOut, "a setting that the rights do not allow", Settings.carry(source, target));
+      Memberships.Left memberships = Memberships.left(source, target);
+      add(leftOut, "a membership that the rights do not allow", memberships.refused());
+      add(leftOut, "a membership that is left to you", memberships.withheld());
+      Settings.Left settings = Settings.left(source, target);
+      add(leftOut, "a setting that is left to you", settings.withheld());
+      add(leftOut, "a setting, since the target's database has one of its own", settings.staying());
       DatabaseRights.Carried rights = DatabaseRights.carry(source, target);
-      for (String notTaken : rights.notTaken()) {
-        leftOut.add("a right that the source has taken away, and the target has not: " + notTaken);
-      }
-      for (String refused : rights.refused()) {
-        leftOut.add("a right on the database that the rights do not allow: " + refused);
-      }
+      add(
+          leftOut,
+          "a right that the source has taken away, and the target has not",
+          rights.notTaken());
+      add(leftOut, "a right on the database that the rights do not allow", rights.refused());
       return new CloneCompletion(
           "%d foreign keys, triggers and grants, %d materialized views, %d sequences%s"
               .formatted(created, views, sequences, rights.words()),
@@ -135,6 +124,10 @@ public final class PostgresCloning implements Cloning {
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot complete the clone", e);
     }
+  }
+
+  private static void add(List<String> leftOut, String what, List<String> statements) {
+    statements.forEach(each -> leftOut.add(what + ": " + each));
   }
 
   /** Triggers and foreign keys come behind the rows, or they would be at work on them. */
@@ -189,7 +182,7 @@ public final class PostgresCloning implements Cloning {
       CloneTarget.requireClaim(target, move);
       List<String> leftOut = new ArrayList<>(LeftOutOfClone.of(move, source));
       for (String entry : new Ledger(target, move.migration()).done()) {
-        if (entry.startsWith("role ")) {
+        if (entry.startsWith(Roles.LABEL)) {
           leftOut.add(entry + ": created on the target, without a password and without SUPERUSER");
         }
       }

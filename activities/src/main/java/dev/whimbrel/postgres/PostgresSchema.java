@@ -36,7 +36,7 @@ public final class PostgresSchema implements Schema {
         "Cannot create the tables on the target",
         (source, target, copy) -> {
           List<String> roles = Roles.carry(source, target);
-          List<String> refused = Memberships.refused(source, target);
+          Memberships.Left left = Memberships.left(source, target);
           int created = copy.createTables();
           return new Outcome(
               tables(target)
@@ -44,8 +44,8 @@ public final class PostgresSchema implements Schema {
                   + (roles.isEmpty()
                       ? ""
                       : "; roles created without a password: " + String.join(", ", roles))
-                  + notAllowed(refused)
-                  + listed("left to you", Memberships.withheld(source, target)));
+                  + notAllowed(left.refused())
+                  + listed("left to you", left.withheld()));
         });
   }
 
@@ -71,20 +71,16 @@ public final class PostgresSchema implements Schema {
           DatabaseRights.Carried rights = DatabaseRights.carry(source, target);
           refused.addAll(rights.refused());
           closeFence(target.connection());
+          Settings.Left left = Settings.left(source, target);
           return new Outcome(
               created
                   + " indexes, constraints, triggers and grants created, "
                   + views
                   + " materialized views refreshed"
                   + rights.words()
-                  + listed(
-                      "settings of the target's database stay",
-                      Settings.staying(source, target.connection(), target.ledger().done()))
+                  + listed("settings of the target's database stay", left.staying())
                   + notAllowed(refused)
-                  + listed(
-                      "left to you",
-                      Settings.withheld(
-                          source, target.connection(), Roles.madeBy(target.ledger().done()))));
+                  + listed("left to you", left.withheld()));
         });
   }
 

@@ -21,6 +21,14 @@ import org.jspecify.annotations.Nullable;
  * the source's has none of that name: the target's server may serve others too.
  */
 final class Settings {
+  /** Whether a row {@code s}, with its element {@code c}, yields to one of the database's own. */
+  static final String YIELDS =
+      """
+      s.setrole = 0 AND s.setdatabase = 0 AND EXISTS (
+          SELECT FROM pg_db_role_setting o CROSS JOIN unnest(o.setconfig) AS own
+           WHERE o.setrole = 0 AND lower(split_part(own, '=', 1)) = lower(split_part(c, '=', 1))
+             AND o.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()))""";
+
   private static final String SETTINGS =
       """
       SELECT coalesce(r.rolname, '') AS role, s.setrole = 0 AS every_role,
@@ -31,12 +39,10 @@ final class Settings {
        WHERE (s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())
               OR s.setdatabase = 0)
          AND coalesce(r.rolname, '') !~ '^(whimbrel_|pg_)'
-         AND NOT (s.setrole = 0 AND s.setdatabase = 0 AND EXISTS
-           (SELECT FROM pg_db_role_setting d CROSS JOIN unnest(d.setconfig) AS special
-             WHERE d.setrole = 0 AND lower(split_part(special, '=', 1)) = lower(split_part(c, '=', 1))
-               AND d.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())))
+         AND NOT (%s)
        ORDER BY 1, 3, 4
-      """;
+      """
+          .formatted(YIELDS);
 
   /** What the ledger calls a setting that was carried; whose it is and its name follow. */
   static final String LABEL = "setting ";
@@ -50,9 +56,8 @@ final class Settings {
   private static final String GENERAL =
       """
       SELECT lower(split_part(c, '=', 1)) FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS c
-       WHERE s.setrole = 0 AND s.setdatabase = 0
-      EXCEPT SELECT lower(split_part(c, '=', 1)) FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS c
-        JOIN pg_database d ON d.oid = s.setdatabase WHERE s.setrole = 0 AND d.datname = current_database()""";
+       WHERE s.setrole = 0 AND s.setdatabase = 0 AND NOT (%s)"""
+          .formatted(YIELDS);
 
   /** Takes it back where it is still what was carried. */
   private static final String UNDO =
@@ -146,10 +151,6 @@ final class Settings {
       return role == null ? of : "ROLE " + role + (of.isEmpty() ? "" : " IN " + of);
     }
 
-    String label() {
-      return of() + value;
-    }
-
     private String of() {
       return LABEL + whose() + " " + name.toLowerCase(Locale.ROOT) + "=";
     }
@@ -180,7 +181,12 @@ final class Settings {
       return Settings.statement(whose(), name, value);
     }
 
-    /** What makes it, to the letter, inside a transaction. */
+    /**
+     * What makes it, to the letter, inside a transaction.
+     *
+     * @param select the word for a value that nobody reads: {@code SELECT}, {@code PERFORM} in
+     *     PL/pgSQL
+     */
     private String script(String select) {
       String change = "ALTER " + whose() + " SET " + Quoting.identifier(name);
       if (!name.equals("search_path")) {
@@ -190,11 +196,6 @@ final class Settings {
       // The catalog holds it as its elements, quoted; FROM CURRENT takes it over as it is.
       return "%s pg_catalog.set_config(%s, %s, true); %s FROM CURRENT; SET LOCAL search_path = ''"
           .formatted(select, Quoting.literal(name), Quoting.literal(value), change);
-    }
-
-    /** The same, as a statement of SQL. */
-    private String script() {
-      return script("SELECT");
     }
 
     /** Gives back what the target had by itself, or what an attempt before has brought. */
@@ -238,10 +239,12 @@ final class Settings {
       if (setting.isLeft() || setting.stays(there, done) || setting.isAlike(there)) {
         continue;
       }
-      if (target.attempt(setting.script(), () -> true, Settings::isRefused)) {
+      if (target.attempt(setting.script("SELECT"), () -> true, Settings::isRefused)) {
         target
             .ledger()
-            .record(List.of(setting.label(), setting.plainUndo(there)), setting.undo(there));
+            .record(
+                List.of(setting.of() + setting.value(), setting.plainUndo(there)),
+                setting.undo(there));
       } else {
         refused.add("ALTER " + setting.whose() + " SET " + setting.name());
       }
@@ -256,14 +259,42 @@ final class Settings {
     return state.matches("(22|42|0A).*|55P02");
   }
 
-  /** Statements of what may turn away whoever connects, or stop the move: left to people. */
-  static List<String> withheld(Connection source, Connection target, Predicate<String> made)
+  /**
+   * What the target has otherwise and is not carried, as statements.
+   *
+   * @param withheld what may turn away whoever connects, or stop the move: left to people
+   * @param staying what the target's database keeps, though the source's whole server has it
+   *     otherwise
+   */
+  record Left(List<String> withheld, List<String> staying) {}
+
+  /** What a carrying has left. */
+  static Left left(Connection source, SchemaSession target) throws SQLException {
+    Set<String> done = target.ledger().done();
+    return left(source, target.connection(), done, Roles.madeBy(done));
+  }
+
+  /**
+   * What a carrying will leave, or has left.
+   *
+   * @param done keys of the ledger
+   * @param made tells of a role whether its settings for every database are carried
+   */
+  static Left left(Connection source, Connection target, Set<String> done, Predicate<String> made)
       throws SQLException {
     Map<String, Setting> there = there(target);
-    return read(source, target, made).stream()
-        .filter(each -> each.isLeft() && !each.isAlike(there))
-        .map(Setting::statement)
-        .toList();
+    List<String> withheld = new ArrayList<>();
+    List<String> staying = new ArrayList<>();
+    for (Setting each : read(source, target, made)) {
+      if (!each.isAlike(there)) {
+        if (each.isLeft()) {
+          withheld.add(each.statement());
+        } else if (each.stays(there, done)) {
+          staying.add(each.statement());
+        }
+      }
+    }
+    return new Left(withheld, staying);
   }
 
   /**
@@ -271,19 +302,6 @@ final class Settings {
    */
   static List<String> general(Connection database) throws SQLException {
     return PublishedTables.names(database, GENERAL);
-  }
-
-  /**
-   * What the target's database keeps, though the source's whole server has it otherwise: statements
-   * that would change it.
-   */
-  static List<String> staying(Connection source, Connection target, Set<String> done)
-      throws SQLException {
-    Map<String, Setting> there = there(target);
-    return read(source, target, Roles.madeBy(done)).stream()
-        .filter(each -> !each.isLeft() && each.stays(there, done) && !each.isAlike(there))
-        .map(Setting::statement)
-        .toList();
   }
 
   /** By what each is a setting of. */

@@ -30,7 +30,7 @@ final class CopyPieces implements AutoCloseable {
     for (int i = 0; i < count; i++) {
       CopyList.Piece piece = list.take(request.move()).orElseThrow();
       long rows = new PieceWork(pair, new RowPipe()).run(piece);
-      list.done(piece, rows);
+      list.done(piece, rows, "");
       pair.target().commit();
     }
   }

@@ -367,7 +367,7 @@ class IndexBuildTest {
           pair.target().rollback();
           new IndexBuild(pair.target(), sessions, move).run(piece);
         } else {
-          list.done(piece, new PieceWork(pair, new RowPipe()).run(piece));
+          list.done(piece, new PieceWork(pair, new RowPipe()).run(piece), "");
           pair.target().commit();
         }
       }

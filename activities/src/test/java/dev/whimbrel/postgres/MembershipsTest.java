@@ -376,7 +376,7 @@ class MembershipsTest {
         Connection source = pair.source().connect(move.migration())) {
       session.ledger().create();
       Roles.carry(source, session);
-      assertThat(Memberships.refused(source, session)).isEmpty();
+      assertThat(Memberships.left(source, session).refused()).isEmpty();
     }
   }
 }

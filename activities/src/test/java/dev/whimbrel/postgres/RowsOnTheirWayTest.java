@@ -127,7 +127,7 @@ class RowsOnTheirWayTest {
         if (taken.isEmpty() || !taken.get(taken.size() - 1).equals(what)) {
           taken.add(what);
         }
-        list.done(piece.get(), 0);
+        list.done(piece.get(), 0, "");
         piece = list.take(move);
       }
       target.rollback();
