@@ -6,6 +6,7 @@ import dev.whimbrel.activity.CopyRequest;
 import dev.whimbrel.activity.CopyShare;
 import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Move;
+import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.activity.Side;
 import dev.whimbrel.activity.VerificationReport;
 import dev.whimbrel.activity.VerifyRequest;
@@ -34,6 +35,14 @@ final class Carriage {
   Carriage(Pairs pair, Move move) {
     this.pair = pair;
     this.move = move;
+  }
+
+  /** Carries the schema alone, in its three steps. Says the outcome of the last. */
+  static Outcome schema(Move move) {
+    PostgresSchema schema = new PostgresSchema(new Secrets());
+    schema.createTables(move);
+    schema.createKeys(move);
+    return schema.createRest(move);
   }
 
   /**

@@ -3,7 +3,6 @@ package dev.whimbrel.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.whimbrel.activity.Finding;
 import dev.whimbrel.activity.Move;
 import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.runbook.PeerSpec;
@@ -12,10 +11,7 @@ import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
 import io.temporal.failure.ApplicationFailure;
-import java.sql.Connection;
-import java.sql.SQLException;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -50,10 +46,8 @@ class DatabaseRightsTest {
     Move move = closed("closed");
     String before = rights("closed", "watcher", "neighbour", "peer");
 
-    List<String> plan = findings(move);
-    schema.createTables(move);
-    schema.createKeys(move);
-    Outcome rest = schema.createRest(move);
+    List<String> plan = Plan.of(move);
+    Outcome rest = Carriage.schema(move);
     Outcome again = schema.createRest(move);
 
     String outcome =
@@ -97,9 +91,7 @@ class DatabaseRightsTest {
   @Test
   void thatTheirHolderHasPassedOnAreKeptByARollback() throws Exception {
     Move move = closed("passed");
-    schema.createTables(move);
-    schema.createKeys(move);
-    schema.createRest(move);
+    Carriage.schema(move);
     pair.target()
         .execute(
             "passed",
@@ -123,7 +115,7 @@ class DatabaseRightsTest {
     }
     pair.source().execute("owned", "REVOKE CREATE ON DATABASE owned FROM o_owner");
 
-    assertThat(findings(pair.claim(pair.move("owned"))))
+    assertThat(Plan.of(pair.claim(pair.move("owned"))))
         .contains(
             "WARNING database-rights its database keeps rights that the source's has taken away:"
                 + " nothing is revoked there. Fix: REVOKE CREATE ON DATABASE owned FROM o_owner;"
@@ -141,9 +133,7 @@ class DatabaseRightsTest {
             "COMMENT ON DATABASE kept IS 'theirs'");
     pair.source().execute("kept", "COMMENT ON DATABASE kept IS 'ours'");
 
-    schema.createTables(move);
-    schema.createKeys(move);
-    Outcome rest = schema.createRest(move);
+    Outcome rest = Carriage.schema(move);
     schema.dropSchema(move);
 
     assertThat(rest.line()).endsWith("materialized views refreshed");
@@ -164,11 +154,9 @@ class DatabaseRightsTest {
             "DROP SCHEMA whimbrel CASCADE");
     Move weak = as("weak", move, null);
 
-    List<String> plan = findings(weak);
+    List<String> plan = Plan.of(weak);
     new PostgresPreflight(secrets).claim(weak);
-    schema.createTables(weak);
-    schema.createKeys(weak);
-    Outcome rest = schema.createRest(weak);
+    Outcome rest = Carriage.schema(weak);
 
     assertThat(plan)
         .anyMatch(
@@ -214,7 +202,7 @@ class DatabaseRightsTest {
             "GRANT CONNECT ON DATABASE narrow TO narrow_other",
             "REVOKE CONNECT ON DATABASE narrow FROM PUBLIC");
 
-    assertThat(findings(move))
+    assertThat(Plan.of(move))
         .contains(
             "WARNING connect-right lets nobody connect by PUBLIC, and stays so: narrow_app, whom the"
                 + " source lets in, would be turned away. Fix: GRANT CONNECT ON DATABASE"
@@ -241,9 +229,9 @@ class DatabaseRightsTest {
         .execute(
             "staffed", "CREATE ROLE boss LOGIN", "CREATE ROLE staff", "CREATE ROLE clerk LOGIN");
 
-    List<String> open = findings(move);
+    List<String> open = Plan.of(move);
     pair.target().execute("staffed", "REVOKE CONNECT ON DATABASE staffed FROM PUBLIC");
-    List<String> closed = findings(move);
+    List<String> closed = Plan.of(move);
 
     assertThat(open)
         .anyMatch(
@@ -318,174 +306,6 @@ class DatabaseRightsTest {
   }
 
   @Test
-  void ofSettingsForTheWholeServerBecomeTheDatabases() throws Exception {
-    Move move = pair.database("general");
-    pair.source()
-        .execute(
-            "general",
-            "ALTER ROLE ALL SET search_path = '$user', general",
-            "ALTER ROLE ALL SET work_mem = '5MB'",
-            "ALTER DATABASE general SET work_mem = '6MB'");
-    try {
-      schema.createTables(move);
-      schema.createKeys(move);
-      schema.createRest(move);
-    } finally {
-      pair.source().execute("general", "ALTER ROLE ALL RESET ALL");
-    }
-
-    String settings =
-        "SELECT string_agg((setrole = 0)::text || (setdatabase <> 0)::text || setconfig::text, ' ') FROM pg_db_role_setting"
-            + " WHERE setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = 'general'))";
-    assertThat(onTarget("general", settings))
-        .isEqualTo("truetrue{work_mem=6MB,\"search_path=\\\"$user\\\", general\"}");
-    schema.dropSchema(move);
-    assertThat(onTarget("general", settings)).isEqualTo("null");
-  }
-
-  @Test
-  void ofSettingsForTheWholeServerYieldToTheDatabasesOwn() throws Exception {
-    Move move = pair.database("settled");
-    pair.source()
-        .execute(
-            "postgres",
-            "ALTER ROLE ALL SET work_mem = '5MB'",
-            "ALTER ROLE ALL SET temp_buffers = '5MB'",
-            "ALTER ROLE ALL SET maintenance_work_mem = '6MB'",
-            "ALTER DATABASE settled SET search_path = here");
-    pair.target()
-        .execute(
-            "settled",
-            "ALTER DATABASE settled SET work_mem = '9MB'",
-            "ALTER DATABASE settled SET maintenance_work_mem = '6MB'",
-            "ALTER DATABASE settled SET search_path = '$user', there");
-    List<String> plan;
-    Outcome rest;
-    Outcome again;
-    try {
-      plan = findings(move);
-      schema.createTables(move);
-      schema.createKeys(move);
-      rest = schema.createRest(move);
-      again = schema.createRest(move);
-    } finally {
-      pair.source().execute("postgres", "ALTER ROLE ALL RESET ALL");
-    }
-
-    String settings =
-        "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase WHERE datname = 'settled'";
-    String change = "ALTER DATABASE \"settled\" SET work_mem TO '5MB'";
-    assertThat(plan)
-        .contains(
-            "WARNING role-setting its database has settings of its own that the source's server has"
-                + " otherwise for every role; the database's stay. Fix: "
-                + change
-                + ";");
-    assertThat(rest.line()).endsWith("; settings of the target's database stay: " + change);
-    assertThat(again.line()).endsWith("; settings of the target's database stay: " + change);
-    assertThat(onTarget("settled", settings))
-        .isEqualTo("{work_mem=9MB,maintenance_work_mem=6MB,search_path=here,temp_buffers=5MB}");
-    schema.dropSchema(move);
-    assertThat(onTarget("settled", settings))
-        .isEqualTo("{work_mem=9MB,maintenance_work_mem=6MB,\"search_path=\\\"$user\\\", there\"}");
-  }
-
-  @Test
-  void ofSettingsThatAreListsComeBackToTheLetter() throws Exception {
-    Move move = pair.database("listed");
-    pair.source().execute("listed", "ALTER DATABASE listed SET search_path = '$user', \"The App\"");
-    for (String own :
-        List.of(
-            "search_path = ''", "search_path = '$user', \"Other\"", "search_path FROM CURRENT")) {
-      pair.target()
-          .execute("listed", "SET search_path = '$user', Public; ALTER DATABASE listed SET " + own);
-      String settings =
-          "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase WHERE datname = 'listed'";
-      String before = onTarget("listed", settings);
-      try (SchemaSession session = SchemaSession.open(databases, move, "schema");
-          Connection source = pair.source().connect("listed")) {
-        session.ledger().create();
-        assertThat(Settings.carry(source, session)).isEmpty();
-        assertThat(Answers.text(session.connection(), "SHOW search_path")).isEqualTo("\"\"");
-        assertThat(onTarget("listed", settings))
-            .isEqualTo("{\"search_path=\\\"$user\\\", \\\"The App\\\"\"}");
-        assertThat(SchemaRemoval.run(session)).isEmpty();
-      }
-      assertThat(onTarget("listed", settings)).isEqualTo(before);
-    }
-    pair.target().execute("postgres", "DROP DATABASE listed");
-  }
-
-  @Test
-  void ofSettingsAreShownAsAStatementTakesThem() {
-    assertThat(Settings.sql("search_path", "\"$user\", public, \"a\"\"b, c\""))
-        .isEqualTo("'$user', 'public', 'a\"b, c'");
-    assertThat(Settings.sql("search_path", "$user,Public ,x")).isEqualTo("'$user', 'public', 'x'");
-    assertThat(Settings.sql("search_path", "\"\"")).isEqualTo("''");
-    assertThat(Settings.sql("search_path", "")).isEqualTo("''");
-    assertThat(Settings.sql("DateStyle", "ISO, DMY")).isEqualTo("'ISO, DMY'");
-  }
-
-  @Test
-  void ofSettingsAreNotMadeWithoutTheirRecord() throws Exception {
-    Move move = pair.database("unrecorded");
-    pair.source().execute("unrecorded", "ALTER DATABASE unrecorded SET work_mem = '7MB'");
-    pair.target().execute("unrecorded", "ALTER DATABASE unrecorded SET work_mem = '9MB'");
-    try (SchemaSession session = SchemaSession.open(databases, move, "schema");
-        Connection source = pair.source().connect("unrecorded")) {
-      session.ledger().create();
-      pair.target()
-          .execute(
-              "unrecorded", "ALTER TABLE whimbrel.created ADD CONSTRAINT full_disk CHECK (id < 0)");
-      assertThatThrownBy(() -> Settings.carry(source, session)).hasMessageContaining("full_disk");
-      session.connection().rollback();
-      assertThat(onTarget("unrecorded", "SHOW work_mem")).isEqualTo("9MB");
-
-      pair.target().execute("unrecorded", "ALTER TABLE whimbrel.created DROP CONSTRAINT full_disk");
-      assertThat(Settings.carry(source, session)).isEmpty();
-      assertThat(onTarget("unrecorded", "SHOW work_mem")).isEqualTo("7MB");
-      SchemaRemoval.run(session);
-    }
-    assertThat(onTarget("unrecorded", "SHOW work_mem")).isEqualTo("9MB");
-  }
-
-  @Test
-  void ofSettingsOneThatTurnsEverybodyAwayWithoutItsLibraryIsLeftToPeople() throws Exception {
-    Move move = pair.database("libraries");
-    pair.source()
-        .execute(
-            "libraries",
-            "CREATE ROLE loader LOGIN",
-            "CREATE TABLE t (id int PRIMARY KEY)",
-            "GRANT SELECT ON t TO loader",
-            "ALTER DATABASE libraries SET session_preload_libraries = plpgsql",
-            "ALTER ROLE loader SET session_preload_libraries = plpgsql",
-            "ALTER ROLE loader SET local_preload_libraries = plpgsql, \"Other\"");
-    List<String> plan = findings(move);
-    schema.createTables(move);
-    schema.createKeys(move);
-    Outcome rest = schema.createRest(move);
-
-    String statements =
-        "ALTER DATABASE \"libraries\" SET session_preload_libraries TO 'plpgsql';"
-            + " ALTER ROLE \"loader\" SET local_preload_libraries TO 'plpgsql', 'Other';"
-            + " ALTER ROLE \"loader\" SET session_preload_libraries TO 'plpgsql'";
-    assertThat(plan)
-        .anyMatch(
-            line ->
-                line.startsWith("WARNING setting ")
-                    && line.contains("could not go on. Fix: " + statements + "; -- "));
-    assertThat(rest.line()).endsWith("; left to you: " + statements);
-    assertThat(
-            onTarget(
-                "libraries",
-                "SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase"
-                    + " WHERE datname = 'libraries' OR setrole::regrole::text = 'loader'"))
-        .isEqualTo("0");
-    schema.dropSchema(move);
-  }
-
-  @Test
   void areLeftToPeopleWhereTheDatabaseHasGotAnotherOwner() throws Exception {
     Move move = pair.database("sold");
     pair.source()
@@ -503,9 +323,7 @@ class DatabaseRightsTest {
             "DROP SCHEMA whimbrel CASCADE");
     Move sellers = as("seller", move, null);
     new PostgresPreflight(secrets).claim(sellers);
-    schema.createTables(sellers);
-    schema.createKeys(sellers);
-    assertThat(schema.createRest(sellers).line()).contains("; 1 right on the database carried");
+    assertThat(Carriage.schema(sellers).line()).contains("; 1 right on the database carried");
     pair.target().execute("sold", "ALTER DATABASE sold OWNER TO postgres");
 
     String line = schema.dropSchema(sellers).line();
@@ -563,9 +381,7 @@ class DatabaseRightsTest {
     String rights = "SELECT datacl FROM pg_database WHERE datname = 'handed'";
     String before = onTarget("handed", rights);
 
-    schema.createTables(move);
-    schema.createKeys(move);
-    schema.createRest(move);
+    Carriage.schema(move);
     assertThat(rights("handed", "handed_app")).contains("grants");
     schema.dropSchema(move);
 
@@ -573,44 +389,11 @@ class DatabaseRightsTest {
   }
 
   @Test
-  void ofSettingsThatLetNoSessionWriteAreLeftToPeople() throws Exception {
-    Move move = pair.database("frozen");
-    pair.source()
-        .execute(
-            "frozen",
-            "CREATE ROLE frozen_reader",
-            "CREATE TABLE t (id int PRIMARY KEY)",
-            "GRANT SELECT ON t TO frozen_reader",
-            "ALTER ROLE frozen_reader SET default_transaction_read_only = on",
-            "ALTER DATABASE frozen SET default_transaction_read_only = on",
-            "ALTER ROLE postgres IN DATABASE frozen SET default_transaction_read_only = off");
-
-    schema.createTables(move);
-    schema.createKeys(move);
-    String line = schema.createRest(move).line();
-
-    assertThat(line)
-        .endsWith(
-            "left to you: ALTER DATABASE \"frozen\" SET default_transaction_read_only TO 'on'");
-    assertThat(
-            onTarget(
-                "frozen",
-                "SELECT string_agg(setrole::regrole || setconfig::text, ' ' ORDER BY setconfig) FROM pg_db_role_setting"
-                    + " WHERE setrole::regrole::text IN ('postgres', 'frozen_reader') OR setdatabase = (SELECT oid FROM pg_database WHERE datname = 'frozen')"))
-        .isEqualTo(
-            "postgres{default_transaction_read_only=off} frozen_reader{default_transaction_read_only=on}");
-    schema.dropSchema(move);
-  }
-
-  @Test
   void ofPublicAreGivenAndTakenBackToo() throws Exception {
     Move move = pair.database("open");
     pair.source().execute("open", "GRANT CREATE ON DATABASE open TO PUBLIC");
     String rights = "SELECT datacl FROM pg_database WHERE datname = 'open'";
-    schema.createTables(move);
-    schema.createKeys(move);
-
-    assertThat(schema.createRest(move).line()).endsWith("; 1 right on the database carried");
+    assertThat(Carriage.schema(move).line()).endsWith("; 1 right on the database carried");
     assertThat(onTarget("open", rights)).startsWith("{=CTc/");
     assertThat(schema.dropSchema(move).line()).endsWith("is dropped");
     assertThat(onTarget("open", rights)).startsWith("{=Tc/");
@@ -626,9 +409,7 @@ class DatabaseRightsTest {
             "CREATE ROLE n_buyer",
             "GRANT CREATE ON DATABASE names TO \"n$whimbrel$; IF\", n_buyer");
     pair.target().execute("names", "CREATE ROLE \"n$whimbrel$; IF\"", "CREATE ROLE n_buyer");
-    schema.createTables(move);
-    schema.createKeys(move);
-    schema.createRest(move);
+    Carriage.schema(move);
     pair.target()
         .execute(
             "names",
@@ -654,9 +435,7 @@ class DatabaseRightsTest {
             "ALTER DATABASE changed SET \"Shop.key\" = 'secret'",
             "COMMENT ON DATABASE changed IS 'ours'");
     pair.target().execute("changed", "ALTER DATABASE changed SET \"shop.key\" = 'own'");
-    schema.createTables(move);
-    schema.createKeys(move);
-    schema.createRest(move);
+    Carriage.schema(move);
     pair.target()
         .execute(
             "changed",
@@ -681,7 +460,7 @@ class DatabaseRightsTest {
             "missed", "CREATE ROLE missed_owner", "ALTER DATABASE missed OWNER TO missed_owner");
     pair.target().execute("missed", "REVOKE TEMPORARY ON DATABASE missed FROM PUBLIC");
 
-    assertThat(findings(move))
+    assertThat(Plan.of(move))
         .anyMatch(
             line ->
                 line.startsWith(
@@ -691,104 +470,6 @@ class DatabaseRightsTest {
                 line.startsWith("WARNING database-owner ")
                     && line.endsWith(
                         "Fix: ALTER DATABASE missed OWNER TO missed_owner; -- on the target, when the move is over"));
-  }
-
-  @Test
-  void ofSettingsAreCarriedWhateverTheDatabaseHas() throws Exception {
-    Move move = pair.database("bound");
-    pair.source().execute("bound", "ALTER DATABASE bound SET work_mem = '7MB'");
-    pair.target().execute("bound", "ALTER DATABASE bound SET default_transaction_read_only = on");
-    try (SchemaSession session = SchemaSession.open(databases, move, "schema");
-        Connection source = pair.source().connect("bound")) {
-      session.ledger().create();
-
-      assertThat(Settings.carry(source, session)).isEmpty();
-    }
-    assertThat(onTarget("bound", "SHOW work_mem")).isEqualTo("7MB");
-  }
-
-  @Test
-  void ofSettingsOfARoleInTheDatabaseComeBackToo() throws Exception {
-    Move move = pair.database("inside");
-    for (var server : List.of(pair.source(), pair.target())) {
-      server.execute("postgres", "CREATE ROLE \"The \"\"Inner\"");
-    }
-    pair.source()
-        .execute(
-            "inside",
-            "ALTER ROLE \"The \"\"Inner\" IN DATABASE inside SET search_path = ours, \"Ours too\"",
-            "ALTER ROLE \"The \"\"Inner\" IN DATABASE inside SET work_mem = '7MB'");
-    pair.target()
-        .execute(
-            "inside",
-            "ALTER ROLE \"The \"\"Inner\" IN DATABASE inside SET search_path = '$user', \"Theirs\"",
-            "ALTER ROLE \"The \"\"Inner\" IN DATABASE inside SET temp_buffers = '9MB'");
-    String settings =
-        "SELECT setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase WHERE datname = 'inside'";
-    String before = onTarget("inside", settings);
-    try (SchemaSession session = SchemaSession.open(databases, move, "schema");
-        Connection source = pair.source().connect("inside")) {
-      session.ledger().create();
-
-      assertThat(Settings.carry(source, session)).isEmpty();
-
-      assertThat(onTarget("inside", settings))
-          .isEqualTo("{\"search_path=ours, \\\"Ours too\\\"\",temp_buffers=9MB,work_mem=7MB}");
-      assertThat(SchemaRemoval.run(session)).isEmpty();
-    }
-    assertThat(onTarget("inside", settings)).isEqualTo(before);
-    pair.target().execute("postgres", "DROP DATABASE inside", "DROP ROLE \"The \"\"Inner\"");
-    pair.source().execute("postgres", "DROP DATABASE inside", "DROP ROLE \"The \"\"Inner\"");
-  }
-
-  /** The record is written while the setting of the same transaction holds. */
-  @Test
-  void ofSettingsAreRecordedWhateverTheirSearchPathFinds() throws Exception {
-    Move move = pair.database("shadows");
-    pair.source().execute("shadows", "ALTER DATABASE shadows SET search_path = shadow, pg_catalog");
-    pair.target()
-        .execute(
-            "shadows",
-            "CREATE SCHEMA shadow",
-            "CREATE DOMAIN shadow.text AS pg_catalog.text CHECK (VALUE IS NULL)");
-    try (SchemaSession session = SchemaSession.open(databases, move, "schema");
-        Connection source = pair.source().connect("shadows")) {
-      session.ledger().create();
-
-      assertThat(Settings.carry(source, session)).isEmpty();
-    }
-  }
-
-  @Test
-  void ofSettingsAreNamedThatTheServerDoesNotTakeAndNothingElseIs() throws Exception {
-    Move move = pair.database("values");
-    pair.source()
-        .execute(
-            "values",
-            "ALTER DATABASE \"values\" SET work_mem = '7MB'",
-            "ALTER DATABASE \"values\" SET temp_buffers = '7MB'",
-            "UPDATE pg_db_role_setting SET setconfig = '{temp_buffers=much,work_mem=7MB}'"
-                + " WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'values')");
-    pair.target().execute("values", "ALTER DATABASE \"values\" SET maintenance_work_mem = '9MB'");
-    try (SchemaSession session = SchemaSession.open(databases, move, "schema");
-        Connection source = pair.source().connect("values");
-        Connection other = pair.target().connect("values")) {
-      session.ledger().create();
-      session.execute("SET lock_timeout = '100ms'");
-      session.connection().commit();
-      other.setAutoCommit(false);
-      other.createStatement().execute("ALTER DATABASE \"values\" SET maintenance_work_mem = '8MB'");
-
-      assertThatThrownBy(() -> Settings.carry(source, session))
-          .isInstanceOfSatisfying(
-              SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("55P03"));
-      session.connection().rollback();
-      other.rollback();
-
-      assertThat(Settings.carry(source, session))
-          .containsExactly("ALTER DATABASE \"values\" SET temp_buffers");
-    }
-    assertThat(onTarget("values", "SHOW work_mem")).isEqualTo("7MB");
   }
 
   @Test
@@ -803,9 +484,7 @@ class DatabaseRightsTest {
             "GRANT CREATE ON DATABASE less TO less_app WITH GRANT OPTION",
             "GRANT TEMPORARY ON DATABASE less TO less_app WITH GRANT OPTION");
     pair.target().execute("less", "GRANT CREATE ON DATABASE less TO less_app");
-    schema.createTables(move);
-    schema.createKeys(move);
-    schema.createRest(move);
+    Carriage.schema(move);
     pair.target()
         .execute(
             "less",
@@ -816,81 +495,6 @@ class DatabaseRightsTest {
         .isEqualTo("what this migration created on the target is dropped");
 
     assertThat(rights("less", "less_app")).isEqualTo("less_app: connect create temporary");
-  }
-
-  @Test
-  void ofSettingsKeepNoRollbackFromItsEndWhoseRoleIsGone() throws Exception {
-    Move move = pair.database("orphans");
-    for (var server : List.of(pair.source(), pair.target())) {
-      server.execute("orphans", "CREATE ROLE orphan");
-    }
-    pair.source().execute("orphans", "ALTER ROLE orphan IN DATABASE orphans SET work_mem = '7MB'");
-    schema.createTables(move);
-    schema.createKeys(move);
-    schema.createRest(move);
-    pair.target().execute("orphans", "DROP ROLE orphan");
-
-    assertThat(schema.dropSchema(move).line())
-        .startsWith("what this migration created on the target is dropped");
-  }
-
-  @Test
-  void ofSettingsForTheWholeServerFollowTheSourceOnceTheyHaveCome() throws Exception {
-    Move move = pair.database("followed");
-    pair.source().execute("postgres", "ALTER ROLE ALL SET work_mem = '5MB'");
-    try (SchemaSession session = SchemaSession.open(databases, move, "schema");
-        Connection source = pair.source().connect("followed")) {
-      session.ledger().create();
-      assertThat(Settings.carry(source, session)).isEmpty();
-      pair.source().execute("postgres", "ALTER ROLE ALL SET work_mem = '6MB'");
-      assertThat(Settings.carry(source, session)).isEmpty();
-      assertThat(onTarget("followed", "SHOW work_mem")).isEqualTo("6MB");
-
-      assertThat(SchemaRemoval.run(session)).isEmpty();
-    } finally {
-      pair.source().execute("postgres", "ALTER ROLE ALL RESET ALL");
-    }
-    assertThat(onTarget("followed", "SHOW work_mem")).isEqualTo("4MB");
-  }
-
-  @Test
-  void ofSettingsThatLoadLibrariesAreNotNamedWhereTheTargetHasThem() throws Exception {
-    Move move = pair.database("shelves");
-    for (var server : List.of(pair.source(), pair.target())) {
-      server.execute(
-          "shelves",
-          "CREATE ROLE keeper",
-          "ALTER ROLE keeper IN DATABASE shelves SET session_preload_libraries = 'a', 'B'");
-    }
-    try (Connection source = pair.source().connect(move.migration());
-        Connection target = pair.target().connect(move.migration())) {
-      assertThat(Settings.left(source, target, Set.of(), role -> false).withheld()).isEmpty();
-
-      pair.target()
-          .execute(
-              "shelves",
-              "ALTER ROLE keeper IN DATABASE shelves SET session_preload_libraries = 'a'");
-      assertThat(Settings.left(source, target, Set.of(), role -> false).withheld())
-          .containsExactly(
-              "ALTER ROLE \"keeper\" IN DATABASE \"shelves\" SET session_preload_libraries TO 'a', 'B'");
-    }
-  }
-
-  @Test
-  void ofSettingsForTheWholeServerThatLoadLibrariesAreNamedOnce() throws Exception {
-    Move move = pair.database("once");
-    pair.source()
-        .execute("postgres", "ALTER ROLE ALL SET session_preload_libraries = plpgsql, plpgsql");
-    pair.target().execute("once", "ALTER DATABASE once SET session_preload_libraries = plpgsql");
-    try (Connection source = pair.source().connect(move.migration());
-        Connection target = pair.target().connect(move.migration())) {
-      assertThat(Settings.left(source, target, Set.of(), role -> false).withheld())
-          .containsExactly(
-              "ALTER DATABASE \"once\" SET session_preload_libraries TO 'plpgsql', 'plpgsql'");
-      assertThat(Settings.left(source, target, Set.of(), role -> false).staying()).isEmpty();
-    } finally {
-      pair.source().execute("postgres", "ALTER ROLE ALL RESET ALL");
-    }
   }
 
   private static final String DESCRIPTION =
@@ -939,20 +543,6 @@ class DatabaseRightsTest {
         move.leftBehind(),
         move.jobs(),
         move.maxLag());
-  }
-
-  private List<String> findings(Move move) {
-    return new PostgresPreflight(secrets)
-        .preflight(move).findings().stream().map(DatabaseRightsTest::words).toList();
-  }
-
-  private static String words(Finding finding) {
-    return finding.level()
-        + " "
-        + finding.check()
-        + " "
-        + finding.message()
-        + (finding.fix() == null ? "" : " Fix: " + finding.fix());
   }
 
   /** What each of them may do with the target's database, by whatever way. */
