@@ -46,7 +46,7 @@ final class CopyTables {
    * travels as its base, an enum as its label.
    */
   private static final String COLUMNS =
-      "SELECT pg_catalog.quote_ident(a.attname), rests.known, rests.types"
+      "SELECT a.attname, rests.known, rests.types"
           + " FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL (WITH RECURSIVE base AS ("
           + "SELECT 1 AS step, t.oid, t.typname, t.typtype, t.typbasetype, t.typnamespace"
           + " FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid UNION ALL"
@@ -134,7 +134,8 @@ final class CopyTables {
       select.setLong(1, table);
       try (ResultSet rows = select.executeQuery()) {
         while (rows.next()) {
-          types.put(rows.getString(1), rows.getString(3));
+          // Not as the server quotes it: a newer one has reserved more words.
+          types.put(Quoting.identifier(rows.getString(1)), rows.getString(3));
           binary &= rows.getBoolean(2);
         }
       }

@@ -32,7 +32,7 @@ final class DatabaseRights {
 
   private static final String RIGHTS =
       """
-      SELECT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END, coalesce(r.rolname, ''), a.privilege_type,
+      SELECT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE %s END, coalesce(r.rolname, ''), a.privilege_type,
              bool_or(a.is_grantable), bool_or(a.grantee = d.datdba), bool_or(coalesce(r.rolsuper, false)),
              bool_or(%s)
         FROM pg_catalog.pg_database d
@@ -40,7 +40,7 @@ final class DatabaseRights {
         LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
        WHERE d.datname = current_database() AND (a.grantee = 0 OR r.rolname !~ '^whimbrel_')
        GROUP BY 1, 2, 3"""
-          .formatted(OURS);
+          .formatted(Quoting.forAnyVersion("r.rolname"), OURS);
 
   private static final String OWNER =
       "SELECT CASE WHEN NOT r.rolsuper THEN r.rolname END FROM pg_catalog.pg_database d"

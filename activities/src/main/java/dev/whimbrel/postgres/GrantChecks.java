@@ -23,16 +23,16 @@ final class GrantChecks {
           + " WHERE rolname = current_user AND d.datname = current_database()";
 
   private static final String OF_ROLES =
-      "SELECT r.rolname, quote_ident(r.rolname), split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)"
+      "SELECT r.rolname, split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)"
           + " FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) AS c"
-          + " WHERE s.setdatabase = 0 AND r.rolname <> current_user ORDER BY 1, 3";
+          + " WHERE s.setdatabase = 0 AND r.rolname <> current_user ORDER BY 1, 2";
 
   private static final String LIMIT =
       "SELECT datconnlimit FROM pg_database WHERE datname = current_database()";
 
   /** A superuser needs no right of the owner's. */
   private static final String OWNER =
-      "SELECT quote_ident(r.rolname) FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba"
+      "SELECT r.rolname FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba"
           + " WHERE d.datname = current_database() AND NOT r.rolsuper AND r.rolname !~ '^whimbrel_'";
 
   /** Superusers need no right on the source, and may be none on the target. */
@@ -177,9 +177,9 @@ final class GrantChecks {
           "database-owner",
           "target",
           "its database belongs to another role than the source's: what pg_database_owner may do, such as to create in schema public, %s may not do there."
-              .formatted(here),
+              .formatted(Quoting.shown(here)),
           "ALTER DATABASE %s OWNER TO %s; -- on the target, when the move is over"
-              .formatted(look.database(Side.TARGET), here));
+              .formatted(look.database(Side.TARGET), Quoting.identifier(here)));
     }
   }
 
@@ -224,8 +224,8 @@ final class GrantChecks {
           && before.test(role)
           && !role.equals(own)
           && !onTarget.contains(row)) {
-        (Settings.isLeft(row.text(3), false) ? left : lacking)
-            .add(Settings.statement("ROLE " + row.text(2), row.text(3), row.text(4)));
+        (Settings.isLeft(row.text(2), false) ? left : lacking)
+            .add(Settings.statement("ROLE " + Quoting.identifier(role), row.text(2), row.text(3)));
       }
     }
     if (!lacking.isEmpty()) {

@@ -21,7 +21,11 @@ final class Memberships {
 
   /** Columns that not every version has are read from the row as a document. */
   private static final String COLUMNS =
-      "SELECT quote_ident(g.rolname), quote_ident(m.rolname), g.rolname, m.rolname,"
+      "SELECT "
+          + Quoting.forAnyVersion("g.rolname")
+          + ", "
+          + Quoting.forAnyVersion("m.rolname")
+          + ", g.rolname, m.rolname,"
           + " bool_or(a.admin_option),"
           + " coalesce(bool_or((to_jsonb(a) ->> 'inherit_option')::boolean), m.rolinherit),"
           + " coalesce(bool_or((to_jsonb(a) ->> 'set_option')::boolean), true),"

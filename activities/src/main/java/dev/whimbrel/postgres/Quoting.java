@@ -15,6 +15,15 @@ final class Quoting {
     return '"' + name.replace("\"", "\"\"") + '"';
   }
 
+  /**
+   * SQL that quotes a name of the catalog where a statement for another server needs it: version 16
+   * has reserved a word that older servers do not quote.
+   */
+  static String forAnyVersion(String column) {
+    return "CASE %1$s WHEN 'system_user' THEN '\"system_user\"' ELSE quote_ident(%1$s) END"
+        .formatted(column);
+  }
+
   /** A qualified identifier. */
   static String qualified(String schema, String name) {
     return identifier(schema) + "." + identifier(name);

@@ -46,7 +46,9 @@ final class Roles {
 
   private static final String ROLES =
       NEEDED
-          + "SELECT quote_ident(r.rolname), format('%s %s %s %s CONNECTION LIMIT %s%s',"
+          + "SELECT "
+          + Quoting.forAnyVersion("r.rolname")
+          + ", format('%s %s %s %s CONNECTION LIMIT %s%s',"
           + " CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END,"
           + " CASE WHEN rolinherit THEN 'INHERIT' ELSE 'NOINHERIT' END,"
           + " CASE WHEN rolcreatedb THEN 'CREATEDB' ELSE 'NOCREATEDB' END,"

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class UnloggedRows {
   private static final String COLUMNS =
       """
-      SELECT format('%I.%I', n.nspname, c.relname), quote_ident(a.attname), a.attgenerated <> ''
+      SELECT format('%I.%I', n.nspname, c.relname), a.attname, a.attgenerated <> ''
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
        WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
          AND format('%I.%I', n.nspname, c.relname) = ANY (ARRAY[]::text[] || ARRAY[""";
@@ -242,7 +242,10 @@ final class UnloggedRows {
         side.rows(COLUMNS + names + "]) ORDER BY a.attrelid, a.attnum", CALL).get(0)) {
       columns
           .computeIfAbsent(Objects.requireNonNull(row.get(0)), name -> new ArrayList<>())
-          .add(new Column(Objects.requireNonNull(row.get(1)), "t".equals(row.get(2))));
+          // Not as each server quotes it: a newer one has reserved more words.
+          .add(
+              new Column(
+                  Quoting.identifier(Objects.requireNonNull(row.get(1))), "t".equals(row.get(2))));
     }
     return columns;
   }

@@ -469,7 +469,7 @@ class DatabaseRightsTest {
             line ->
                 line.startsWith("WARNING database-owner ")
                     && line.endsWith(
-                        "Fix: ALTER DATABASE missed OWNER TO missed_owner; -- on the target, when the move is over"));
+                        "Fix: ALTER DATABASE missed OWNER TO \"missed_owner\"; -- on the target, when the move is over"));
   }
 
   @Test
@@ -495,6 +495,71 @@ class DatabaseRightsTest {
         .isEqualTo("what this migration created on the target is dropped");
 
     assertThat(rights("less", "less_app")).isEqualTo("less_app: connect create temporary");
+  }
+
+  @Test
+  void areTheSameHoweverASessionQuotesTheirNames() throws Exception {
+    for (var server : List.of(pair.source(), pair.target())) {
+      server.execute(
+          "postgres",
+          "CREATE ROLE q_owner",
+          "CREATE ROLE q_app",
+          "ALTER ROLE q_app SET work_mem = '7MB'",
+          "CREATE DATABASE quoted OWNER q_owner");
+    }
+    pair.source()
+        .execute(
+            "quoted",
+            "GRANT CREATE ON DATABASE quoted TO q_app WITH GRANT OPTION",
+            "ALTER ROLE postgres SET quote_all_identifiers = on");
+    Move move = pair.claim(pair.move("quoted"));
+    List<String> before;
+    Outcome rest;
+    List<String> after;
+    try {
+      before = Plan.of(move);
+      rest = Carriage.schema(move);
+      after = Plan.of(move);
+    } finally {
+      pair.source().execute("quoted", "ALTER ROLE postgres RESET quote_all_identifiers");
+    }
+
+    assertThat(before)
+        .anyMatch(line -> line.startsWith("NOTE database-rights "))
+        .noneMatch(line -> line.startsWith("WARNING database-owner "))
+        .noneMatch(line -> line.startsWith("WARNING role-setting "));
+    assertThat(rest.line()).endsWith("; 1 right on the database carried");
+    assertThat(after).noneMatch(line -> line.contains(" database-rights "));
+    assertThat(schema.dropSchema(move).line())
+        .isEqualTo("what this migration created on the target is dropped");
+  }
+
+  @Test
+  void ofARoleWhoseNameTheTargetReservesAreCarriedToo() throws Exception {
+    Move move = pair.database("reserved");
+    pair.source()
+        .execute(
+            "reserved",
+            "CREATE ROLE system_user",
+            "CREATE ROLE r_team",
+            "CREATE ROLE r_app",
+            "GRANT r_team TO system_user",
+            "GRANT system_user TO r_app",
+            "GRANT CREATE ON DATABASE reserved TO system_user, r_app");
+    String memberships =
+        "SELECT string_agg(roleid::regrole || ' to ' || member::regrole, ', ' ORDER BY roleid::regrole::text)"
+            + " FROM pg_auth_members WHERE member::regrole::text ~ '^(r_|.?system_)'";
+
+    String rest = Carriage.schema(move).line();
+
+    assertThat(rest).endsWith("; 2 rights on the database carried");
+    assertThat(rights("reserved", "system_user"))
+        .isEqualTo("system_user: connect create temporary");
+    assertThat(onTarget("reserved", memberships))
+        .isEqualTo("\"system_user\" to r_app, r_team to \"system_user\"");
+    assertThat(schema.dropSchema(move).line())
+        .isEqualTo("what this migration created on the target is dropped");
+    assertThat(onTarget("reserved", memberships)).isEqualTo("null");
   }
 
   private static final String DESCRIPTION =

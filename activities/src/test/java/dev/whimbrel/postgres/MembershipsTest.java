@@ -128,7 +128,7 @@ class MembershipsTest {
           .anyMatch(
               each ->
                   each.endsWith(
-                      "Fix: ALTER ROLE m_team SET search_path TO '$user', 'app'; ALTER ROLE m_team SET work_mem TO '7MB';"));
+                      "Fix: ALTER ROLE \"m_team\" SET search_path TO '$user', 'app'; ALTER ROLE \"m_team\" SET work_mem TO '7MB';"));
       assertThat(line)
           .endsWith(
               "; not allowed: GRANT m_team TO m_app WITH ADMIN false, INHERIT true, SET true;"
@@ -353,6 +353,25 @@ class MembershipsTest {
       assertThat(Pairs.value(pair.target(), "whole", THERE))
           .isEqualTo("m_readers to m_team admin inherit set");
       assertThat(plan(move)).noneMatch(line -> line.contains("m_readers to"));
+    }
+  }
+
+  @Test
+  void areTheSameHoweverASessionQuotesTheirNames() throws Exception {
+    try (Pairs pair = Pairs.of(15, 16)) {
+      Move move = pair.database("quoted");
+      roles(pair);
+      pair.source()
+          .execute(
+              "quoted",
+              "GRANT m_team TO m_app",
+              "ALTER DATABASE quoted SET quote_all_identifiers = on");
+
+      carry(pair, move);
+
+      assertThat(Pairs.value(pair.target(), "quoted", THERE))
+          .isEqualTo("m_team to m_app inherit set");
+      assertThat(plan(move)).noneMatch(line -> line.contains("GRANT"));
     }
   }
 

@@ -28,7 +28,7 @@ class UnloggedRowsTest {
     "CREATE UNLOGGED TABLE \"Naïve \"\"queue\"\" \" (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, twice int GENERATED ALWAYS AS (n * 2) STORED,"
         + " n int, \"a.b\" text, at timestamptz, took interval, f float8, b bytea, tags text[], pair \"odd $$ type\", doc json, price money)",
     "CREATE UNLOGGED TABLE empty (id int PRIMARY KEY)",
-    "CREATE UNLOGGED TABLE child (id int PRIMARY KEY, parent int REFERENCES empty)",
+    "CREATE UNLOGGED TABLE child (id int PRIMARY KEY, \"system_user\" int REFERENCES empty)",
     "CREATE UNLOGGED TABLE large (id int, filler text)",
     "CREATE UNLOGGED TABLE squeezed (id int, doc text)",
     "CREATE UNLOGGED TABLE squeezed_late (id int, doc text)"
@@ -76,7 +76,8 @@ class UnloggedRowsTest {
       assertThat(there.roundTrips()).isEqualTo(5);
       assertThat(there.line()).contains("rows of unlogged tables stay on the source: public.large");
       assertThat(value(world, Side.TARGET, ALL)).isEqualTo(before);
-      assertThat(value(world, Side.TARGET, "SELECT parent FROM child WHERE id = 7")).isEqualTo("1");
+      assertThat(value(world, Side.TARGET, "SELECT \"system_user\" FROM child WHERE id = 7"))
+          .isEqualTo("1");
       assertThat(value(world, Side.TARGET, "SELECT count(*) FROM large")).isEqualTo("0");
       pair.target()
           .execute(
