@@ -59,8 +59,7 @@ public final class PostgresCloning implements Cloning {
   @Override
   public Outcome claimForClone(Move move) {
     try {
-      new CloneTarget(databases, move).claim();
-      return new Outcome("the target is claimed");
+      return new Outcome("the target is claimed" + new CloneTarget(databases, move).claim());
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot claim the target", e);
     }

@@ -39,8 +39,8 @@ final class CloneByHand implements AutoCloseable {
     return new CopyRequest(move, number);
   }
 
-  void claim() {
-    cloning.claimForClone(move);
+  String claim() {
+    return cloning.claimForClone(move).line();
   }
 
   /** Begins to keep the next snapshot. */
