@@ -562,6 +562,91 @@ class DatabaseRightsTest {
     assertThat(onTarget("reserved", memberships)).isEqualTo("null");
   }
 
+  @Test
+  void ofStrangersAreNotMissed() throws Exception {
+    Move move = pair.database("service");
+    pair.source()
+        .execute(
+            "service",
+            "CREATE ROLE insider LOGIN",
+            "CREATE ROLE stranger LOGIN",
+            "CREATE ROLE stranger_group",
+            "CREATE ROLE stranger_elsewhere LOGIN",
+            "GRANT stranger_group TO stranger",
+            "CREATE TABLE t (id int PRIMARY KEY)",
+            "GRANT SELECT ON t TO insider",
+            "ALTER ROLE insider SET work_mem = '7MB'",
+            "ALTER ROLE stranger SET work_mem = '7MB'",
+            "ALTER ROLE stranger_elsewhere SET session_preload_libraries = plpgsql");
+    pair.target()
+        .execute(
+            "service",
+            "CREATE ROLE insider LOGIN",
+            "CREATE ROLE stranger LOGIN",
+            "CREATE ROLE stranger_group",
+            "REVOKE CONNECT ON DATABASE service FROM PUBLIC");
+
+    assertThat(Plan.of(move))
+        .anyMatch(line -> line.matches("WARNING connect-right .* insider, whom the source .*"))
+        .anyMatch(line -> line.matches("WARNING role-setting .* \"insider\" SET work_mem .*"))
+        .noneMatch(line -> line.contains("stranger"));
+    pair.target()
+        .execute("postgres", "DROP DATABASE service", "DROP ROLE insider", "DROP ROLE stranger");
+  }
+
+  @Test
+  void areGivenForAGroupThatMayPassThemOn() throws Exception {
+    Move move = pair.database("deputy");
+    pair.source()
+        .execute("deputy", "CREATE ROLE d_app", "GRANT CREATE ON DATABASE deputy TO d_app");
+    pair.target()
+        .execute(
+            "deputy",
+            "CREATE ROLE d_app",
+            "CREATE ROLE d_group",
+            "CREATE ROLE deputy LOGIN IN ROLE d_group",
+            "GRANT CREATE ON DATABASE deputy TO d_group WITH GRANT OPTION",
+            "DROP SCHEMA whimbrel CASCADE");
+    String rights = "SELECT datacl FROM pg_database WHERE datname = 'deputy'";
+    String before = onTarget("deputy", rights);
+    Move deputys = as("deputy", move, null);
+    new PostgresPreflight(secrets).claim(deputys);
+
+    assertThat(Carriage.schema(deputys).line()).endsWith("; 1 right on the database carried");
+    assertThat(onTarget("deputy", rights)).contains("d_app=C/d_group");
+    assertThat(schema.dropSchema(deputys).line())
+        .isEqualTo("what this migration created on the target is dropped");
+    assertThat(onTarget("deputy", rights)).isEqualTo(before);
+    pair.target()
+        .execute("postgres", "DROP DATABASE deputy", "DROP ROLE deputy", "DROP ROLE d_group");
+  }
+
+  /** What the server cannot do just then is neither refused nor forgotten. */
+  @Test
+  void areTakenBackOnceTheDiskHasRoom() throws Exception {
+    Move move = pair.database("filled");
+    try (SchemaSession session = SchemaSession.open(databases, move, "schema")) {
+      session.ledger().create();
+      session
+          .ledger()
+          .record(
+              List.of("right: x"),
+              "DO $$ BEGIN RAISE 'No space left on device' USING ERRCODE = '53100'; END $$");
+      session.connection().commit();
+    }
+
+    assertThatThrownBy(() -> schema.dropSchema(move))
+        .hasMessageContaining("No space left on device (53100)");
+
+    pair.target()
+        .execute(
+            "filled",
+            "UPDATE whimbrel.created SET undo = 'COMMENT ON DATABASE filled IS $$had room$$'");
+    assertThat(schema.dropSchema(move).line())
+        .isEqualTo("what this migration created on the target is dropped");
+    assertThat(onTarget("filled", DESCRIPTION)).isEqualTo("had room");
+  }
+
   private static final String DESCRIPTION =
       "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()";
 

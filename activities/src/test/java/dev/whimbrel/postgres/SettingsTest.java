@@ -8,16 +8,24 @@ import dev.whimbrel.activity.Outcome;
 import dev.whimbrel.secrets.Secrets;
 import dev.whimbrel.servers.Needs;
 import dev.whimbrel.servers.Program;
+import io.temporal.failure.ApplicationFailure;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 @Needs(Program.PG_DUMP)
 class SettingsTest {
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
   private static Pairs pair;
 
   private final Databases databases = new Databases(new Secrets());
@@ -392,6 +400,69 @@ class SettingsTest {
     } finally {
       pair.source().execute("postgres", "ALTER ROLE ALL RESET ALL");
     }
+  }
+
+  @Test
+  void thatMeetThoseOfAnotherSessionAreTriedAgain() throws Exception {
+    Move move = pair.database("race");
+    pair.source().execute("race", "ALTER DATABASE race SET work_mem = '7MB'");
+    try (SchemaSession session = SchemaSession.open(databases, move, "schema");
+        Connection source = pair.source().connect("race");
+        Connection other = pair.target().connect("race")) {
+      session.ledger().create();
+      other.setAutoCommit(false);
+      other.createStatement().execute("ALTER DATABASE race SET temp_buffers = '8MB'");
+      CompletableFuture<List<String>> carrying =
+          CompletableFuture.supplyAsync(() -> carried(source, session));
+      Wait.until(
+          "it waits for the other one",
+          LIMIT,
+          () -> onTarget("race", "SELECT count(*) FROM pg_locks WHERE NOT granted").equals("1"));
+      other.commit();
+
+      assertThatThrownBy(() -> carrying.get(60, TimeUnit.SECONDS))
+          .hasRootCauseInstanceOf(ApplicationFailure.class)
+          .rootCause()
+          .hasMessageContaining("Cannot ALTER DATABASE \"race\" SET \"work_mem\" TO '…'")
+          .hasMessageContaining("pg_db_role_setting_databaseid_rol_index")
+          .isInstanceOfSatisfying(
+              ApplicationFailure.class, e -> assertThat(e.isNonRetryable()).isFalse());
+      session.connection().rollback();
+      assertThat(Settings.carry(source, session)).isEmpty();
+    }
+    assertThat(
+            onTarget(
+                "race", "SELECT current_setting('work_mem') || current_setting('temp_buffers')"))
+        .isEqualTo("7MB8MB");
+  }
+
+  private static List<String> carried(Connection source, SchemaSession session) {
+    try {
+      return Settings.carry(source, session);
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "22023, true", // an invalid value
+    "42501, true", // a right
+    "42704, true", // an unknown parameter
+    "0A000, true",
+    "55P02, true", // one that cannot change now
+    "53100, false", // a full disk
+    "53200, false", // memory
+    "53300, false", // connections
+    "55P03, false", // a lock
+    "40P01, false",
+    "57014, false",
+    "08006, false",
+    "23505, false",
+    "XX000, false"
+  })
+  void areRefusedOnlyByWhatDoesNotPass(String state, boolean refused) {
+    assertThat(Settings.isRefused(new SQLException("no", state))).isEqualTo(refused);
   }
 
   private static Settings.Left left(Connection source, Connection target) throws SQLException {
