@@ -3,10 +3,12 @@ package dev.whimbrel.migration;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whimbrel.activity.Failures;
+import dev.whimbrel.activity.Progress;
 import dev.whimbrel.activity.Window;
 import dev.whimbrel.migration.MigrationResult.Ending;
 import dev.whimbrel.migration.MigrationStatus.SourceClosed;
 import dev.whimbrel.migration.MigrationStatus.State;
+import io.temporal.activity.Activity;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
@@ -224,16 +226,51 @@ class OfflineTest {
   /** A hand-over that was sent, and whose closing is said not to hold: it ended it itself. */
   @Test
   void finishesWhatWasHandedOverBeforeItAsksAnybody() {
-    try (Stage stage =
-        new Stage(
-            Runbooks.closingFirst(),
-            world -> {
-              world.keepersWork = true;
-              world.beside("handOver", () -> world.brokenClosing = broken());
-              world.fail("handOver", Failures.unfinished("a session ended"));
-            })) {
+    Runbooks runbooks = Runbooks.closingFirst();
+    runbooks.approval = "required";
+    try (Stage stage = new Stage(runbooks)) {
+      handOverAndBreak(stage, Failures.unfinished("a session ended"));
+
       assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
       assertThat(stage.world.journal()).doesNotContain("close the source, closing 2");
     }
+  }
+
+  /** As before, where what the hand-over itself says would wait for a person. */
+  @Test
+  void finishesWhatWasHandedOverAlsoWhereThatAsksForHelp() {
+    Runbooks runbooks = Runbooks.closingFirst();
+    runbooks.approval = "required";
+    try (Stage stage = new Stage(runbooks)) {
+      handOverAndBreak(
+          stage, Failures.maybeClosed(new Failures.Help("both may be closed", "look", null)));
+
+      assertThat(stage.result().ending()).isEqualTo(Ending.MIGRATED);
+      assertThat(stage.world.journal()).doesNotContain("close the source, closing 2");
+    }
+  }
+
+  /**
+   * Sends a hand-over that fails, once the migration has heard that its closing is broken. Where a
+   * keeper fails while a workflow task asks for its end, the in-process server (1.38, {@code
+   * TestWorkflowMutableStateImpl.processRequestCancelActivityTask}, sdk-java#2391) refuses that
+   * task as ACTIVITY_UNKNOWN and never gives it out again; a real one records both.
+   */
+  private static void handOverAndBreak(Stage stage, RuntimeException failure) {
+    stage.world.keepersWork = true;
+    stage.world.beside("handOver", () -> breakClosing(stage));
+    stage.world.fail("handOver", failure);
+    stage.awaitAt(Step.APPROVAL, State.WAITING_FOR_APPROVAL);
+    stage.workflow().approve(new Approval("ana@example.com", null, null));
+  }
+
+  private static void breakClosing(Stage stage) {
+    stage.world.brokenClosing = broken();
+    Stage.soon(
+        "the migration hears of it",
+        () -> {
+          Activity.getExecutionContext().heartbeat(Progress.of("handing over"));
+          return stage.status().closed() == null;
+        });
   }
 }
