@@ -114,14 +114,18 @@ final class Stage implements AutoCloseable {
   MigrationStatus await(String what, Predicate<MigrationStatus> wanted) {
     long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
     MigrationStatus status = status();
-    for (int steps = 0; steps < 200 && System.nanoTime() < deadline; steps++) {
-      if (wanted.test(status)) {
-        return status;
+    for (int steps = 0; !wanted.test(status); steps++) {
+      if (steps == 200 || System.nanoTime() > deadline) {
+        throw late(what, status);
       }
       sleep(steps < 18 ? Duration.ofMinutes(10) : Duration.ofHours(3));
       status = status();
     }
-    throw new AssertionError(
+    return status;
+  }
+
+  private AssertionError late(String what, MigrationStatus status) {
+    return new AssertionError(
         "waited in vain until "
             + what
             + "; now "
