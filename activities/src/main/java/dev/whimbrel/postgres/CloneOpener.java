@@ -56,8 +56,8 @@ final class CloneOpener {
       String objects = "";
       if (!generation.opened()) {
         endEarlier(target);
-        String kept = wipe(session, generations);
-        objects = bring(session, generations) + kept;
+        wipe(session, generations);
+        objects = bring(session, generations);
       }
       long again = bytesAgain(target);
       String line =
@@ -111,22 +111,19 @@ final class CloneOpener {
     }
   }
 
-  /**
-   * What was copied is counted in the transaction that forgets it.
-   *
-   * @return what was kept, in words behind a semicolon, or an empty text
-   */
-  private String wipe(SchemaSession session, CopyGenerations generations) throws SQLException {
+  /** What was copied is counted in the transaction that forgets it. */
+  private void wipe(SchemaSession session, CopyGenerations generations) throws SQLException {
     Connection target = session.connection();
     generations.closeOlder();
     generations.addBytesAgain(number, new CopyList(target).totals().bytesDone());
     session.execute("DELETE FROM whimbrel.copy_table");
     new CloneLater(target).clear();
     target.commit();
-    String kept = session.ledger().exists() ? SchemaRemoval.run(session) : "";
+    if (session.ledger().exists()) {
+      SchemaRemoval.run(session);
+    }
     target.commit();
     session.ledger().create();
-    return kept;
   }
 
   private String bring(SchemaSession session, CopyGenerations generations)

@@ -54,17 +54,15 @@ final class CloneTarget {
   /**
    * Claims the target. Again is harmless.
    *
-   * @return what was kept of an earlier run, in words behind a semicolon, or an empty text
    * @throws io.temporal.failure.ApplicationFailure {@code NeedsHelp} where it is somebody else's or
    *     not empty; {@code Transient} while an earlier run is still at work there
    */
-  String claim() throws SQLException {
+  void claim() throws SQLException {
     dev.whimbrel.attempt.Attempt attempt = new dev.whimbrel.attempt.Attempt();
     Optional<String> holder = holder();
     String run = move.migration();
-    String kept = "";
     if (holder.isPresent() && !holder.get().equals(run) && isOfThisClone(holder.get())) {
-      kept = takeOver(holder.get());
+      takeOver(holder.get());
     }
     // Nobody has gone on without this attempt: after a clean-up no late one claims once more.
     attempt.requireMoment();
@@ -79,7 +77,6 @@ final class CloneTarget {
       }
       target.commit();
     }
-    return kept;
   }
 
   /** Drops what this run brought, and lets go of the target. Again is harmless. */
@@ -127,7 +124,7 @@ final class CloneTarget {
   }
 
   /** The engine lets one run of a clone work at a time, so that an earlier one is over. */
-  private String takeOver(String earlier) throws SQLException {
+  private void takeOver(String earlier) throws SQLException {
     Move of =
         new Move(
             earlier,
@@ -144,7 +141,7 @@ final class CloneTarget {
                 .formatted(earlier));
       }
     }
-    return letGo(of, true).orElse("");
+    letGo(of, true);
   }
 
   private static void requireEmpty(Connection target) throws SQLException {

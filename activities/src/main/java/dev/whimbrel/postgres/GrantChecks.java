@@ -178,7 +178,7 @@ final class GrantChecks {
           "target",
           "its database belongs to another role than the source's: what pg_database_owner may do, such as to create in schema public, %s may not do there."
               .formatted(Quoting.shown(here)),
-          "ALTER DATABASE %s OWNER TO %s; -- on the target, at the end"
+          "ALTER DATABASE %s OWNER TO %s; -- on the target, when the move is over"
               .formatted(look.database(Side.TARGET), Quoting.identifier(here)));
     }
   }
@@ -253,8 +253,9 @@ final class GrantChecks {
       findings.warning(
           "setting",
           "target",
-          "gets no setting that loads libraries into sessions, or lets no session of its database write or begin as itself, as the source has it: where it lacks a library nobody could connect any more, and Whimbrel itself could not go on.",
-          script(withheld) + " -- on the target, at the end, when the libraries are there");
+          "gets no setting that loads libraries into sessions, or lets no session of its database write or begin as itself, as the source has it: where it lacks a library nobody could connect any more, and the move itself could not go on.",
+          script(withheld)
+              + " -- on the target, when the libraries are there and the move is over");
     }
   }
 

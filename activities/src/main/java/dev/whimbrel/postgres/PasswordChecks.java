@@ -48,7 +48,7 @@ final class PasswordChecks {
         findings.warning(
             "role-password",
             role.plain(),
-            "has no password on the target: who logs in by password is turned away there.",
+            "has no password on the target: who logs in by password is turned away after the hand-over.",
             "ALTER ROLE "
                 + role.name()
                 + " PASSWORD '…'; -- on the target, the one it has on the source");

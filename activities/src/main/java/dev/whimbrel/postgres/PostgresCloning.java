@@ -59,7 +59,8 @@ public final class PostgresCloning implements Cloning {
   @Override
   public Outcome claimForClone(Move move) {
     try {
-      return new Outcome("the target is claimed" + new CloneTarget(databases, move).claim());
+      new CloneTarget(databases, move).claim();
+      return new Outcome("the target is claimed");
     } catch (SQLException e) {
       throw SqlFailures.of("Cannot claim the target", e);
     }

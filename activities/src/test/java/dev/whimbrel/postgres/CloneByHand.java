@@ -39,8 +39,8 @@ final class CloneByHand implements AutoCloseable {
     return new CopyRequest(move, number);
   }
 
-  String claim() {
-    return cloning.claimForClone(move).line();
+  void claim() {
+    cloning.claimForClone(move);
   }
 
   /** Begins to keep the next snapshot. */

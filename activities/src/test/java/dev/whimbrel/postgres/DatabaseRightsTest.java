@@ -469,7 +469,7 @@ class DatabaseRightsTest {
             line ->
                 line.startsWith("WARNING database-owner ")
                     && line.endsWith(
-                        "Fix: ALTER DATABASE missed OWNER TO \"missed_owner\"; -- on the target, at the end"));
+                        "Fix: ALTER DATABASE missed OWNER TO \"missed_owner\"; -- on the target, when the move is over"));
   }
 
   @Test

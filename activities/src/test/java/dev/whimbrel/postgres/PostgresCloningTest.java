@@ -429,36 +429,6 @@ class PostgresCloningTest {
   }
 
   @Test
-  void namesWhatIsKeptOfAnEarlierSnapshotOrRun() throws Exception {
-    Move first = bank("used");
-    Move second = run(first, "used~22222222");
-    pair.source()
-        .execute(
-            "used",
-            "CREATE ROLE u_one",
-            "CREATE ROLE u_two",
-            "GRANT SELECT ON debit TO u_one, u_two");
-    CloneByHand early = new CloneByHand(first);
-    early.claim();
-    early.keepNext();
-    early.open();
-    pair.target().execute("postgres", "CREATE DATABASE u_theirs OWNER u_one");
-    early.killKeeper();
-    early.keepNext();
-    CopyOpening opening = early.open();
-    early.killKeeper();
-    pair.target().execute("postgres", "ALTER DATABASE u_theirs OWNER TO u_two");
-
-    try (CloneByHand clone = new CloneByHand(second)) {
-      assertThat(opening.line())
-          .endsWith("; left to you: DROP ROLE IF EXISTS u_one (it is in use)");
-      assertThat(clone.claim())
-          .isEqualTo(
-              "the target is claimed; left to you: DROP ROLE IF EXISTS u_two (it is in use)");
-    }
-  }
-
-  @Test
   void anIndexOfAnEarlierRunIsNotBuiltForALaterOne() throws Exception {
     Move first = bank("build");
     Move second = run(first, "build~22222222");

@@ -399,7 +399,7 @@ class PostgresPreflightTest {
     assertThat(lines)
         .contains(
             "WARNING role-password locked_out: has no password on the target: who logs in by"
-                + " password is turned away there. Fix: ALTER ROLE locked_out"
+                + " password is turned away after the hand-over. Fix: ALTER ROLE locked_out"
                 + " PASSWORD '…'; -- on the target, the one it has on the source");
     assertThat(lines)
         .noneMatch(line -> line.contains("password let_in") || line.contains("password trusted"));
