@@ -16,6 +16,9 @@ final class Analyze {
           + " c.relnamespace WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_'"
           + " AND n.nspname NOT IN ('information_schema', 'whimbrel') ORDER BY c.relpages, 1";
 
+  /** Seconds. */
+  private static final int ANSWER = 10;
+
   private Analyze() {}
 
   /** Everything that has statistics, parents of partitions too, which autovacuum never analyzes. */
@@ -53,7 +56,7 @@ final class Analyze {
           throw Failures.transientFailure(
               "Cannot analyze " + table + ": " + SqlFailures.firstLine(e));
         }
-        if (!SqlFailures.isOfTheObject(e)) {
+        if (!SqlFailures.isOfTheObject(e) && !isOfAnotherServer(target, e)) {
           throw e;
         }
         target.rollback();
@@ -62,5 +65,11 @@ final class Analyze {
       done++;
     }
     return failed;
+  }
+
+  /** A partition that is a foreign table: its server is away, and this session is well. */
+  private static boolean isOfAnotherServer(Connection target, SQLException e) throws SQLException {
+    String state = String.valueOf(e.getSQLState());
+    return state.startsWith("08") && target.isValid(ANSWER);
   }
 }

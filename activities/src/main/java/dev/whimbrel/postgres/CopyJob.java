@@ -186,7 +186,7 @@ final class CopyJob {
     try (Connection source = databases.open(request.move().source(), application, ANSWER);
         Connection target = databases.open(request.move().target(), application, ANSWER)) {
       Optional<RuntimeException> full = FullDisk.find(source, target, doing);
-      return full.isPresent() ? full.get() : FullDisk.onTarget(target, e, doing);
+      return (full.isPresent() ? full : FullDisk.onTarget(target, e, doing)).orElse(told);
     } catch (SQLException unreachable) {
       return told;
     }

@@ -16,10 +16,10 @@ import java.util.List;
 
 /** Carries the schema through sections of {@code pg_dump}, and drops what it carried. */
 public final class PostgresSchema implements Schema {
-  private final Secrets secrets;
-
   /** So many tables are named in an outcome. */
   private static final int SOME = 20;
+
+  private final Secrets secrets;
 
   private final Databases databases;
 

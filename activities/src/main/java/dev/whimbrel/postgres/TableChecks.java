@@ -2,7 +2,6 @@ package dev.whimbrel.postgres;
 
 import dev.whimbrel.activity.Side;
 import java.sql.SQLException;
-import java.util.List;
 
 /** What of the source's tables a stream cannot carry, or carries differently than one may think. */
 final class TableChecks {
@@ -49,7 +48,6 @@ final class TableChecks {
     new EventTriggerChecks(look, findings).run();
     indexes();
     sequences(false);
-    reservedSchemas();
     new InheritedColumns(look, findings, moving).run();
   }
 
@@ -67,7 +65,6 @@ final class TableChecks {
     new EventTriggerChecks(look, findings).run();
     indexes();
     sequences(standby);
-    reservedSchemas();
     new InheritedColumns(look, findings, moving).run();
   }
 
@@ -184,7 +181,7 @@ final class TableChecks {
       findings.blocker(
           "half-detached",
           Look.shortName(row.text(1)),
-          "is still a partition of %s, whose DETACH PARTITION … CONCURRENTLY was interrupted."
+          "is still a partition of %s, whose DETACH PARTITION … CONCURRENTLY is under way, or was interrupted."
               .formatted(row.text(2)),
           "ALTER TABLE %s DETACH PARTITION %s FINALIZE;".formatted(row.text(2), row.text(1)));
     }
@@ -217,7 +214,7 @@ final class TableChecks {
               + (closed ? "" : ": at the hand-over it is as old as that."),
           closed
               ? null
-              : "REFRESH MATERIALIZED VIEW " + row.text(1) + "; -- there, before the approval");
+              : "REFRESH MATERIALIZED VIEW " + row.text(1) + "; -- there, before the hand-over");
     }
     for (Look.Row row :
         look.rows(
@@ -299,30 +296,6 @@ final class TableChecks {
           Look.shortName(row.text(1)),
           "cannot be read, so that its value cannot be carried.",
           "GRANT SELECT ON SEQUENCE " + row.text(1) + " TO " + look.role(Side.SOURCE) + ";");
-    }
-  }
-
-  /** Tables are named to the target with their schema, quoted where the source would quote it. */
-  private void reservedSchemas() throws SQLException {
-    List<String> reserved =
-        PublishedTables.names(
-            look.target(), "SELECT word FROM pg_get_keywords() WHERE catcode = 'R'");
-    for (Look.Row row :
-        look.rows(
-            Side.SOURCE,
-            "SELECT DISTINCT n.nspname"
-                + CLASSES
-                + moving
-                + "n.nspname = quote_ident(n.nspname) ORDER BY 1")) {
-      String schema = row.text(1);
-      if (reserved.contains(schema)) {
-        findings.blocker(
-            "reserved-schema",
-            schema,
-            "is a schema whose name the target's version has reserved: its tables cannot be copied.",
-            "ALTER SCHEMA %1$s RENAME TO %1$s_; -- on the source, and whatever names it"
-                .formatted(schema));
-      }
     }
   }
 }

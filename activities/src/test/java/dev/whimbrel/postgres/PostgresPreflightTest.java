@@ -225,7 +225,7 @@ class PostgresPreflightTest {
               "NOTE generated-columns t: the target computes twice itself",
               "NOTE materialized-view m: is refreshed on the target at the end of the copy, and not"
                   + " by the stream: at the hand-over it is as old as that. Fix: REFRESH"
-                  + " MATERIALIZED VIEW public.m; -- there, before the approval",
+                  + " MATERIALIZED VIEW public.m; -- there, before the hand-over",
               "WARNING foreign-table remote: is a foreign table: its definition is carried; the"
                   + " target's server must reach what is behind it, and writes to it pass the"
                   + " fence.",
@@ -355,7 +355,7 @@ class PostgresPreflightTest {
         .filteredOn(line -> line.contains("half-detached"))
         .containsExactly(
             "BLOCKER half-detached \"Old\": is still a partition of parts, whose DETACH PARTITION"
-                + " … CONCURRENTLY was interrupted. Fix: "
+                + " … CONCURRENTLY is under way, or was interrupted. Fix: "
                 + fix);
     source("detaching", fix);
     assertThat(lines(preflight.preflight(move))).noneMatch(line -> line.contains("half-detached"));

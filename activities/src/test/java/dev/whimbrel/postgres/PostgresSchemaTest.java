@@ -119,6 +119,11 @@ class PostgresSchemaTest {
         .execute(
             "unplanned",
             "CREATE TABLE wide (r numrange)",
+            "CREATE EXTENSION postgres_fdw",
+            "CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '1')",
+            "CREATE USER MAPPING FOR PUBLIC SERVER away",
+            "CREATE TABLE parts (id int) PARTITION BY LIST (id)",
+            "CREATE FOREIGN TABLE far PARTITION OF parts FOR VALUES IN (1) SERVER away",
             "CREATE TABLE \"Odd\" (a int)",
             "CREATE FUNCTION fails(a int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT a'",
             "CREATE TABLE plain (id int)");
@@ -136,7 +141,7 @@ class PostgresSchemaTest {
     assertThat(schema.analyze(move).line())
         .isEqualTo(
             "1 tables analyzed; not analyzed, and ANALYZE on the target says why: public.\"Odd\" (XX000);"
-                + " public.wide (22003)");
+                + " public.parts (08001); public.wide (22003)");
     assertThat(
             onTarget(
                 "unplanned",

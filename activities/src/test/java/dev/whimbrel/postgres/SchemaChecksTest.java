@@ -109,7 +109,8 @@ class SchemaChecksTest {
     assertThat(found(move, "collation-missing"))
         .singleElement()
         .asString()
-        .contains("does not know it: could not create locale \"far_AW.utf8\": No such file");
+        .contains("does not know it: could not create locale \"far_AW.utf8\": No such file")
+        .endsWith("restart it; or create the target's database in the source's encoding");
   }
 
   @Test
@@ -122,6 +123,7 @@ class SchemaChecksTest {
             "CREATE COLLATION public.plain (LOCALE = 'C.UTF-8')",
             "CREATE COLLATION public.\"Far\" (LOCALE = 'C')",
             "UPDATE pg_collation SET collcollate = 'far_AW', collctype = 'far_AW' WHERE collname = 'Far'");
+    pair.target().execute("postgres", "ALTER DATABASE own SET default_transaction_read_only = on");
 
     assertThat(found(move, "collation-missing"))
         .containsExactly(
@@ -153,12 +155,12 @@ class SchemaChecksTest {
 
     assertThat(found(move, "library"))
         .containsExactly(
-            "far1(internal), far2(internal): cannot be made on the target: could not access file"
+            "public.far1(internal), public.far2(internal): cannot be made on the target: could not access file"
                 + " \"$libdir/faraway\": No such file or directory. Fix: install the library on the"
-                + " target's server, built for its version; or on the source: DROP ROUTINE"
-                + " far1(internal), far2(internal);",
-            "gone(internal): cannot be made on the target: could not find function \"lost_symbol\" in"
-                + " file \"%s\". Fix: install the library on the target's server, built for its version; or on the source: DROP ROUTINE gone(internal);"
+                + " target's server, built for its version; or on the source, with what depends on"
+                + " it: DROP ROUTINE public.far1(internal), public.far2(internal);",
+            "public.gone(internal): cannot be made on the target: could not find function \"lost_symbol\" in"
+                + " file \"%s\". Fix: install the library on the target's server, built for its version; or on the source, with what depends on it: DROP ROUTINE public.gone(internal);"
                     .formatted(
                         Pairs.value(
                                 pair.target(),
@@ -175,7 +177,10 @@ class SchemaChecksTest {
             "trusted",
             "CREATE EXTENSION pg_trgm",
             c("near", "hstore_out"),
-            "CREATE FUNCTION sealed(int) RETURNS int LANGUAGE sql LEAKPROOF AS 'SELECT 1'",
+            "CREATE TYPE span AS RANGE (subtype = float8)",
+            "CREATE AGGREGATE total(int) (sfunc = int4pl, stype = int)",
+            "CREATE SCHEMA app",
+            "CREATE FUNCTION app.sealed(int) RETURNS int LANGUAGE sql LEAKPROOF AS 'SELECT 1'",
             "CREATE FUNCTION plain(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
             "CREATE FUNCTION plainer(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'");
     pair.target().execute("trusted", "CREATE ROLE plain LOGIN");
@@ -192,10 +197,13 @@ class SchemaChecksTest {
                     move.maxLag()),
                 "superusers-function"))
         .containsExactly(
-            "near(internal), sealed(integer): can only be made by a superuser, which plain on the"
-                + " target is not: written in a language that is not trusted, or LEAKPROOF. Fix:"
-                + " ALTER ROLE plain SUPERUSER; -- on the target, until the move is over; or on the"
-                + " source: DROP ROUTINE near(internal), sealed(integer);");
+            "public.near(internal): can only be made by a superuser, which plain on the target is not:"
+                + " its language is not trusted. Fix: ALTER ROLE plain SUPERUSER; -- on the target,"
+                + " until the move is over; or on the source, with what depends on it: DROP ROUTINE"
+                + " public.near(internal);",
+            "app.sealed(integer): can only be made by a superuser, which plain on the target is not:"
+                + " it is LEAKPROOF. Fix: ALTER ROUTINE app.sealed(integer) NOT LEAKPROOF; -- on the"
+                + " source");
     assertThat(found(move, "superusers-function")).isEmpty();
   }
 
